@@ -1,0 +1,148 @@
+from aol.data.v1 import collection_pb2 as _collection_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GrantState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_STATE_UNSPECIFIED: _ClassVar[GrantState]
+    GRANT_STATE_ACTIVE: _ClassVar[GrantState]
+    GRANT_STATE_PENDING: _ClassVar[GrantState]
+GRANT_STATE_UNSPECIFIED: GrantState
+GRANT_STATE_ACTIVE: GrantState
+GRANT_STATE_PENDING: GrantState
+
+class ApplyManifestRequest(_message.Message):
+    __slots__ = ("manifest", "source", "request_id")
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    manifest: str
+    source: str
+    request_id: str
+    def __init__(self, manifest: _Optional[str] = ..., source: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ApplyManifestResponse(_message.Message):
+    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_GRANTS_FIELD_NUMBER: _ClassVar[int]
+    PENDING_GRANTS_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: int
+    changed: bool
+    created_collections: _containers.RepeatedScalarFieldContainer[str]
+    active_grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    pending_grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
+
+class ListServicesRequest(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
+
+class ListServicesResponse(_message.Message):
+    __slots__ = ("services",)
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    services: _containers.RepeatedCompositeFieldContainer[Service]
+    def __init__(self, services: _Optional[_Iterable[_Union[Service, _Mapping]]] = ...) -> None: ...
+
+class Service(_message.Message):
+    __slots__ = ("name", "manifest_version", "collection_count", "created_us")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_US_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    manifest_version: int
+    collection_count: int
+    created_us: int
+    def __init__(self, name: _Optional[str] = ..., manifest_version: _Optional[int] = ..., collection_count: _Optional[int] = ..., created_us: _Optional[int] = ...) -> None: ...
+
+class ListCollectionsRequest(_message.Message):
+    __slots__ = ("service", "request_id")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    request_id: str
+    def __init__(self, service: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ListCollectionsResponse(_message.Message):
+    __slots__ = ("collections",)
+    COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    collections: _containers.RepeatedCompositeFieldContainer[_collection_pb2.Collection]
+    def __init__(self, collections: _Optional[_Iterable[_Union[_collection_pb2.Collection, _Mapping]]] = ...) -> None: ...
+
+class ListGrantsRequest(_message.Message):
+    __slots__ = ("collection", "service", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    service: str
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ListGrantsResponse(_message.Message):
+    __slots__ = ("grants",)
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    def __init__(self, grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
+
+class Grant(_message.Message):
+    __slots__ = ("collection", "service", "permission", "state", "origin", "granted_by", "reason", "created_us")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PERMISSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CREATED_US_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    service: str
+    permission: _collection_pb2.Permission
+    state: GrantState
+    origin: str
+    granted_by: str
+    reason: str
+    created_us: int
+    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., state: _Optional[_Union[GrantState, str]] = ..., origin: _Optional[str] = ..., granted_by: _Optional[str] = ..., reason: _Optional[str] = ..., created_us: _Optional[int] = ...) -> None: ...
+
+class SearchAuditRequest(_message.Message):
+    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "request_id")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    collection: str
+    operation: str
+    outcome: str
+    since_us: int
+    until_us: int
+    limit: int
+    after_seq: int
+    request_id: str
+    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SearchAuditResponse(_message.Message):
+    __slots__ = ("records", "broker")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    BROKER_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedScalarFieldContainer[str]
+    broker: str
+    def __init__(self, records: _Optional[_Iterable[str]] = ..., broker: _Optional[str] = ...) -> None: ...

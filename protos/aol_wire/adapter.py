@@ -1,0 +1,252 @@
+"""What must a database adapter do? The interface that the adapter and the broker's proxy of it share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from aol.data.v1.document_pb2 import Page
+from aol_wire.errors import DataError
+from aol_wire.filters import Filter, Path
+from aol_wire.indexes import IndexSpec, IndexStatus
+from aol_wire.updates import UpdateOperation
+
+
+class Capability(StrEnum):
+    """What an adapter may have beyond the core (DESIGN section 6)."""
+
+    REGEX = "regex"
+    REGEX_FULL = "regex_full"
+    TEXT = "text"
+    TTL = "ttl"
+    UNIQUE = "unique"
+    ATOMIC = "atomic"
+    ATOMIC_MANY = "atomic_many"
+    PARTITION = "partition"
+    TENANCY = "tenancy"
+    EXPLAIN = "explain"
+
+
+class Deleted(StrEnum):
+    """Which documents of a soft-delete collection a call sees."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an adapter says of itself."""
+
+    name: str
+    version: str
+    capabilities: frozenset[Capability]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes. The key of a document is (tenant, id).
+
+    `tenant` is "" where the collection has none; None means all tenants.
+    """
+
+    service: str
+    collection: str
+    tenant: str | None = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """A collection that should exist, and all indexes that it should have."""
+
+    target: Target
+    schema_hint: Mapping[str, str] = field(default_factory=dict)
+    indexes: tuple[IndexSpec, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """What `ensure_collection` found or made."""
+
+    indexes: tuple[IndexStatus, ...]
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Insert one document.
+
+    A document of this key that is there, visible and equal (JSON equality; metadata aside) makes it a success with
+    `was_duplicate`. One that differs or is soft-deleted makes it fail with DUPLICATE_ID.
+    """
+
+    id: str
+    json: str
+    now_us: int
+    owner: str = ""
+    acl: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Update every document that matches, soft-deleted ones aside. Each one's version goes up by one, and its
+    `_updated_at` becomes `now_us`, atomically.
+
+    `if_version` comes with a filter that is equality on `_id`; another version is VERSION_MISMATCH, no match is 0
+    affected. A step that does not fit a matching document (BAD_DOCUMENT), or a result that is no good document
+    (BAD_DOCUMENT, TOO_LARGE) fails the mutation and changes nothing.
+    """
+
+    filter: Filter | None
+    operations: tuple[UpdateOperation, ...]
+    now_us: int
+    max_affected: int | None = None
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete every document that matches, or mark it as deleted (`soft`). Already deleted ones do not match."""
+
+    filter: Filter | None
+    now_us: int
+    soft: bool = False
+    max_affected: int | None = None
+    if_version: int | None = None
+
+
+Mutation = Insert | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Mutations of one collection, applied in order.
+
+    With `atomic` they are all applied or none. `timeout_s` is what is left of the caller's time.
+    """
+
+    target: Target
+    mutations: Sequence[Mutation]
+    atomic: bool = False
+    return_ids: bool = False
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one mutation. With `error`, it changed nothing unless `error.applied` says otherwise.
+
+    A duplicate insert of an equal document counts as one affected. `ids` is filled in with `return_ids`.
+    """
+
+    affected: int = 0
+    was_duplicate: bool = False
+    ids: tuple[str, ...] = ()
+    error: DataError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of a sort order."""
+
+    path: Path
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A query for one page.
+
+    `position` is what the page before returned as `next_position`, with `skip` 0. `projection` empty: the whole
+    document; metadata columns are returned in any case. A page ends at `limit` documents or when it holds `max_bytes`
+    of JSON, but one document always fits.
+    """
+
+    target: Target
+    filter: Filter | None = None
+    sort: tuple[SortKey, ...] = ()
+    projection: tuple[Path, ...] = ()
+    limit: int = 10_000
+    skip: int = 0
+    position: bytes = b""
+    deleted: Deleted = Deleted.EXCLUDE
+    max_bytes: int = 2 << 20
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page. `next_position` (at most `limits.POSITION_MAX_BYTES`) is empty when there is nothing after it."""
+
+    page: Page
+    next_position: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A query for a number."""
+
+    target: Target
+    filter: Filter | None = None
+    deleted: Deleted = Deleted.EXCLUDE
+    timeout_s: float | None = None
+
+
+class Adapter(ABC):
+    """A database behind the contract. Requests are checked already: names, documents, filters, permission.
+
+    Every method raises `DataError`, and only that, for what can go wrong: COLLECTION_NOT_FOUND for a collection that
+    was not ensured, CAPABILITY_UNSUPPORTED for what `describe` does not declare, ADAPTER_DOWN for a database that does
+    not answer, QUOTA for a full disk, OVERLOADED for a pool or lock that stays busy, DEADLINE when `timeout_s` is over.
+    A call that is cancelled ends its work in the database. Nothing stored stands in an error or a log.
+    """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Open what is needed. Called once, before anything else."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what is under way and let go of everything. Calling it twice is harmless."""
+
+    @abstractmethod
+    async def describe(self) -> Description:
+        """Say what this adapter can do."""
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Return if the database can be used now. Health reports what this says.
+
+        :raises DataError: ADAPTER_DOWN, with the reason.
+        """
+
+    @abstractmethod
+    async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
+        """Make the collection and the indexes that are missing. Repeating it changes nothing; nothing is dropped.
+
+        The indexes returned are those of `spec`, in its order. Two calls at once both succeed.
+        """
+
+    @abstractmethod
+    async def drop_collection(self, target: Target) -> None:
+        """Drop the collection and its documents. One that is not there is fine."""
+
+    @abstractmethod
+    async def write(self, request: Write) -> list[Outcome]:
+        """Apply mutations; one outcome each, in order, durable when this returns.
+
+        :raises DataError: the whole call failed; with `atomic`, also when one mutation failed.
+        """
+
+    @abstractmethod
+    async def find(self, request: Find) -> Found:
+        """Return one page of matching documents, in order.
+
+        :raises DataError: TOO_LARGE when a page ends at a document whose sort values do not fit a position.
+        """
+
+    @abstractmethod
+    async def count(self, request: Count) -> int:
+        """Return how many documents match."""

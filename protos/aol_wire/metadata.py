@@ -1,0 +1,28 @@
+"""Which keys travel beside a call, and which beside a document?"""
+
+# Request headers (gRPC metadata).
+SERVICE_HEADER = "aol-service"
+AUTHORIZATION_HEADER = "authorization"
+
+# Request header and trailer: the registry revision, a decimal number.
+REVISION_HEADER = "aol-revision"
+# Trailer: the call's request id.
+REQUEST_ID_HEADER = "aol-request-id"
+# Trailer defined by gRPC: the encoded google.rpc.Status of a failure.
+STATUS_DETAILS_TRAILER = "grpc-status-details-bin"
+
+# Reserved document keys.
+ID = "_id"
+CREATED_AT = "_created_at"
+UPDATED_AT = "_updated_at"
+VERSION = "_version"
+OWNER = "_owner"
+TENANT = "_tenant"
+ACL = "_acl"
+DELETED_AT = "_deleted_at"
+
+RESERVED = frozenset({ID, CREATED_AT, UPDATED_AT, VERSION, OWNER, TENANT, ACL, DELETED_AT})
+# Reserved keys that hold times: integers (microseconds) to adapters, RFC 3339 text to users.
+TIMES = frozenset({CREATED_AT, UPDATED_AT, DELETED_AT})
+# What a document that was read may carry when it is inserted again, and is left aside.
+IGNORED_ON_INSERT = frozenset({CREATED_AT, UPDATED_AT, VERSION})
