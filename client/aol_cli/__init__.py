@@ -1,0 +1,1 @@
+"""The `aol` command: runs a broker, and asks one things."""

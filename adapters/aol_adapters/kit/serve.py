@@ -1,0 +1,141 @@
+"""How does an adapter become a program? Arguments, the socket, the handshake with the broker, and an orderly end."""
+
+import argparse
+import asyncio
+import ipaddress
+import os
+import sys
+
+import grpc
+import structlog
+import uvloop
+from grpc_health.v1 import health_pb2_grpc
+
+from aol_adapters.kit.health import AdapterHealth
+from aol_adapters.kit.lifetime import stop_on_signals, stop_with_broker
+from aol_adapters.kit.logs import configure_logs
+from aol_adapters.kit.servicer import AdapterServicer
+from aol_wire.adapter import Adapter
+from aol_wire.errors import DataError
+from aol_wire.faults import describe_fault
+from aol_wire.handshake import CHANNEL_OPTIONS, Handshake, Launch, format_line, read_launch
+
+EXIT_USAGE = 2
+EXIT_FAILED = 1
+# Calls under way get so long when the program must end; a broker kills it after 3 s.
+DRAIN_S = 2.0
+
+# Two programs on one TCP port would share the calls between them, silently.
+_SERVER_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0))
+
+_log = structlog.get_logger("aol.adapter")
+
+
+def adapter_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Return the parser of an adapter program's arguments, with `--listen` and `--insecure-remote`.
+
+    The program adds its own, and hands the parsed `listen` and `insecure_remote` to `serve`.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m aol_adapters.{name}", description=description, epilog=_usage(name)
+    )
+    parser.add_argument("--listen", metavar="ADDRESS", help="unix:/PATH or HOST:PORT, to run without a broker")
+    parser.add_argument(
+        "--insecure-remote",
+        action="store_true",
+        help="let --listen go beyond this machine, although the adapter asks nobody who they are",
+    )
+    return parser
+
+
+def serve(adapter: Adapter, *, name: str, listen: str | None = None, insecure_remote: bool = False) -> int:
+    """Serve an adapter until a signal, or until the broker that started the program is gone. Return the exit code.
+
+    The adapter must not be started yet. Where to listen comes from `listen`, or else from the broker's environment
+    variables. Exit codes: 0 ended in order, 1 the adapter or its socket could not be opened, 2 not started as it must.
+    """
+    launch = read_launch(os.environ) if listen is None else Launch(listen, "")
+    if launch is None:
+        sys.stderr.write(_usage(name) + "\n")
+        return EXIT_USAGE
+    if not insecure_remote and not _is_local(launch.address):
+        sys.stderr.write(
+            f"The address {launch.address} can be reached from other machines, and an adapter asks nobody who they "
+            "are. Listen on unix:/PATH or 127.0.0.1:PORT, or say --insecure-remote on a private network.\n"
+        )
+        return EXIT_USAGE
+    configure_logs(name)
+    return uvloop.run(_run(adapter, launch))
+
+
+async def _run(adapter: Adapter, launch: Launch) -> int:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    if launch.cookie:
+        stop_with_broker(stop)
+    try:
+        await adapter.start()
+        try:
+            return await _serve_until(stop, adapter, launch)
+        finally:
+            await adapter.close()
+    except DataError as error:
+        _log.error("adapter.failed", reason=error.reason.value, message=error.message)
+    except Exception as error:  # a driver's text may hold a credential
+        _log.error("adapter.failed", fault=describe_fault(error))
+    return EXIT_FAILED
+
+
+async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch) -> int:
+    server = grpc.aio.server(options=_SERVER_OPTIONS)
+    health = AdapterHealth(adapter)
+    AdapterServicer(adapter).register(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    try:
+        port = server.add_insecure_port(launch.address)
+    except RuntimeError:
+        _log.error("adapter.cannot_listen", address=launch.address)
+        return EXIT_FAILED
+    await health.check()
+    await server.start()
+    watch = asyncio.create_task(health.watch())
+    try:
+        _announce(_bound(launch.address, port), launch.cookie)
+        await stop.wait()
+    finally:
+        watch.cancel()
+        await health.leave()
+        await server.stop(DRAIN_S)
+    _log.info("adapter.stopped")
+    return 0
+
+
+def _announce(address: str, cookie: str) -> None:
+    sys.stdout.buffer.write(format_line(Handshake(address, cookie)))
+    sys.stdout.buffer.flush()
+    _log.info("adapter.serving", address=address)
+
+
+def _bound(address: str, port: int) -> str:
+    """The address with the port that the system chose when it says `:0`."""
+    if address.startswith("unix:"):
+        return address
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def _is_local(address: str) -> bool:
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _usage(name: str) -> str:
+    return (
+        f"This is the {name} adapter of the AOL data broker. A broker starts it: give its configuration "
+        f"`adapters: {{{name}: {{command: [python, -m, aol_adapters.{name}, ...]}}}}`. "
+        "To run it without one, say where to listen: --listen unix:/PATH or --listen 127.0.0.1:PORT."
+    )

@@ -1,0 +1,120 @@
+"""How does an adapter answer gRPC? Bytes in, an `Adapter` call, bytes out; a failure is a status of the contract."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import grpc
+import structlog
+
+from aol.adapter.v1 import adapter_pb2 as pb
+from aol_wire import adapter_codec as codec
+from aol_wire.adapter import Adapter
+from aol_wire.errors import DataError, Reason
+from aol_wire.faults import describe_fault
+from aol_wire.handshake import TRAILER_MAX_BYTES
+from aol_wire.metadata import STATUS_DETAILS_TRAILER
+from aol_wire.status import to_status
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Adapter"].full_name
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Method = Callable[[bytes, float | None], Awaitable[bytes]]
+
+_STATUS_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+# A trailer carries the message twice, once percent-encoded at up to three bytes for one.
+_STATUS_MAX_BYTES = TRAILER_MAX_BYTES // 8
+_MESSAGE_MAX_CHARACTERS = 1000
+
+_log = structlog.get_logger("aol.adapter")
+
+
+class AdapterServicer:
+    """`aol.adapter.v1.Adapter` in front of an adapter.
+
+    Its methods take and return bytes: gRPC itself would answer a message that it cannot decode with INTERNAL and the
+    text of an exception.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self.methods: Mapping[str, Method] = {
+            "Describe": self._describe,
+            "EnsureCollection": self._ensure_collection,
+            "DropCollection": self._drop_collection,
+            "Write": self._write,
+            "Find": self._find,
+            "Count": self._count,
+        }
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the methods to a server that has not started yet."""
+        handlers = {name: _handler(name, method) for name, method in self.methods.items()}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+    async def _describe(self, data: bytes, timeout_s: float | None) -> bytes:
+        del timeout_s  # the caller's deadline cancels the call
+        codec.decode(pb.DescribeRequest, data)
+        return codec.description_to_proto(await self._adapter.describe()).SerializeToString()
+
+    async def _ensure_collection(self, data: bytes, timeout_s: float | None) -> bytes:
+        del timeout_s
+        spec = codec.collection_from_proto(codec.decode(pb.EnsureCollectionRequest, data))
+        return codec.ensured_to_proto(await self._adapter.ensure_collection(spec)).SerializeToString()
+
+    async def _drop_collection(self, data: bytes, timeout_s: float | None) -> bytes:
+        del timeout_s
+        request = codec.decode(pb.DropCollectionRequest, data)
+        await self._adapter.drop_collection(codec.target_from_proto(request.target))
+        return pb.DropCollectionResponse().SerializeToString()
+
+    async def _write(self, data: bytes, timeout_s: float | None) -> bytes:
+        request = codec.write_from_proto(codec.decode(pb.WriteRequest, data), timeout_s)
+        return codec.outcomes_to_proto(await self._adapter.write(request)).SerializeToString()
+
+    async def _find(self, data: bytes, timeout_s: float | None) -> bytes:
+        request = codec.find_from_proto(codec.decode(pb.FindRequest, data), timeout_s)
+        return codec.found_to_proto(await self._adapter.find(request)).SerializeToString()
+
+    async def _count(self, data: bytes, timeout_s: float | None) -> bytes:
+        request = codec.count_from_proto(codec.decode(pb.CountRequest, data), timeout_s)
+        return pb.CountResponse(count=await self._adapter.count(request)).SerializeToString()
+
+
+def _handler(name: str, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    async def answer(data: bytes, context: Context) -> bytes:
+        try:
+            return await method(data, _time_left_s(context))
+        except DataError as error:
+            failure = error
+        except asyncio.CancelledError:
+            raise  # the caller is gone or out of time; the adapter ends its work
+        except Exception as error:  # its text may hold what a user stored: it goes nowhere
+            _log.error("adapter.bug", method=name, fault=describe_fault(error))
+            failure = DataError(Reason.INTERNAL_BUG, "The adapter failed on a bug of its own; its log says where.")
+        return await _abort(context, failure)
+
+    return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def _time_left_s(context: Context) -> float | None:
+    """What the adapter may use. A little less than is left, so that its own DEADLINE, which knows whether the change
+    was made, comes before the caller's clock runs out."""
+    left_s: float | None = context.time_remaining()
+    return None if left_s is None else left_s - min(0.1, left_s * 0.1)
+
+
+async def _abort(context: Context, error: DataError) -> bytes:
+    status = to_status(error)
+    if status.ByteSize() > _STATUS_MAX_BYTES:
+        status = to_status(_shortened(error))
+    details = (STATUS_DETAILS_TRAILER, status.SerializeToString())
+    await context.abort(_STATUS_CODES[status.code], status.message, (details,))
+
+
+def _shortened(error: DataError) -> DataError:
+    return DataError(
+        error.reason,
+        error.message[:_MESSAGE_MAX_CHARACTERS] + " …",
+        retry_after_s=error.retry_after_s,
+        applied=error.applied,
+    )

@@ -1,0 +1,1 @@
+"""The reference adapter: collections in memory, written to be read."""

@@ -1,0 +1,23 @@
+"""How is the SQLite adapter started? As a program of its own, on a data folder."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aol_adapters.kit.serve import adapter_parser, serve
+from aol_adapters.sqlite.adapter import SqliteAdapter
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    parser = adapter_parser("sqlite", "Keeps collections in SQLite files, one a service.")
+    parser.add_argument("--data-dir", type=Path, required=True, metavar="DIR", help="the folder of the data files")
+    parser.add_argument("--max-open-files", type=int, default=64, metavar="N", help="files open at once (64)")
+    parser.add_argument("--readers", type=int, default=2, metavar="N", help="reads of one service at once (2)")
+    arguments = parser.parse_args(argv)
+    adapter = SqliteAdapter(arguments.data_dir, max_open_files=arguments.max_open_files, readers=arguments.readers)
+    return serve(adapter, name="sqlite", listen=arguments.listen, insecure_remote=arguments.insecure_remote)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""How is a query answered? One SELECT on one snapshot."""
+
+# ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from aol_adapters.sqlite.bindings import Bindings
+from aol_adapters.sqlite.catalogue import Collection
+from aol_adapters.sqlite.compiler import where
+from aol_adapters.sqlite.order import Order, order
+from aol_adapters.sqlite.rows import COLUMNS, PageBuilder, row
+from aol_adapters.sqlite.session import Session
+from aol_adapters.sqlite.values import SqlValue
+from aol_wire.adapter import Count, Find, Found
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A SELECT with its bound values, and the order of its rows."""
+
+    sql: str
+    values: list[SqlValue]
+    order: Order
+
+
+def compile_find(collection: Collection, request: Find) -> Query:
+    """Return the statement that finds a page's documents and the one after it.
+
+    :raises DataError: BAD_PAGE_TOKEN.
+    """
+    bindings = Bindings()
+    conditions = where(collection, request.target, request.deleted, request.filter, bindings)
+    by = order(request.sort, request.filter, collection.fields, bindings, tenant=request.target.tenant)
+    if request.position:
+        conditions += f" AND {by.after(request.position, bindings)}"
+    # The one document more tells whether there is a next page.
+    limit, skip = bindings.add(request.limit + 1), bindings.add(request.skip)
+    sql = (
+        f"SELECT {COLUMNS} FROM {collection.documents} WHERE {conditions} "
+        f"ORDER BY {by.sql()} LIMIT {limit} OFFSET {skip}"
+    )
+    return Query(sql, bindings.values, by)
+
+
+def find(session: Session, request: Find) -> Found:
+    """Return a page; see `Adapter.find`."""
+    with session.reading() as connection:
+        query = compile_find(session.catalogue.collection(connection, request.target.collection), request)
+        builder = PageBuilder(request.projection, request.limit, request.max_bytes)
+        is_last = True
+        with closing(connection.execute(query.sql, query.values)) as rows:
+            for values in rows:
+                if not builder.add(row(values)):
+                    is_last = False
+                    break
+    position = b"" if is_last or not builder.rows else query.order.position(builder.rows[-1].view())
+    return Found(builder.page(), position)
+
+
+def count(session: Session, request: Count) -> int:
+    """Return how many documents match; see `Adapter.count`."""
+    with session.reading() as connection:
+        collection = session.catalogue.collection(connection, request.target.collection)
+        bindings = Bindings()
+        conditions = where(collection, request.target, request.deleted, request.filter, bindings)
+        found = connection.execute(f"SELECT count(*) FROM {collection.documents} WHERE {conditions}", bindings.values)
+        return int(found.get)

@@ -1,0 +1,222 @@
+"""How does one mutation change the tables? All of it or nothing, within a transaction that somebody else ends."""
+
+# ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import apsw
+import orjson
+
+from aol_adapters.sqlite.bindings import Bindings
+from aol_adapters.sqlite.catalogue import Collection
+from aol_adapters.sqlite.compiler import where
+from aol_adapters.sqlite.fulltext import document_words
+from aol_adapters.sqlite.places import place
+from aol_adapters.sqlite.session import Session
+from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Target, Update
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import Json
+from aol_wire.indexed_paths import check_indexed
+from aol_wire.json_text import encode
+from aol_wire.update_apply import apply_update
+from aol_wire.values import equal, get, sort_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A document that an update or delete is about."""
+
+    number: int
+    id: str
+    tenant: str
+    version: int
+
+
+class Mutations:
+    """Applies mutations to one collection."""
+
+    def __init__(self, session: Session, connection: apsw.Connection, collection: Collection, target: Target) -> None:
+        self._session = session
+        self._execute = connection.execute
+        self._changes = connection.changes
+        self._connection = connection
+        self._collection = collection
+        self._target = target
+        # Without a conflict target, whatever is not unique makes no change; what it was is looked into afterwards.
+        self._insert_sql = (
+            f"INSERT INTO {collection.documents} (tenant, id, version, created_us, updated_us, owner, acl, doc) "
+            "VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, jsonb(?6)) ON CONFLICT DO NOTHING"
+        )
+
+    def apply(self, mutation: Mutation) -> tuple[int, bool, list[str]]:
+        """Apply a mutation; return how many documents it affected, whether it was a duplicate, and their ids.
+
+        :raises DataError: the mutation failed. An insert has changed nothing then; an update may have.
+        """
+        match mutation:
+            case Insert():
+                return 1, self._insert(mutation), [mutation.id]
+            case Update():
+                matches = self._guarded_matches(mutation)
+                self._update(matches, mutation)
+            case Delete():
+                matches = self._guarded_matches(mutation)
+                self._delete(matches, mutation)
+        return len(matches), False, [match.id for match in matches]
+
+    def _insert(self, insert: Insert) -> bool:
+        """Insert; return whether an equal document was there."""
+        collection = self._collection
+        document: dict[str, Json] | None = None
+        if collection.indexes:
+            document = orjson.loads(insert.json)
+            try:
+                check_indexed(document, collection.indexes)
+            except DataError:
+                # A document of the same id comes before what is wrong with this one.
+                self._require_free_id(insert)
+                raise
+        tenant = cast("str", self._target.tenant)
+        self._execute(
+            self._insert_sql,
+            (tenant, insert.id, insert.now_us, insert.owner or None, insert.acl or None, insert.json),
+        )
+        if not self._changes():
+            if self._require_free_id(insert):
+                return True
+            raise self._violation(orjson.loads(insert.json), tenant)
+        if collection.words is not None:
+            self._add_words(self._connection.last_insert_rowid(), document)
+        return False
+
+    def _require_free_id(self, insert: Insert) -> bool:
+        """Return false when no document has an insert's id, true when an equal one does.
+
+        :raises DataError: DUPLICATE_ID.
+        """
+        found = self._execute(
+            f"SELECT json(doc), deleted_us FROM {self._collection.documents} WHERE tenant = ? AND id = ?",
+            (self._target.tenant, insert.id),
+        ).get
+        if found is None:
+            return False
+        text, deleted_us = found
+        if deleted_us is not None:
+            raise DataError(Reason.DUPLICATE_ID, "a deleted document has this _id, and keeps it until it is purged")
+        if not equal(orjson.loads(text), orjson.loads(insert.json)):
+            raise DataError(
+                Reason.DUPLICATE_ID, "another document has this _id; update it, or insert under another _id"
+            )
+        return True
+
+    def _guarded_matches(self, mutation: Update | Delete) -> list[_Match]:
+        """Return the documents that match, if there are not too many and their version is right."""
+        bindings = Bindings()
+        conditions = where(self._collection, self._target, Deleted.EXCLUDE, mutation.filter, bindings)
+        rows = self._execute(
+            f"SELECT number, id, tenant, version FROM {self._collection.documents} WHERE {conditions}", bindings.values
+        )
+        matches = [_Match(*row) for row in rows]
+        if mutation.if_version is not None and any(match.version != mutation.if_version for match in matches):
+            raise DataError(
+                Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
+            )
+        if mutation.max_affected is not None and len(matches) > mutation.max_affected:
+            raise DataError(
+                Reason.MAX_AFFECTED_EXCEEDED,
+                f"{len(matches)} documents match, and max_affected is {mutation.max_affected}; nothing was changed",
+            )
+        return matches
+
+    def _update(self, matches: Sequence[_Match], update: Update) -> None:
+        if len(matches) < 2 or not self._collection.unique_indexes:
+            self._update_each(matches, update)
+            return
+        self._execute("SAVEPOINT optimistic")
+        try:
+            self._update_each(matches, update)
+        except DataError as error:
+            if error.reason is not Reason.UNIQUE_VIOLATION:
+                raise
+            # A document may have met the old value of one that was to be updated after it. So all of them step aside,
+            # into tenants of their own, and come back with their new values one by one.
+            self._execute("ROLLBACK TO optimistic")
+            self._step_aside(matches)
+            self._update_each(matches, update)
+        self._execute("RELEASE optimistic")
+
+    def _step_aside(self, matches: Sequence[_Match]) -> None:
+        sql = f"UPDATE {self._collection.documents} SET tenant = char(0) || number WHERE number = ?"
+        for match in matches:
+            self._session.stop_if_told()
+            self._execute(sql, (match.number,))
+
+    def _update_each(self, matches: Sequence[_Match], update: Update) -> None:
+        documents = self._collection.documents
+        select = f"SELECT json(doc) FROM {documents} WHERE number = ?"
+        # A row that would take another's unique values is left as it is.
+        sql = (
+            f"UPDATE OR IGNORE {documents} SET tenant = ?1, doc = jsonb(?2), updated_us = ?3, version = version + 1 "
+            "WHERE number = ?4"
+        )
+        for match in matches:
+            self._session.stop_if_told()
+            document = apply_update(orjson.loads(self._execute(select, (match.number,)).get), update.operations)
+            check_indexed(document, self._collection.indexes)
+            self._execute(sql, (match.tenant, encode(document), update.now_us, match.number))
+            if not self._changes():
+                raise self._violation(document, match.tenant, match.number)
+            if self._collection.words is not None:
+                self._remove_words(match.number)
+                self._add_words(match.number, document)
+
+    def _delete(self, matches: Sequence[_Match], delete: Delete) -> None:
+        documents = self._collection.documents
+        if delete.soft:
+            sql = f"UPDATE {documents} SET deleted_us = {delete.now_us:d} WHERE number = ?"
+        else:
+            sql = f"DELETE FROM {documents} WHERE number = ?"
+        for match in matches:
+            self._session.stop_if_told()
+            self._execute(sql, (match.number,))
+            if self._collection.words is not None and not delete.soft:
+                self._remove_words(match.number)
+
+    def _add_words(self, number: int, document: Json) -> None:
+        words = document_words(document, self._collection.text_paths)
+        if words:
+            self._execute(f"INSERT INTO {self._collection.words} (rowid, words) VALUES (?, ?)", (number, words))
+
+    def _remove_words(self, number: int) -> None:
+        self._execute(f"DELETE FROM {self._collection.words} WHERE rowid = ?", (number,))
+
+    def _violation(self, document: dict[str, Json], tenant: str, number: int = -1) -> DataError:
+        """Return the error of a document whose unique values another one has; `number` is its own row, if it has one.
+
+        SQLite says which index it was in the text of its error only, and texts are not to be relied on.
+        """
+        name = next(
+            (
+                index.name
+                for index in self._collection.unique_indexes
+                if self._is_taken([(field.path, document) for field in index.fields], tenant, number)
+            ),
+            "unknown",
+        )
+        return DataError(
+            Reason.UNIQUE_VIOLATION,
+            f"another document has the values of this one in the index {name}",
+            metadata={"index": name},
+        )
+
+    def _is_taken(self, fields: Sequence[tuple[tuple[str, ...], Json]], tenant: str, number: int) -> bool:
+        bindings = Bindings()
+        conditions = [f"tenant = {bindings.add(tenant)}", f"number <> {bindings.add(number)}"]
+        for path, document in fields:
+            at = place(path, self._collection.fields, bindings)
+            rank, value = sort_key(get(document, path))
+            conditions += [f"{at.rank} = {bindings.add(rank)}", f"{at.order} = {bindings.add(value)}"]
+        sql = f"SELECT 1 FROM {self._collection.documents} WHERE {' AND '.join(conditions)}"
+        return self._execute(sql, bindings.values).get is not None

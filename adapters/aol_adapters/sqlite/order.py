@@ -1,0 +1,146 @@
+"""In which order are documents found, and how does the next page begin after the last document of this one?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import orjson
+
+from aol_adapters.sqlite.bindings import Bindings
+from aol_adapters.sqlite.places import Place, place
+from aol_wire import metadata
+from aol_wire.adapter import SortKey
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import And, Compare, Filter, Json, Operator, Path
+from aol_wire.limits import POSITION_MAX_BYTES
+from aol_wire.paths import shown
+from aol_wire.values import get, sort_key
+
+Scalar = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One expression of ORDER BY, never NULL. `key` and `part` say where its value stands in a position."""
+
+    sql: str
+    descending: bool
+    key: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a query's documents. `keys` are the sort keys by which its documents can differ."""
+
+    keys: tuple[SortKey, ...]
+    terms: tuple[Term, ...]
+
+    def sql(self) -> str:
+        """Return what follows ORDER BY."""
+        return ", ".join(term.sql + (" DESC" if term.descending else "") for term in self.terms)
+
+    def after(self, position: bytes, bindings: Bindings) -> str:
+        """Return the condition for documents behind a position.
+
+        :raises DataError: BAD_PAGE_TOKEN, when it is not a position of this order.
+        """
+        values = _decode(position, len(self.keys))
+        bounds = [(term, values[term.key][term.part]) for term in self.terms]
+        runs = [list(run) for _, run in groupby(bounds, key=lambda bound: bound[0].descending)]
+        return _beyond(runs, bindings)
+
+    def position(self, view: Mapping[str, Json]) -> bytes:
+        """Return the position of a document, given with its metadata.
+
+        :raises DataError: TOO_LARGE.
+        """
+        values = [sort_key(get(dict(view), key.path)) for key in self.keys]
+        ties = [view.get(metadata.TENANT, ""), view[metadata.ID]]
+        position = orjson.dumps([*values, ties])
+        if len(position) > POSITION_MAX_BYTES:
+            longest = max(range(len(values)), key=lambda number: len(orjson.dumps(values[number])))
+            raise DataError.invalid(
+                Reason.TOO_LARGE,
+                shown(self.keys[longest].path),
+                "the page ends at a document whose values to sort by are too long to go on from; "
+                "sort by shorter ones, or ask for so few documents that one page holds them",
+            )
+        return position
+
+
+def order(
+    sort: Sequence[SortKey],
+    filter: Filter | None,
+    fields: Mapping[Path, int],
+    bindings: Bindings,
+    *,
+    tenant: str | None,
+) -> Order:
+    """Return the order of a query.
+
+    A key that the filter fixes to one value is left out: with it, no index could find the place where a page begins.
+    """
+    fixed = set(_fixed_paths(filter))
+    keys = tuple(key for key in sort if key.path not in fixed)
+    terms: dict[str, Term] = {}
+    for number, key in enumerate(keys):
+        for part, sql in _parts(place(key.path, fields, bindings)):
+            terms.setdefault(sql, Term(sql, key.descending, number, part))
+    ties = (("id", 1),) if tenant is not None else (("tenant", 0), ("id", 1))
+    for sql, part in ties:
+        terms.setdefault(sql, Term(sql, bool(sort) and sort[-1].descending, len(keys), part))
+    return Order(keys, tuple(terms.values()))
+
+
+def _parts(at: Place) -> Iterator[tuple[int, str]]:
+    # A constant in ORDER BY would be taken for the number of a column.
+    if at.fixed_rank is None:
+        yield 0, at.rank
+    if at.order != "0":
+        yield 1, at.order
+
+
+def _fixed_paths(filter: Filter | None) -> Iterator[Path]:
+    match filter:
+        case And(filters):
+            for part in filters:
+                yield from _fixed_paths(part)
+        case Compare(path, Operator.EQ, operand) if not isinstance(operand, dict | list):
+            yield path
+
+
+def _beyond(runs: list[list[tuple[Term, Scalar]]], bindings: Bindings) -> str:
+    """Return the condition for rows behind some bounds: runs of terms of one direction, the first run most important.
+
+    Rows behind in the first run, or equal there and behind in the others. That alone would be examined row by row, so
+    it is preceded by a bound on the first run that an index can begin at.
+    """
+    run, rest = runs[0], runs[1:]
+    columns = ", ".join(term.sql for term, _ in run)
+    values = ", ".join(bindings.add(value) for _, value in run)
+    sign = "<" if run[0][0].descending else ">"
+    if not rest:
+        return f"({columns}) {sign} ({values})"
+    behind, equal = f"({columns}) {sign} ({values})", f"({columns}) = ({values})"
+    return f"({columns}) {sign}= ({values}) AND ({behind} OR ({equal} AND {_beyond(rest, bindings)}))"
+
+
+def _decode(position: bytes, keys: int) -> list[tuple[int | str, Scalar]]:
+    """Return the values of a position: (rank, value) of each key, then (tenant, id)."""
+    try:
+        values = orjson.loads(position)
+    except orjson.JSONDecodeError:
+        raise _not_a_position() from None
+    if not isinstance(values, list) or len(values) != keys + 1:
+        raise _not_a_position()
+    for number, pair in enumerate(values):
+        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], Scalar):
+            raise _not_a_position()
+        if type(pair[0]) is not (int if number < keys else str):
+            raise _not_a_position()
+    return [(first, int(second) if isinstance(second, bool) else second) for first, second in values]
+
+
+def _not_a_position() -> DataError:
+    return DataError(Reason.BAD_PAGE_TOKEN, "the position was made by another query; begin again without it")

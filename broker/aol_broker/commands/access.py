@@ -1,0 +1,63 @@
+"""How is access given and taken back? GrantAccess, RevokeAccess."""
+
+from aol.data.v1 import collection_pb2
+from aol.data.v1 import data_broker_pb2 as pb
+from aol_broker.commands import known
+from aol_broker.presentation import permission_of
+from aol_broker.registry.snapshot import CollectionRecord, Permission
+from aol_broker.registry.store import Registry
+from aol_broker.request import Answer, Request
+from aol_wire.errors import DataError, Reason
+from aol_wire.names import check_service
+
+_REASON_MAX_CHARACTERS = 1000
+
+
+class GrantAccess:
+    """Lets another service use a collection."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def admit(self, request: Request[pb.GrantAccessRequest], record: CollectionRecord | None) -> Permission:
+        """Check who gets what."""
+        arguments = request.arguments
+        check_service(arguments.target_service)
+        if len(arguments.reason) > _REASON_MAX_CHARACTERS:
+            raise DataError.invalid(Reason.TOO_LARGE, "reason", f"at most {_REASON_MAX_CHARACTERS:,} characters")
+        return permission_of(arguments.permission)
+
+    async def dispatch(
+        self, request: Request[pb.GrantAccessRequest], record: CollectionRecord | None, work: Permission
+    ) -> Answer:
+        """Record the grant; it holds from the answer on."""
+        granted = await self._registry.grant(
+            known(record).collection_id,
+            request.arguments.target_service,
+            work,
+            request.principal.name,
+            request.arguments.reason,
+        )
+        return Answer(pb.GrantAccessResponse(granted=granted), int(granted))
+
+
+class RevokeAccess:
+    """Takes back what was granted."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def admit(self, request: Request[pb.RevokeAccessRequest], record: CollectionRecord | None) -> Permission | None:
+        """Check who loses what; None is everything."""
+        arguments = request.arguments
+        check_service(arguments.target_service)
+        if arguments.permission == collection_pb2.PERMISSION_UNSPECIFIED:
+            return None
+        return permission_of(arguments.permission)
+
+    async def dispatch(
+        self, request: Request[pb.RevokeAccessRequest], record: CollectionRecord | None, work: Permission | None
+    ) -> Answer:
+        """Remove the grant; it holds no more from the answer on."""
+        revoked = await self._registry.revoke(known(record).collection_id, request.arguments.target_service, work)
+        return Answer(pb.RevokeAccessResponse(revoked=revoked), int(revoked))

@@ -1,0 +1,153 @@
+"""How are collections made and shown? RequestCollection, ListCollections, DescribeCollection."""
+
+import orjson
+import structlog
+
+from aol.data.v1 import data_broker_pb2 as pb
+from aol_broker.backends import Backends, require
+from aol_broker.commands import known
+from aol_broker.dispatch import Dispatch
+from aol_broker.presentation import collection_to_proto
+from aol_broker.registry.declaring import requested
+from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Snapshot
+from aol_broker.registry.store import Registry
+from aol_broker.request import Answer, Principal, Request
+from aol_broker.resolve import resolve
+from aol_wire.adapter import Ensured
+from aol_wire.capabilities import required_by_indexes
+from aol_wire.errors import DataError, Reason
+from aol_wire.index_parser import index_from_proto
+from aol_wire.indexes import IndexState
+from aol_wire.limits import COLLECTION_MAX_INDEXES
+from aol_wire.schema_hint import parse_schema_hint
+
+_log = structlog.get_logger("aol.collections")
+
+
+class RequestCollection:
+    """Makes sure that a collection of the caller exists, with these indexes."""
+
+    def __init__(self, registry: Registry, backends: Backends, dispatch: Dispatch, *, allow_undeclared: bool) -> None:
+        self._registry = registry
+        self._backends = backends
+        self._dispatch = dispatch
+        self._allow_undeclared = allow_undeclared
+
+    def admit(self, request: Request[pb.RequestCollectionRequest], record: CollectionRecord | None) -> CollectionRecord:
+        """Check the declaration and return the collection as it should be."""
+        arguments, name = request.arguments, resolve(request.collection, request.principal.service)
+        if record is None and not self._allow_undeclared:
+            raise _undeclared(name.collection, request.principal.service)
+        asked = CollectionRecord(
+            name.service,
+            name.collection,
+            adapter=self._backends.default,
+            description=arguments.description,
+            schema_hint=_schema_hint(arguments.schema_hint),
+            indexes=tuple(dict.fromkeys(index_from_proto(index) for index in arguments.indexes)),
+        )
+        wanted = requested(record, asked)
+        if len(wanted.indexes) > COLLECTION_MAX_INDEXES:
+            raise DataError.invalid(Reason.TOO_LARGE, "indexes", f"at most {COLLECTION_MAX_INDEXES} a collection")
+        require(self._backends.of(wanted), required_by_indexes(wanted.indexes))
+        return wanted
+
+    async def dispatch(
+        self, request: Request[pb.RequestCollectionRequest], record: CollectionRecord | None, work: CollectionRecord
+    ) -> Answer:
+        """Make it in the database first, so that whoever sees it in the registry can use it."""
+        if record != work:
+            warn_of_failed_indexes(work, await self._dispatch.ensure(work))
+        created = False
+        if record != work:
+            _, created = await self._registry.declare_collection(work, request.principal.name)
+        return Answer(pb.RequestCollectionResponse(collection_id=work.collection_id, created=created), int(created))
+
+
+class ListCollections:
+    """Lists the collections that the caller may use."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def admit(self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None) -> None:
+        """Every service may ask."""
+
+    async def dispatch(
+        self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None, work: None
+    ) -> Answer:
+        """Look them up."""
+        snapshot, service = self._registry.snapshot, request.principal.service
+        ids = sorted({*snapshot.owned_by(service), *snapshot.granted_to(service)})
+        response = pb.ListCollectionsResponse()
+        for collection_id in ids:
+            found = snapshot.collections.get(collection_id)
+            permissions = permissions_of(snapshot, found, request.principal) if found is not None else ()
+            if found is not None and permissions:
+                response.collections.append(collection_to_proto(found, permissions))
+        return Answer(response, len(response.collections))
+
+
+class DescribeCollection:
+    """Describes one collection, with the state of its indexes."""
+
+    def __init__(self, registry: Registry, dispatch: Dispatch) -> None:
+        self._registry = registry
+        self._dispatch = dispatch
+
+    def admit(self, request: Request[pb.DescribeCollectionRequest], record: CollectionRecord | None) -> None:
+        """Authorization has said all there is to say."""
+
+    async def dispatch(
+        self, request: Request[pb.DescribeCollectionRequest], record: CollectionRecord | None, work: None
+    ) -> Answer:
+        """Ask the adapter: making sure of a collection that is there changes nothing and tells how it stands."""
+        record = known(record)
+        ensured = await self._dispatch.ensure(record)
+        permissions = permissions_of(self._registry.snapshot, record, request.principal)
+        collection = collection_to_proto(record, permissions, ensured.indexes)
+        return Answer(pb.DescribeCollectionResponse(collection=collection), 1)
+
+
+def permissions_of(snapshot: Snapshot, record: CollectionRecord, principal: Principal) -> tuple[Permission, ...]:
+    """Return what a principal may do with a collection."""
+    if record.service == principal.service:
+        return (Permission.READ, Permission.WRITE, Permission.ADMIN)
+    held = [
+        grant.permission
+        for grant in snapshot.grants_of(record.collection_id, principal.service)
+        if grant.state is GrantState.ACTIVE
+    ]
+    return tuple(permission for permission in Permission if any(item.covers(permission) for item in held))
+
+
+def warn_of_failed_indexes(record: CollectionRecord, ensured: Ensured) -> None:
+    """Log the indexes that stored documents do not fit; DescribeCollection shows them too."""
+    for status in ensured.indexes:
+        if status.state is IndexState.FAILED:
+            _log.warning(
+                "index not built: stored documents do not fit it",
+                collection=record.collection_id,
+                index=status.spec.name,
+                offenders=status.offenders,
+            )
+
+
+def _schema_hint(text: str) -> dict[str, str]:
+    if not text:
+        return {}
+    try:
+        decoded = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise DataError.invalid(Reason.BAD_REQUEST, "schema_hint", "it is not JSON") from None
+    return parse_schema_hint(decoded)
+
+
+def _undeclared(collection: str, service: str) -> DataError:
+    return DataError(
+        Reason.GRANT_MISSING,
+        f"Collection '{collection}' is in no manifest, and this broker makes only collections that a manifest "
+        f"declares (collections.allow_undeclared is false). Add it to {service}'s manifest under "
+        f"dataRequirements.collections:\n    - name: {collection}\nand apply the manifest.",
+        metadata={"collection": f"{service}.{collection}", "service": service},
+    )

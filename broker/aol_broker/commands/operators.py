@@ -1,0 +1,192 @@
+"""What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants, SearchAudit."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+
+from aol.admin.v1 import admin_pb2 as pb
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.search import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery, search
+from aol_broker.backends import Backends, require
+from aol_broker.commands.collections import warn_of_failed_indexes
+from aol_broker.dispatch import Dispatch
+from aol_broker.manifest.declaration import Manifest
+from aol_broker.manifest.parse import parse_manifest
+from aol_broker.presentation import collection_to_proto, grant_to_proto
+from aol_broker.registry.declaring import declared
+from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.store import Registry
+from aol_broker.request import Answer, Request
+from aol_wire.capabilities import required_by_indexes
+from aol_wire.errors import DataError, Reason
+
+_SOURCE_MAX_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestToApply:
+    """A manifest that is well formed, and its collections as they should be."""
+
+    manifest: Manifest
+    source: str
+    collections: tuple[CollectionRecord, ...]
+
+
+class ApplyManifest:
+    """Registers what a service's manifest declares."""
+
+    def __init__(self, registry: Registry, backends: Backends, dispatch: Dispatch) -> None:
+        self._registry = registry
+        self._backends = backends
+        self._dispatch = dispatch
+
+    def admit(self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None) -> ManifestToApply:
+        """Check all of the manifest, and that the adapters can do what it asks."""
+        source = request.arguments.source or "manifest.yaml"
+        if len(source) > _SOURCE_MAX_CHARACTERS or not source.isprintable():
+            raise DataError.invalid(
+                Reason.BAD_REQUEST, "source", f"at most {_SOURCE_MAX_CHARACTERS} printable characters"
+            )
+        manifest = parse_manifest(request.arguments.manifest, source)
+        snapshot = self._registry.snapshot
+        collections = tuple(
+            declared(
+                snapshot.collection(manifest.service, declaration.name),
+                manifest.service,
+                declaration,
+                self._backends.default,
+            )
+            for declaration in manifest.collections
+        )
+        for collection in collections:
+            require(self._backends.of(collection), required_by_indexes(collection.indexes))
+        return ManifestToApply(manifest, source, collections)
+
+    async def dispatch(
+        self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None, work: ManifestToApply
+    ) -> Answer:
+        """Make the collections in their databases first, then register everything in one transaction."""
+        known = self._registry.snapshot.collections
+        for collection in work.collections:
+            if known.get(collection.collection_id) != collection:
+                warn_of_failed_indexes(collection, await self._dispatch.ensure(collection))
+        applied = await self._registry.apply_manifest(
+            work.manifest, request.arguments.manifest, work.source, request.principal.name
+        )
+        response = pb.ApplyManifestResponse(
+            service=applied.service,
+            version=applied.version,
+            changed=applied.changed,
+            created_collections=applied.created,
+            active_grants=[grant_to_proto(grant) for grant in applied.active],
+            pending_grants=[grant_to_proto(grant) for grant in applied.pending],
+        )
+        return Answer(response, len(work.collections))
+
+
+class ListServices:
+    """Lists the services that the registry knows."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def admit(self, request: Request[pb.ListServicesRequest], record: CollectionRecord | None) -> None:
+        """Operators may ask."""
+
+    async def dispatch(
+        self, request: Request[pb.ListServicesRequest], record: CollectionRecord | None, work: None
+    ) -> Answer:
+        """Look them up."""
+        snapshot = self._registry.snapshot
+        owned = Counter(collection.service for collection in snapshot.collections.values())
+        services = [
+            pb.Service(
+                name=service.name,
+                manifest_version=service.manifest_version,
+                collection_count=owned[service.name],
+                created_us=service.created_us,
+            )
+            for _, service in sorted(snapshot.services.items())
+        ]
+        return Answer(pb.ListServicesResponse(services=services), len(services))
+
+
+class ListAllCollections:
+    """Lists all collections, or those of one service."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def admit(self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None) -> None:
+        """Operators may ask."""
+
+    async def dispatch(
+        self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None, work: None
+    ) -> Answer:
+        """Look them up."""
+        snapshot, service = self._registry.snapshot, request.arguments.service
+        collections = [
+            collection_to_proto(collection)
+            for _, collection in sorted(snapshot.collections.items())
+            if not service or collection.service == service
+        ]
+        return Answer(pb.ListCollectionsResponse(collections=collections), len(collections))
+
+
+class ListGrants:
+    """Lists grants and pending access requests."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def admit(self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None) -> None:
+        """Operators may ask."""
+
+    async def dispatch(
+        self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None, work: None
+    ) -> Answer:
+        """Look them up."""
+        wanted_collection, wanted_service = request.arguments.collection, request.arguments.service
+        grants = [
+            grant_to_proto(grant)
+            for (collection_id, service), held in sorted(self._registry.snapshot.grants.items())
+            if wanted_collection in ("", collection_id) and wanted_service in ("", service)
+            for grant in held
+        ]
+        return Answer(pb.ListGrantsResponse(grants=grants), len(grants))
+
+
+class SearchAudit:
+    """Searches the audit records of this broker."""
+
+    def __init__(self, audit: AuditLog, broker_id: str) -> None:
+        self._audit = audit
+        self._broker_id = broker_id
+
+    def admit(self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None) -> AuditQuery:
+        """Check the bounds."""
+        arguments = request.arguments
+        for path, value in (
+            ("limit", arguments.limit),
+            ("since_us", arguments.since_us),
+            ("until_us", arguments.until_us),
+        ):
+            if value < 0:
+                raise DataError.invalid(Reason.BAD_REQUEST, path, "it is 0 or more")
+        return AuditQuery(
+            service=arguments.service,
+            collection=arguments.collection,
+            operation=arguments.operation,
+            outcome=arguments.outcome,
+            since_us=arguments.since_us,
+            until_us=arguments.until_us,
+            after_seq=arguments.after_seq,
+            limit=min(arguments.limit or DEFAULT_LIMIT, MAX_LIMIT),
+        )
+
+    async def dispatch(
+        self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None, work: AuditQuery
+    ) -> Answer:
+        """Read the files in a thread: other calls go on."""
+        records = await asyncio.to_thread(search, self._audit.directory, work)
+        return Answer(pb.SearchAuditResponse(records=records, broker=self._broker_id), len(records))

@@ -1,0 +1,148 @@
+"""How are documents found? QueryData, CountData."""
+
+import hashlib
+from dataclasses import dataclass
+
+import structlog
+
+from aol.data.v1 import data_broker_pb2 as pb
+from aol.data.v1 import document_pb2
+from aol_broker.backends import Backends, require, target_of
+from aol_broker.commands import known
+from aol_broker.dispatch import Dispatch
+from aol_broker.page_tokens import PagePosition, PageTokens
+from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.request import Answer, Request
+from aol_wire.adapter import Count, Deleted, Find
+from aol_wire.capabilities import required_by_filter
+from aol_wire.errors import DataError, Reason
+from aol_wire.filter_parser import parse_filter
+from aol_wire.filters import Filter
+from aol_wire.limits import PAGE_MAX_BYTES, PAGE_MAX_DOCUMENTS, SKIP_MAX_DOCUMENTS, SKIP_SLOW_DOCUMENTS
+from aol_wire.paths import parse_projection, parse_sort
+
+_DELETED = {
+    document_pb2.DELETED_MODE_UNSPECIFIED: Deleted.EXCLUDE,
+    document_pb2.DELETED_MODE_EXCLUDE: Deleted.EXCLUDE,
+    document_pb2.DELETED_MODE_INCLUDE: Deleted.INCLUDE,
+    document_pb2.DELETED_MODE_ONLY: Deleted.ONLY,
+}
+
+_log = structlog.get_logger("aol.query")
+
+
+@dataclass(frozen=True, slots=True)
+class PageWanted:
+    """A page to find, and how many documents are wanted from here on (None: all)."""
+
+    find: Find
+    remaining: int | None
+
+
+class QueryData:
+    """Finds documents, a page at a time."""
+
+    def __init__(self, backends: Backends, dispatch: Dispatch, tokens: PageTokens) -> None:
+        self._backends = backends
+        self._dispatch = dispatch
+        self._tokens = tokens
+
+    def admit(self, request: Request[pb.QueryDataRequest], record: CollectionRecord | None) -> PageWanted:
+        """Check the query and its token."""
+        arguments, record = request.arguments, known(record)
+        parsed = _parsed_filter(arguments.filter, record, self._backends)
+        page_size = _in_range(arguments.page_size, "page_size", PAGE_MAX_DOCUMENTS) or PAGE_MAX_DOCUMENTS
+        skip = _in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS)
+        page = PagePosition(b"", None)
+        if arguments.HasField("limit"):
+            page = PagePosition(b"", _in_range(arguments.limit, "limit"))
+        if arguments.page_token:
+            page = self._tokens.open(arguments.page_token, _binding(request))
+            skip = 0
+        if skip > SKIP_SLOW_DOCUMENTS:
+            _log.warning(
+                "slow query: skip costs what it skips; follow page tokens or filter on the last value seen instead",
+                collection=record.collection_id,
+                service=request.principal.service,
+                skip=skip,
+            )
+        find = Find(
+            target_of(record),
+            parsed,
+            sort=parse_sort((key.path, key.descending) for key in arguments.sort),
+            projection=parse_projection(arguments.projection),
+            limit=page_size if page.remaining is None else min(page_size, page.remaining),
+            skip=skip,
+            position=page.position,
+            deleted=_deleted_mode(arguments.deleted),
+            max_bytes=PAGE_MAX_BYTES,
+            timeout_s=request.remaining_s,
+        )
+        return PageWanted(find, page.remaining)
+
+    async def dispatch(
+        self, request: Request[pb.QueryDataRequest], record: CollectionRecord | None, work: PageWanted
+    ) -> Answer:
+        """Find the page."""
+        if work.remaining == 0:
+            return Answer(pb.QueryDataResponse(page=document_pb2.Page()))
+        found = await self._dispatch.find(known(record), work.find)
+        count = len(found.page.id)
+        remaining = None if work.remaining is None else work.remaining - count
+        token = ""
+        if found.next_position and remaining != 0:
+            token = self._tokens.seal(PagePosition(found.next_position, remaining), _binding(request))
+        return Answer(pb.QueryDataResponse(page=found.page, next_page_token=token), count)
+
+
+class CountData:
+    """Counts documents."""
+
+    def __init__(self, backends: Backends, dispatch: Dispatch) -> None:
+        self._backends = backends
+        self._dispatch = dispatch
+
+    def admit(self, request: Request[pb.CountDataRequest], record: CollectionRecord | None) -> Count:
+        """Check the filter."""
+        arguments, record = request.arguments, known(record)
+        parsed = _parsed_filter(arguments.filter, record, self._backends)
+        return Count(target_of(record), parsed, _deleted_mode(arguments.deleted), timeout_s=request.remaining_s)
+
+    async def dispatch(
+        self, request: Request[pb.CountDataRequest], record: CollectionRecord | None, work: Count
+    ) -> Answer:
+        """Count them."""
+        count = await self._dispatch.count(known(record), work)
+        return Answer(pb.CountDataResponse(count=count), count)
+
+
+def _parsed_filter(text: str, record: CollectionRecord, backends: Backends) -> Filter | None:
+    parsed = parse_filter(text, record.datetime_paths)
+    if parsed is not None:
+        require(backends.of(record), required_by_filter(parsed))
+    return parsed
+
+
+def _deleted_mode(mode: document_pb2.DeletedMode) -> Deleted:
+    if mode not in _DELETED:
+        raise DataError.invalid(Reason.BAD_REQUEST, "deleted", "it is EXCLUDE, INCLUDE or ONLY")
+    return _DELETED[mode]
+
+
+def _in_range(value: int, path: str, maximum: int | None = None) -> int:
+    if value < 0:
+        raise DataError.invalid(Reason.BAD_REQUEST, path, "it is 0 or more")
+    if maximum is not None and value > maximum:
+        raise DataError.invalid(Reason.TOO_LARGE, path, f"at most {maximum:,}")
+    return value
+
+
+def _binding(request: Request[pb.QueryDataRequest]) -> bytes:
+    """Return what a page token is bound to: the caller, and the query apart from token and request id."""
+    query = pb.QueryDataRequest()
+    query.CopyFrom(request.arguments)
+    query.ClearField("page_token")
+    query.ClearField("request_id")
+    digest = hashlib.sha256(f"{request.principal.name} {request.principal.service}".encode())
+    digest.update(b"\0" + query.SerializeToString(deterministic=True))
+    return digest.digest()

@@ -1,0 +1,59 @@
+"""How does a request reach its adapter?"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from aol_broker.backends import Backends, spec_of, target_of
+from aol_broker.registry.snapshot import CollectionRecord
+from aol_wire.adapter import Adapter, Count, Ensured, Find, Found, Mutation, Outcome, Write
+from aol_wire.errors import DataError, Reason
+
+T = TypeVar("T")
+
+
+class Dispatch:
+    """Hands requests to the adapter of their collection."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    async def ensure(self, record: CollectionRecord) -> Ensured:
+        """Make sure that the adapter has the collection and its indexes."""
+        return await self._backends.of(record).adapter.ensure_collection(spec_of(record))
+
+    async def write(
+        self, record: CollectionRecord, mutations: Sequence[Mutation], *, timeout_s: float, atomic: bool = False
+    ) -> list[Outcome]:
+        """Apply mutations to a collection; one outcome each."""
+        request = Write(target_of(record), mutations, atomic, timeout_s=timeout_s)
+        return await self._call(record, lambda adapter: adapter.write(request))
+
+    async def write_one(self, record: CollectionRecord, mutation: Mutation, *, timeout_s: float) -> Outcome:
+        """Apply one mutation.
+
+        :raises DataError: the mutation failed.
+        """
+        outcome = (await self.write(record, (mutation,), timeout_s=timeout_s))[0]
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    async def find(self, record: CollectionRecord, request: Find) -> Found:
+        """Return one page."""
+        return await self._call(record, lambda adapter: adapter.find(request))
+
+    async def count(self, record: CollectionRecord, request: Count) -> int:
+        """Return how many documents match."""
+        return await self._call(record, lambda adapter: adapter.count(request))
+
+    async def _call(self, record: CollectionRecord, call: Callable[[Adapter], Awaitable[T]]) -> T:
+        adapter = self._backends.of(record).adapter
+        try:
+            return await call(adapter)
+        except DataError as error:
+            if error.reason is not Reason.COLLECTION_NOT_FOUND:
+                raise
+        # The registry knows the collection and the database does not: a new database, or one that keeps nothing over
+        # a restart. Nothing was applied, so making it and asking again is safe.
+        await adapter.ensure_collection(spec_of(record))
+        return await call(adapter)

@@ -1,0 +1,39 @@
+"""Is the broker able to serve? gRPC health, overall and per adapter."""
+
+from grpc_health.v1 import health, health_pb2
+
+from aol_broker.audit.log import AuditLog
+from aol_broker.backends import Backends
+from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def adapter_service(name: str) -> str:
+    """Return the name under which the health service speaks of an adapter."""
+    return f"adapter.{name}"
+
+
+class Health:
+    """Keeps the health service's answers true.
+
+    The broker as a whole serves when its default adapter does and its audit log can be written; each adapter is told
+    apart as `adapter.<name>`.
+    """
+
+    def __init__(self, servicer: health.aio.HealthServicer, backends: Backends, audit: AuditLog) -> None:
+        self._servicer = servicer
+        self._backends = backends
+        self._audit = audit
+
+    async def publish(self) -> None:
+        """Tell the health service how things stand now."""
+        overall = not self._audit.failure
+        for backend in self._backends.all():
+            await self._servicer.set(adapter_service(backend.name), _SERVING if backend.ready else _NOT_SERVING)
+            if backend.name == self._backends.default:
+                overall = overall and backend.ready
+        for service in ("", DATA_SERVICE):
+            await self._servicer.set(service, _SERVING if overall else _NOT_SERVING)
+        await self._servicer.set(ADMIN_SERVICE, _NOT_SERVING if self._audit.failure else _SERVING)

@@ -1,0 +1,47 @@
+"""What does a checked manifest say? Frozen values; nobody checks them again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aol_broker.registry.snapshot import Permission, Validation
+from aol_wire.indexes import IndexSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """The owner lets a service have a permission, should it ask."""
+
+    service: str
+    permission: Permission
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredCollection:
+    """A collection that the service owns. `schema_hint` maps dotted paths to type names."""
+
+    name: str
+    description: str = ""
+    schema_hint: Mapping[str, str] = field(default_factory=dict, hash=False)
+    indexes: tuple[IndexSpec, ...] = ()
+    soft_delete: bool = False
+    validation: Validation = Validation.OFF
+    sharing: tuple[Sharing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """A permission that the service asks for on a collection of another."""
+
+    collection_id: str
+    permission: Permission
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a service declares. `version` is its own word for the version, as written."""
+
+    service: str
+    version: str = ""
+    collections: tuple[DeclaredCollection, ...] = ()
+    access_requests: tuple[AccessRequest, ...] = ()

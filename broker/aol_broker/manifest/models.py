@@ -1,0 +1,158 @@
+"""What may stand in a manifest? The form of `spec.dataRequirements`; the rest of the file belongs to other tools."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from aol_wire.errors import DataError
+from aol_wire.limits import COLLECTION_MAX_INDEXES, INDEX_MAX_FIELDS
+from aol_wire.names import COLLECTION, SERVICE, check_collection, check_service
+
+_PATH_SCHEMA = {"type": "string", "minLength": 1, "description": "A path of object keys, as a.b."}
+_DIRECTION_SCHEMA = {"enum": ["asc", "desc"]}
+_INDEX_FIELD_SCHEMA = {
+    "anyOf": [
+        _PATH_SCHEMA,
+        {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": _DIRECTION_SCHEMA},
+    ]
+}
+_VERSION_SCHEMA = {"type": ["string", "number"]}
+
+
+def _checked(check: Callable[[str], str]) -> AfterValidator:
+    def validate(name: str) -> str:
+        try:
+            return check(name)
+        except DataError as error:
+            raise ValueError(error.violations[0].description) from None
+
+    return AfterValidator(validate)
+
+
+def _check_collection_id(name: str) -> str:
+    service, dot, collection = name.partition(".")
+    if not dot:
+        raise ValueError("a collection of another service is written other-service.collection")
+    check_service(service)
+    check_collection(collection)
+    return name
+
+
+def _plain(version: object) -> object:
+    if isinstance(version, dict | list):
+        raise ValueError("is text or a number")  # noqa: TRY004 - pydantic collects ValueErrors only
+    return version
+
+
+ServiceName = Annotated[str, _checked(check_service), Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}$"})]
+CollectionName = Annotated[
+    str, _checked(check_collection), Field(json_schema_extra={"pattern": f"^{COLLECTION.pattern}$"})
+]
+CollectionId = Annotated[
+    str,
+    _checked(_check_collection_id),
+    Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}\\.{COLLECTION.pattern}$"}),
+]
+PermissionName = Literal["read", "write", "admin"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _OpenPart(BaseModel):
+    """A part in which other tools have keys of their own."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+
+class IndexModel(_Part):
+    """An index. What its fields and its type have to do with each other is checked afterwards."""
+
+    fields: list[Annotated[Any, WithJsonSchema(_INDEX_FIELD_SCHEMA)]] = Field(
+        min_length=1,
+        max_length=INDEX_MAX_FIELDS,
+        description="Paths; in a compound index also {path: desc}.",
+    )
+    type: Literal["ascending", "descending", "compound", "unique", "text", "ttl"] = Field(
+        description="ascending, descending and ttl have one field, compound several, unique and text one or several."
+    )
+    expire_after_s: int | None = Field(
+        default=None,
+        alias="expireAfterSeconds",
+        description="Only for ttl: how long after the field's time a document expires.",
+    )
+
+
+class SharingModel(_Part):
+    """A permission that another service gets when its manifest asks for it."""
+
+    service: ServiceName = Field(description="The service to share with.")
+    permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+
+
+class CollectionModel(_Part):
+    """A collection that the service owns."""
+
+    name: CollectionName = Field(description="Its name without the service's name before it.")
+    description: str | None = Field(default=None, description="What is in it, for people.")
+    schema_hint: dict[str, Any] | None = Field(
+        default=None,
+        alias="schemaHint",
+        description="Field path -> type name; an object stands for nested paths.",
+    )
+    indexes: list[IndexModel] | None = Field(
+        default=None,
+        max_length=COLLECTION_MAX_INDEXES,
+        description="For fields that are often filtered or sorted by. One that is removed here stays in the database.",
+    )
+    sharing: list[SharingModel] | None = Field(default=None, description="Who may have access, should they ask.")
+    soft_delete: bool = Field(
+        default=False, alias="softDelete", description="Let delete only mark documents, so that they can be restored."
+    )
+    validation: Literal["off", "warn", "strict"] = Field(
+        default="off", description="How documents are held to the schema hint."
+    )
+
+
+class AccessRequestModel(_Part):
+    """A permission that the service needs on a collection of another."""
+
+    collection: CollectionId = Field(description="other-service.collection")
+    permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+    reason: str | None = Field(default=None, description="Why, for the owner who decides.")
+
+
+class DataRequirementsModel(_Part):
+    """What the service owns in the data broker, and what it needs of others."""
+
+    enabled: bool = Field(default=True, description="With false, nothing below counts.")
+    collections: list[CollectionModel] | None = Field(default=None, description="Collections that this service owns.")
+    access_requests: list[AccessRequestModel] | None = Field(
+        default=None, alias="accessRequests", description="Collections of other services that this service needs."
+    )
+
+
+class MetadataModel(_OpenPart):
+    """Who the manifest is of."""
+
+    name: ServiceName = Field(description="The service.")
+    version: Annotated[Any, AfterValidator(_plain), WithJsonSchema(_VERSION_SCHEMA)] = Field(
+        default=None, description="The service's version."
+    )
+
+
+class SpecModel(_OpenPart):
+    """What the service is made of."""
+
+    data_requirements: DataRequirementsModel | None = Field(default=None, alias="dataRequirements")
+
+
+class ManifestModel(_OpenPart):
+    """The manifest of a service."""
+
+    kind: str | None = None
+    api_version: str | None = Field(default=None, alias="apiVersion")
+    metadata: MetadataModel
+    spec: SpecModel | None = None

@@ -1,0 +1,116 @@
+"""Which rules must a manifest keep beyond its form? Those between its parts, checked on what was read."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from aol_broker.yaml_text import Location, did_you_mean
+from aol_wire.errors import DataError
+from aol_wire.filters import Json
+from aol_wire.index_parser import parse_index
+from aol_wire.schema_hint import TYPES, parse_schema_hint
+
+_REQUIREMENTS = "dataRequirements"
+
+Problems = Iterator[tuple[Location, str]]
+
+
+def broken_rules(value: Mapping[str, Json]) -> Problems:
+    """Yield where and what. Parts of the wrong form are passed over: the models report them."""
+    yield from _misplaced(value)
+    metadata, spec = value.get("metadata"), value.get("spec")
+    service = metadata.get("name") if isinstance(metadata, dict) else None
+    requirements = spec.get(_REQUIREMENTS) if isinstance(spec, dict) else None
+    if not isinstance(requirements, dict):
+        return
+    collections = ("spec", _REQUIREMENTS, "collections")
+    requests = ("spec", _REQUIREMENTS, "accessRequests")
+    yield from _repeated(requirements.get("collections"), collections, ("name",))
+    for at, collection in _mappings(requirements.get("collections"), collections):
+        yield from _collection(collection, at, service)
+    yield from _repeated(requirements.get("accessRequests"), requests, ("collection", "permission"))
+    for at, request in _mappings(requirements.get("accessRequests"), requests):
+        collection_id = request.get("collection")
+        if isinstance(collection_id, str) and collection_id.partition(".")[0] == service:
+            yield (*at, "collection"), "the service owns it and need not ask"
+
+
+def _misplaced(value: Mapping[str, Json]) -> Problems:
+    """Find the part when it is not where it is looked for: unnoticed, nothing at all would be declared."""
+    if _REQUIREMENTS in value:
+        yield (_REQUIREMENTS,), "belongs under spec"
+    spec = value.get("spec")
+    if isinstance(spec, dict) and _REQUIREMENTS not in spec:
+        for key in spec:
+            if hint := did_you_mean(key, [_REQUIREMENTS], cutoff=0.8):
+                yield ("spec", key), f"unknown key{hint}"
+
+
+def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> Problems:
+    yield from _hint(collection.get("schemaHint"), (*at, "schemaHint"))
+    indexes, sharing = (*at, "indexes"), (*at, "sharing")
+    yield from _repeated(collection.get("indexes"), indexes, ("type", "fields"))
+    for place, index in _mappings(collection.get("indexes"), indexes):
+        yield from _index(index, place)
+    yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
+    for place, share in _mappings(collection.get("sharing"), sharing):
+        if share.get("service") == service:
+            yield (*place, "service"), "the service owns the collection and need not share it with itself"
+
+
+def _index(index: dict[str, Json], at: Location) -> Problems:
+    try:
+        parse_index(index, "")
+    except DataError as error:
+        violation = error.violations[0]
+        where, *rest = violation.path.split(".")
+        if where:
+            # A path of the index that is none; it stands somewhere among the fields.
+            yield (*at, "fields"), f"{violation.path}: {violation.description}"
+        else:
+            inner = tuple(int(part) if part.isdecimal() else part for part in rest)
+            yield at + inner, violation.description
+
+
+def _hint(hint: Json, at: Location) -> Problems:
+    if hint is None:
+        return
+    try:
+        parse_schema_hint(hint)
+    except DataError as error:
+        for violation in error.violations:
+            inner, value = _find(hint, violation.path)
+            near = did_you_mean(value, TYPES) if isinstance(value, str) and value not in TYPES else ""
+            yield at + inner, violation.description + near
+
+
+def _find(hint: Json, path: str) -> tuple[Location, Json]:
+    """Return where a dotted path of a hint stands, and what stands there: keys may be dotted or nested."""
+    if not isinstance(hint, dict):
+        return (), hint
+    for key, value in hint.items():
+        if key == path:
+            return (key,), value
+        if path.startswith(f"{key}.") and isinstance(value, dict):
+            inner, found = _find(value, path[len(key) + 1 :])
+            if inner:
+                return (key, *inner), found
+    return (), None
+
+
+def _repeated(items: Json, at: Location, keys: tuple[str, ...]) -> Problems:
+    """Yield the items that say the same of `keys` as one before."""
+    seen: set[str] = set()
+    for place, item in _mappings(items, at):
+        if not all(key in item for key in keys):
+            continue
+        said = json.dumps([item[key] for key in keys], sort_keys=True)
+        if said in seen:
+            yield (*place, keys[0]), f"another one with the same {' and '.join(keys)} is there already"
+        seen.add(said)
+
+
+def _mappings(items: Json, at: Location) -> Iterator[tuple[Location, dict[str, Json]]]:
+    if isinstance(items, list):
+        for position, item in enumerate(items):
+            if isinstance(item, dict):
+                yield (*at, position), item

@@ -1,0 +1,211 @@
+"""What happens to a call? One call, one straight line, for every way in (DESIGN section 4).
+
+audit( recover -> request id -> deadline -> authentication result -> decode
+       -> resolve -> authorize -> admit -> [a write: intended] -> dispatch )
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from google.protobuf.message import Message
+
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.record import AuditRecord, Outcome, recorded_filter
+from aol_broker.authorize import authorize
+from aol_broker.decode import check_request_id, decode
+from aol_broker.identity import identify
+from aol_broker.registry.store import Registry
+from aol_broker.request import Answer, Peer, Principal, Reply, Request
+from aol_broker.resolve import CollectionName, resolve
+from aol_broker.verbs import BoundVerb
+from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.faults import describe_fault
+from aol_wire.ids import now_us, uuid7
+
+CANCELLED = "CANCELLED"
+"""The audit reason of a call whose caller went away; it is no reason of the contract, as nobody is told."""
+
+_DENIALS = frozenset(
+    {
+        Reason.NO_CREDENTIALS,
+        Reason.BAD_CREDENTIALS,
+        Reason.GRANT_MISSING,
+        Reason.GRANT_PENDING,
+        Reason.FIELD_DENIED,
+    }
+)
+
+# After these, a write that had been handed to its adapter may or may not have happened.
+_UNSURE = frozenset({Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.INTERNAL_BUG})
+
+_log = structlog.get_logger("aol.call")
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """What the line takes from the configuration."""
+
+    broker_id: str
+    operator_token: str
+    default_deadline_s: float
+    max_deadline_s: float
+    max_in_flight: int
+    slow_call_s: float
+
+
+class _Call:
+    """What is known of one call so far, for its audit record."""
+
+    __slots__ = ("collection", "dispatched", "filters", "name", "principal", "request_id", "started", "time_us", "verb")
+
+    def __init__(self, bound: BoundVerb) -> None:
+        self.verb = bound.verb
+        self.request_id = uuid7()
+        self.started = time.monotonic()
+        self.time_us = now_us()
+        self.principal: Principal | None = None
+        self.name: CollectionName | None = None
+        self.collection = ""
+        self.filters = b"null"
+        self.dispatched = False
+
+
+class Pipeline:
+    """The line. Transports call `handle`; it never raises, except when its task is cancelled."""
+
+    def __init__(
+        self, verbs: Mapping[str, BoundVerb], registry: Registry, audit: AuditLog, settings: LineSettings
+    ) -> None:
+        self._verbs = verbs
+        self._registry = registry
+        self._audit = audit
+        self._settings = settings
+        self._in_flight = 0
+
+    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
+        """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time."""
+        bound = self._verbs[method]
+        call = _Call(bound)
+        self._in_flight += 1
+        try:
+            answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
+            error = await self._record(call, answer, error)
+        except asyncio.CancelledError:
+            # Nobody waits for an answer; that the call was made, and may have had an effect, is recorded all the same.
+            await self._record(call, None, None, cancelled=True)
+            raise
+        finally:
+            self._in_flight -= 1
+        payload = answer.message.SerializeToString() if answer is not None and error is None else b""
+        return Reply(payload, error, call.request_id, self._registry.snapshot.revision)
+
+    async def _recovered(
+        self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None
+    ) -> tuple[Answer | None, DataError | None]:
+        """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
+        limit_s = min(timeout_s or self._settings.default_deadline_s, self._settings.max_deadline_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._line(bound, call, payload, peer, call.started + limit_s), None
+        except DataError as error:
+            return None, error
+        except TimeoutError:
+            return None, DataError(Reason.DEADLINE, f"The call's time of {limit_s:.3g} s was over before it was done.")
+        except Exception as error:  # a bug must not reach the transport: its text could hold anything
+            _log.error("bug", request_id=call.request_id, fault=describe_fault(error))
+            return None, DataError(
+                Reason.INTERNAL_BUG,
+                f"The broker failed at this call. Its log says where, under the request id {call.request_id}.",
+            )
+
+    async def _line(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
+        verb = bound.verb
+        if self._in_flight > self._settings.max_in_flight:
+            raise DataError(
+                Reason.OVERLOADED,
+                f"The broker has {self._settings.max_in_flight:,} calls under way already.",
+                retry_after_s=0.1,
+                applied=Applied.NO,
+            )
+        principal = call.principal = identify(peer, self._settings.operator_token)
+        request = self._decoded(call, payload, principal, deadline)
+        snapshot = self._registry.snapshot
+        if peer.revision > snapshot.revision:
+            snapshot = await self._registry.refresh(peer.revision)
+        name = call.name = resolve(request.collection, principal.service) if verb.names else None
+        record = authorize(verb.right, principal, name, snapshot)
+        work = bound.command.admit(request, record)
+        if verb.writes:
+            await self._audit.intend(verb.operation, call.request_id)
+        call.dispatched = True
+        return await bound.command.dispatch(request, record, work)
+
+    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
+        verb = call.verb
+        arguments: Any = decode(verb.request, payload)
+        call.request_id = check_request_id(arguments.request_id) or call.request_id
+        if verb.names:
+            call.collection = getattr(arguments, verb.names)
+        if verb.filters:
+            call.filters = recorded_filter(arguments.filter)
+        return Request(principal, verb.operation, call.collection, arguments, deadline)
+
+    async def _record(
+        self, call: _Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
+    ) -> DataError | None:
+        """Write the call's audit record; return the error that its caller is told."""
+        duration_s = time.monotonic() - call.started
+        if cancelled:
+            outcome, reason = Outcome.FAILED, CANCELLED
+        elif error is not None:
+            outcome = Outcome.DENIED if error.reason in _DENIALS else Outcome.FAILED
+            reason = error.reason.value
+        else:
+            outcome, reason = Outcome.OK, ""
+        record = AuditRecord(
+            time_us=call.time_us,
+            service=call.principal.service if call.principal is not None else "",
+            operation=call.verb.operation,
+            collection=call.name.id if call.name is not None else "",
+            filters=call.filters,
+            result_count=answer.result_count if answer is not None else 0,
+            broker=self._settings.broker_id,
+            request_id=call.request_id,
+            principal=call.principal.name if call.principal is not None else "",
+            outcome=outcome,
+            reason=reason,
+            duration_ms=duration_s * 1000,
+        )
+        if duration_s > self._settings.slow_call_s:
+            _log.warning(
+                "slow call",
+                operation=record.operation,
+                collection=record.collection,
+                service=record.service,
+                request_id=record.request_id,
+                duration_ms=round(record.duration_ms),
+            )
+        try:
+            await self._audit.complete(record)
+        except DataError as unrecorded:
+            unrecorded.applied = _applied(call, answer, error)
+            return unrecorded
+        if error is not None:
+            error.applied = _applied(call, answer, error)
+        return error
+
+
+def _applied(call: _Call, answer: Answer | None, error: DataError | None) -> Applied | None:
+    """Say whether a write that fails changed anything; reads say nothing."""
+    if not call.verb.writes:
+        return None
+    if answer is not None:
+        return Applied.YES
+    if error is not None and error.applied is not None:
+        return error.applied
+    unsure = call.dispatched and (error is None or error.reason in _UNSURE)
+    return Applied.UNKNOWN if unsure else Applied.NO

@@ -1,0 +1,84 @@
+"""How do registry records look on the wire?"""
+
+from collections.abc import Iterable
+
+import orjson
+
+from aol.admin.v1 import admin_pb2
+from aol.data.v1 import collection_pb2
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
+from aol_wire.errors import DataError, Reason
+from aol_wire.index_parser import index_to_proto
+from aol_wire.indexes import IndexState, IndexStatus
+
+_PERMISSIONS = {
+    Permission.READ: collection_pb2.PERMISSION_READ,
+    Permission.WRITE: collection_pb2.PERMISSION_WRITE,
+    Permission.ADMIN: collection_pb2.PERMISSION_ADMIN,
+}
+_PERMISSION_OF = {number: permission for permission, number in _PERMISSIONS.items()}
+_STATES = {
+    IndexState.BUILDING: collection_pb2.INDEX_STATE_BUILDING,
+    IndexState.READY: collection_pb2.INDEX_STATE_READY,
+    IndexState.FAILED: collection_pb2.INDEX_STATE_FAILED,
+}
+_GRANT_STATES = {
+    GrantState.ACTIVE: admin_pb2.GRANT_STATE_ACTIVE,
+    GrantState.PENDING: admin_pb2.GRANT_STATE_PENDING,
+}
+
+
+def permission_of(number: collection_pb2.Permission) -> Permission:
+    """Return the permission that a request names.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    if number not in _PERMISSION_OF:
+        raise DataError.invalid(Reason.BAD_REQUEST, "permission", "it is read, write or admin")
+    return _PERMISSION_OF[number]
+
+
+def collection_to_proto(
+    record: CollectionRecord,
+    permissions: Iterable[Permission] = (),
+    indexes: Iterable[IndexStatus] | None = None,
+) -> collection_pb2.Collection:
+    """Return a collection as its users see it; `indexes` only where their state was asked for."""
+    if indexes is None:
+        shown = [collection_pb2.IndexStatus(spec=index_to_proto(spec), name=spec.name) for spec in record.indexes]
+    else:
+        shown = [
+            collection_pb2.IndexStatus(
+                spec=index_to_proto(status.spec),
+                name=status.spec.name,
+                state=_STATES[status.state],
+                offenders=status.offenders,
+            )
+            for status in indexes
+        ]
+    return collection_pb2.Collection(
+        collection_id=record.collection_id,
+        owner=record.service,
+        description=record.description,
+        schema_hint=orjson.dumps(dict(record.schema_hint)).decode(),
+        indexes=shown,
+        permissions=[_PERMISSIONS[permission] for permission in permissions],
+        adapter=record.adapter,
+        soft_delete=record.soft_delete,
+        validation=record.validation.value,
+        declared=record.declared,
+    )
+
+
+def grant_to_proto(grant: Grant) -> admin_pb2.Grant:
+    """Return a grant as operators see it."""
+    return admin_pb2.Grant(
+        collection=grant.collection_id,
+        service=grant.service,
+        permission=_PERMISSIONS[grant.permission],
+        state=_GRANT_STATES[grant.state],
+        origin=grant.origin.value,
+        granted_by=grant.granted_by,
+        reason=grant.reason,
+        created_us=grant.created_us,
+    )

@@ -1,0 +1,145 @@
+"""How is the registry's database reached? An engine, its transactions, and what its errors become."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from aol_wire.errors import DataError, Reason
+
+BUSY_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 10.0
+RETRY_AFTER_S = 1.0
+
+# Any number that nobody else uses for an advisory lock in the same database: "aolreg" in ASCII.
+_POSTGRES_LOCK = 0x616F6C726567
+
+
+class Database:
+    """One registry's database. SQLite by aiosqlite, or PostgreSQL by asyncpg; the statements are the same."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare an engine; nothing is opened yet.
+
+        :raises DataError: REGISTRY_UNAVAILABLE, the URL cannot be used or its driver is not installed.
+        """
+        try:
+            parsed = make_url(url)
+            self._is_sqlite = parsed.get_backend_name() == "sqlite"
+            self._file = parsed.database if self._is_sqlite else None
+            self._engine = _engine(url, is_sqlite=self._is_sqlite)
+        except ArgumentError:
+            raise _unavailable("its URL is not one that SQLAlchemy reads") from None
+        except ModuleNotFoundError as error:
+            raise _unavailable(f"the Python package {error.name} is not installed") from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    def make_file(self) -> None:
+        """Make the file of a SQLite registry readable by its owner alone: it holds keys.
+
+        :raises DataError: REGISTRY_UNAVAILABLE.
+        """
+        if self._file in (None, "", ":memory:"):
+            return
+        path = Path(str(self._file))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise _unavailable(f"its file cannot be opened: {error.strerror}") from None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction whose statements all see the same state.
+
+        :raises DataError: REGISTRY_UNAVAILABLE.
+        """
+        options = {} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with _translated():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(**options)
+                async with connection.begin():
+                    yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction; a block that does not commit changes nothing. Its first statement is a write.
+
+        :raises DataError: REGISTRY_UNAVAILABLE.
+        """
+        with _translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that no other one of this kind runs beside, in whatever process.
+
+        :raises DataError: REGISTRY_UNAVAILABLE.
+        """
+        with _translated():
+            async with self._engine.connect() as connection:
+                if self._is_sqlite:
+                    await connection.execution_options(aol_begin="BEGIN IMMEDIATE")
+                async with connection.begin():
+                    if not self._is_sqlite:
+                        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
+                    yield connection
+
+
+def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
+    if not is_sqlite:
+        arguments = {"timeout": BUSY_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
+        return create_async_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
+
+    # The driver would begin transactions only before a write; several reads would then see several states.
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: DBAPIConnection, _record: object) -> None:
+        driver: Any = connection
+        driver.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("aol_begin", "BEGIN"))
+
+    return engine
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what a driver raises into REGISTRY_UNAVAILABLE, without its text: drivers quote values and hosts."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        driver = getattr(error, "orig", None)
+        raise _unavailable(type(driver or error).__name__) from None
+    except OSError as error:
+        raise _unavailable(error.strerror or type(error).__name__) from None
+    except Exception as error:
+        # asyncpg's own exceptions come through unwrapped while a connection is being made.
+        if type(error).__module__.partition(".")[0] == "asyncpg":
+            raise _unavailable(type(error).__name__) from None
+        raise
+
+
+def _unavailable(why: str) -> DataError:
+    return DataError(
+        Reason.REGISTRY_UNAVAILABLE,
+        f"The broker's registry cannot be used now: {why}.",
+        retry_after_s=RETRY_AFTER_S,
+    )

@@ -1,0 +1,79 @@
+"""What has changed since? Reads what is newer than a snapshot, and makes the next one."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from sqlalchemy import Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from aol_broker.registry import tables
+from aol_broker.registry.grants import AccessFact, grants_for
+from aol_broker.registry.rows import from_row
+from aol_broker.registry.snapshot import Grant, GrantKey, Permission, ServiceRecord, Snapshot
+
+
+@dataclass(slots=True)
+class _Access:
+    """What grants of one service on one collection follow from."""
+
+    shared: list[Permission] = field(default_factory=list)
+    revoked: list[Permission] = field(default_factory=list)
+    requested: list[AccessFact] = field(default_factory=list)
+    granted: list[AccessFact] = field(default_factory=list)
+
+
+async def read_revision(connection: AsyncConnection) -> int:
+    """Return the registry's revision."""
+    return int((await connection.execute(select(tables.revision.c.revision))).scalar_one())
+
+
+async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
+    """Return the snapshot of the database's revision, made of an older one and of what changed after it.
+
+    The statements must all see the same state.
+    """
+    revision = await read_revision(connection)
+    if revision <= before.revision:
+        return before
+    changed = select(tables.touched.c.collection_id).where(tables.touched.c.revision > before.revision)
+    touched = frozenset((await connection.execute(changed)).scalars())
+    services = dict(before.services)
+    rows = await connection.execute(select(tables.services).where(tables.services.c.revision > before.revision))
+    for row in rows.mappings():
+        services[row["name"]] = ServiceRecord(row["name"], row["manifest_version"], row["created_us"])
+    collections = dict(before.collections)
+    for row in (await connection.execute(_among(tables.collections, changed))).mappings():
+        collections[row["collection_id"]] = from_row(row)
+    grants = {key: held for key, held in before.grants.items() if key[0] not in touched}
+    grants.update(await _grants(connection, changed))
+    return Snapshot(revision, services, collections, grants)
+
+
+async def _grants(connection: AsyncConnection, changed: Select[tuple[str]]) -> dict[GrantKey, tuple[Grant, ...]]:
+    facts: defaultdict[GrantKey, _Access] = defaultdict(_Access)
+    for table in (tables.sharing, tables.revocations, tables.access_requests, tables.grants):
+        for row in (await connection.execute(_among(table, changed))).mappings():
+            access, permission = facts[row["collection_id"], row["service"]], Permission(row["permission"])
+            if table is tables.sharing:
+                access.shared.append(permission)
+            elif table is tables.revocations:
+                access.revoked.append(permission)
+            elif table is tables.access_requests:
+                access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
+            else:
+                access.granted.append(AccessFact(permission, row["reason"], row["created_us"], row["granted_by"]))
+    derived = {
+        key: grants_for(
+            *key,
+            shared=access.shared,
+            revoked=access.revoked,
+            requested=access.requested,
+            granted=access.granted,
+        )
+        for key, access in facts.items()
+    }
+    return {key: grants for key, grants in derived.items() if grants}
+
+
+def _among(table: Table, changed: Select[tuple[str]]) -> Select[tuple[object, ...]]:
+    return select(table).where(table.c.collection_id.in_(changed))

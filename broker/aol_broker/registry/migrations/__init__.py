@@ -1,0 +1,1 @@
+"""How did the registry's tables come about? Numbered steps, each with its way back."""

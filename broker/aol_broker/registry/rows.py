@@ -1,0 +1,54 @@
+"""How is a collection written in a row? The record and its row, both ways."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping
+
+from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_wire.indexes import IndexField, IndexSpec, IndexType
+
+
+def to_row(record: CollectionRecord) -> dict[str, Any]:
+    """Return the columns of a record; who made it and when is not among them."""
+    indexes = [
+        {
+            "fields": [{"path": field.path, "descending": field.descending} for field in index.fields],
+            "type": index.type,
+            "expire_after_s": index.expire_after_s,
+        }
+        for index in record.indexes
+    ]
+    return {
+        "collection_id": record.collection_id,
+        "service": record.service,
+        "name": record.name,
+        "adapter": record.adapter,
+        "description": record.description,
+        "schema_hint": orjson.dumps(dict(record.schema_hint)).decode(),
+        "indexes": orjson.dumps(indexes).decode(),
+        "soft_delete": record.soft_delete,
+        "validation": record.validation.value,
+        "declared": record.declared,
+    }
+
+
+def from_row(row: RowMapping) -> CollectionRecord:
+    """Return the record of a row. What was stored was checked, by the rules of its time."""
+    return CollectionRecord(
+        service=row["service"],
+        name=row["name"],
+        adapter=row["adapter"],
+        description=row["description"],
+        schema_hint=orjson.loads(row["schema_hint"]),
+        indexes=tuple(_index(index) for index in orjson.loads(row["indexes"])),
+        soft_delete=row["soft_delete"],
+        validation=Validation(row["validation"]),
+        declared=row["declared"],
+    )
+
+
+def _index(stored: Mapping[str, Any]) -> IndexSpec:
+    fields = tuple(IndexField(tuple(field["path"]), field["descending"]) for field in stored["fields"])
+    return IndexSpec(fields, IndexType(stored["type"]), stored["expire_after_s"])

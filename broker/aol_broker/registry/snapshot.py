@@ -1,0 +1,147 @@
+"""What does the registry hold at one revision? Immutable values, swapped whole, read without waiting."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from aol_wire.filters import Path
+from aol_wire.indexes import IndexSpec
+
+
+class Permission(StrEnum):
+    """What a service may do with a collection: `read` = query; `write` = insert, update, delete; `admin` = all."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    def covers(self, other: "Permission") -> bool:
+        """Whether holding this permission is holding the other one. Write does not cover read."""
+        return self is Permission.ADMIN or self is other
+
+
+class Validation(StrEnum):
+    """How documents are held to the schema hint."""
+
+    OFF = "off"
+    WARN = "warn"
+    STRICT = "strict"
+
+
+class GrantState(StrEnum):
+    """Whether a grant holds, or was only asked for."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+
+
+class Origin(StrEnum):
+    """Why a grant is there: the owner's manifest, a call, or (pending) just the request."""
+
+    SHARING = "sharing"
+    GRANT = "grant"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """A collection. `schema_hint` maps dotted field paths to type names; `declared`: a manifest declares it."""
+
+    service: str
+    name: str
+    adapter: str
+    description: str = ""
+    schema_hint: Mapping[str, str] = field(default_factory=dict, hash=False)
+    indexes: tuple[IndexSpec, ...] = ()
+    soft_delete: bool = False
+    validation: Validation = Validation.OFF
+    declared: bool = False
+    collection_id: str = field(init=False, repr=False, compare=False)
+    datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Computed once, because every call on the collection reads them.
+        object.__setattr__(self, "collection_id", f"{self.service}.{self.name}")
+        datetimes = frozenset(tuple(path.split(".")) for path, kind in self.schema_hint.items() if kind == "datetime")
+        object.__setattr__(self, "datetime_paths", datetimes)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A permission of `service` on a collection of another service, held or asked for.
+
+    `granted_by` is empty while it is pending. `created_us` is when it was granted or asked for, in microseconds since
+    1970.
+    """
+
+    collection_id: str
+    service: str
+    permission: Permission
+    state: GrantState
+    origin: Origin
+    granted_by: str = ""
+    reason: str = ""
+    created_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """A service that the registry has heard of. `manifest_version` is 0 while it has no manifest."""
+
+    name: str
+    manifest_version: int
+    created_us: int
+
+
+GrantKey = tuple[str, str]
+"""(collection id, service that may use it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The registry at a revision. Lookups are dict hits, whatever its size."""
+
+    revision: int = 0
+    services: Mapping[str, ServiceRecord] = field(default_factory=dict)
+    collections: Mapping[str, CollectionRecord] = field(default_factory=dict)
+    grants: Mapping[GrantKey, tuple[Grant, ...]] = field(default_factory=dict)
+    _owned: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    _granted: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("services", "collections", "grants"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        owned = _grouped((record.service, record.collection_id) for record in self.collections.values())
+        object.__setattr__(self, "_owned", owned)
+        object.__setattr__(self, "_granted", _grouped((service, id_) for id_, service in self.grants))
+
+    def collection(self, service: str, name: str) -> CollectionRecord | None:
+        """Return a collection, or None if there is none of that name."""
+        return self.collections.get(f"{service}.{name}")
+
+    def grants_of(self, collection_id: str, service: str) -> tuple[Grant, ...]:
+        """Return what `service` holds on a collection or has asked for, active ones first.
+
+        The owner's own rights are not among them.
+        """
+        return self.grants.get((collection_id, service), ())
+
+    def owned_by(self, service: str) -> tuple[str, ...]:
+        """Return the ids of the collections of a service, sorted."""
+        return self._owned.get(service, ())
+
+    def granted_to(self, service: str) -> tuple[str, ...]:
+        """Return the ids of the collections of others on which a service has or awaits a grant, sorted.
+
+        An id may be of a collection that does not exist yet.
+        """
+        return self._granted.get(service, ())
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return {key: tuple(sorted(values)) for key, values in groups.items()}

@@ -1,0 +1,219 @@
+"""What is registered, and how is that changed? One registry: a database, and the newest snapshot of it."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aol_broker.manifest.declaration import Manifest
+from aol_broker.registry import access_changes, collection_changes, tables
+from aol_broker.registry.database import Database
+from aol_broker.registry.declaring import requested
+from aol_broker.registry.loading import load, read_revision
+from aol_broker.registry.schema import RegistryVersionError, bring_up
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
+from aol_broker.registry.writer import Writer
+from aol_wire.errors import DataError, Reason
+
+__all__ = ["SECRET_BYTES", "Applied", "Registry", "RegistryVersionError"]
+
+SECRET_BYTES = 32
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying a manifest did, and where the service's access requests stand now."""
+
+    service: str
+    version: int
+    changed: bool
+    created: tuple[str, ...]
+    active: tuple[Grant, ...]
+    pending: tuple[Grant, ...]
+
+
+class Registry:
+    """The registry as one broker sees it. Several brokers may use one database.
+
+    Every method that reaches the database raises DataError REGISTRY_UNAVAILABLE when that does not answer. A change
+    whose caller is cancelled is finished all the same, and every change is in the snapshot before its method returns.
+    """
+
+    def __init__(self, url: str, *, default_adapter: str) -> None:
+        """Prepare a registry; nothing is opened yet.
+
+        :param url: SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`.
+        :param default_adapter: what keeps the new collections of manifests.
+        """
+        self._database = Database(url)
+        self._default_adapter = default_adapter
+        self._snapshot = Snapshot()
+        self._secrets: dict[str, bytes] = {}
+        self._loads_begun = 0
+        self._loaded = 0
+        self._loading = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._changes: set[asyncio.Task[Any]] = set()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot; reading it waits for nothing."""
+        return self._snapshot
+
+    async def open(self) -> None:
+        """Make or update the tables, and load the snapshot.
+
+        :raises RegistryVersionError: a newer program made the database.
+        """
+        self._database.make_file()
+        async with self._database.migrating() as connection:
+            await connection.run_sync(bring_up)
+        await self._load()
+
+    async def close(self) -> None:
+        """Finish changes that are under way, then let go of the database. Calling it twice is harmless."""
+        await asyncio.gather(*self._changes, return_exceptions=True)
+        await self._database.close()
+
+    async def check(self) -> None:
+        """Return if the database answers."""
+        async with self._database.reading() as connection:
+            await read_revision(connection)
+
+    async def refresh(self, at_least: int) -> Snapshot:
+        """Return a snapshot of revision `at_least` or newer; what is there, if the registry has not come that far.
+
+        Callers that wait at the same time share one reading of the database.
+        """
+        begun = self._loads_begun
+        if self._snapshot.revision < at_least:
+            async with self._loading:
+                # A load that began after this call did has seen all that this caller may know of.
+                if self._loaded <= begun:
+                    await self._load_now()
+        return self._snapshot
+
+    async def declare_collection(self, record: CollectionRecord, created_by: str) -> tuple[Snapshot, bool]:
+        """Make a collection, or add what `record` has more than it; return whether it was made.
+
+        Indexes are added and never removed. Description and schema hint change when they are given. Adapter, soft
+        delete, validation and `declared` of a collection that exists stay.
+        """
+        existing = self._snapshot.collections.get(record.collection_id)
+        if existing is not None and requested(existing, record) == existing:
+            return self._snapshot, False
+        created = await self._change(lambda writer: collection_changes.request_collection(writer, record, created_by))
+        return self._snapshot, created
+
+    async def apply_manifest(self, manifest: Manifest, text: str, source: str, applied_by: str) -> Applied:
+        """Make the registry say what a manifest says, all of it or nothing.
+
+        The text of the service's newest version again changes nothing. `text` is what `manifest` was parsed from.
+        """
+        known = self._snapshot.services.get(manifest.service)
+
+        async def apply(writer: Writer) -> tuple[int, tuple[str, ...], bool]:
+            version, created = await collection_changes.apply_manifest(
+                writer, manifest, text, source=source, applied_by=applied_by, adapter=self._default_adapter
+            )
+            return version, created, writer.changed
+
+        version, created, changed = await self._change(apply)
+        if not changed and (known is None or known.manifest_version != version):
+            # Another broker applied it, and this one has not heard of that.
+            await self._load()
+        asked = {request.collection_id for request in manifest.access_requests}
+        grants = [grant for id_ in sorted(asked) for grant in self._snapshot.grants_of(id_, manifest.service)]
+        return Applied(
+            manifest.service,
+            version,
+            changed,
+            created,
+            tuple(grant for grant in grants if grant.state is GrantState.ACTIVE),
+            tuple(grant for grant in grants if grant.state is GrantState.PENDING),
+        )
+
+    async def grant(
+        self, collection_id: str, service: str, permission: Permission, granted_by: str, reason: str = ""
+    ) -> bool:
+        """Grant a permission by call; return whether that was new.
+
+        :raises DataError: BAD_REQUEST, the service owns the collection.
+        """
+        _refuse_owner(collection_id, service)
+        return await self._change(
+            lambda writer: access_changes.grant(
+                writer, collection_id, service, permission, granted_by=granted_by, reason=reason
+            )
+        )
+
+    async def revoke(self, collection_id: str, service: str, permission: Permission | None = None) -> bool:
+        """Take a permission (None: every one) away, however it was given; return whether there was anything to take.
+
+        After it the service does not hold the permission: an `admin` that covers it is lost too. What the owner's
+        manifest shares stays revoked until the manifest is applied with another text.
+
+        :raises DataError: BAD_REQUEST, the service owns the collection.
+        """
+        _refuse_owner(collection_id, service)
+        return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
+
+    async def secret(self, name: str) -> bytes:
+        """Return the random key of a name, SECRET_BYTES long, which all brokers of this registry share."""
+        if name not in self._secrets:
+            self._secrets[name] = await self._change(lambda writer: _secret(writer, name))
+        return self._secrets[name]
+
+    async def _change(self, change: Callable[[Writer], Awaitable[T]]) -> T:
+        """Run a change in a task of its own, so that a caller who is cancelled does not leave it half seen."""
+        task = asyncio.create_task(self._change_now(change))
+        self._changes.add(task)
+        task.add_done_callback(self._changed)
+        return await asyncio.shield(task)
+
+    def _changed(self, task: "asyncio.Task[Any]") -> None:
+        self._changes.discard(task)
+        if not task.cancelled():
+            # Reading the exception keeps asyncio from reporting it when the caller was cancelled.
+            task.exception()
+
+    async def _change_now(self, change: Callable[[Writer], Awaitable[T]]) -> T:
+        async with self._writing:
+            async with self._database.writing() as connection:
+                writer = await Writer.begin(connection)
+                result = await change(writer)
+                if writer.changed:
+                    await connection.commit()
+            if writer.changed:
+                await self._load()
+            return result
+
+    async def _load(self) -> None:
+        async with self._loading:
+            await self._load_now()
+
+    async def _load_now(self) -> None:
+        self._loads_begun += 1
+        number = self._loads_begun
+        async with self._database.reading() as connection:
+            self._snapshot = await load(connection, self._snapshot)
+        self._loaded = number
+
+
+async def _secret(writer: Writer, name: str) -> bytes:
+    rows = await writer.select(tables.secrets, name=name)
+    if rows:
+        return bytes(rows[0]["value"])
+    value = secrets.token_bytes(SECRET_BYTES)
+    await writer.insert(tables.secrets, {"name": name, "value": value, "created_us": writer.now_us})
+    return value
+
+
+def _refuse_owner(collection_id: str, service: str) -> None:
+    if collection_id.partition(".")[0] == service:
+        raise DataError.invalid(
+            Reason.BAD_REQUEST, "target_service", f"{service} owns the collection and has every permission already"
+        )

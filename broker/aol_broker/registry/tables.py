@@ -1,0 +1,120 @@
+"""How does the registry lie in its database? The tables as the newest migration leaves them (a test compares)."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
+
+_NAME = 63
+_COLLECTION_ID = 127
+_PERMISSION = 16
+
+metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"})
+
+# One row. Each writer's first step is to count it up, which makes writers wait for each other.
+revision = Table(
+    "registry_revision",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+# `revision`: when the row was last changed.
+services = Table(
+    "services",
+    metadata,
+    Column("name", String(_NAME), primary_key=True),
+    Column("manifest_version", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "revision"),
+)
+
+# Every manifest that was ever applied.
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("service", String(_NAME), primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("applied_us", BigInteger, nullable=False),
+)
+
+# `schema_hint` and `indexes` are JSON.
+collections = Table(
+    "collections",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), nullable=False),
+    Column("name", String(_NAME), nullable=False),
+    Column("adapter", String(_NAME), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("schema_hint", Text, nullable=False),
+    Column("indexes", Text, nullable=False),
+    Column("soft_delete", Boolean, nullable=False),
+    Column("validation", String(16), nullable=False),
+    Column("declared", Boolean, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index(None, "service"),
+)
+
+# What owners' manifests share.
+sharing = Table(
+    "sharing",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("permission", String(_PERMISSION), primary_key=True),
+)
+
+# What services' manifests ask for. The collection need not exist.
+access_requests = Table(
+    "access_requests",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("permission", String(_PERMISSION), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index(None, "service"),
+)
+
+# What owners and operators granted by a call.
+grants = Table(
+    "grants",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("permission", String(_PERMISSION), primary_key=True),
+    Column("granted_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+# What sharing no longer gives, until the owner's manifest changes.
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("permission", String(_PERMISSION), primary_key=True),
+)
+
+# At which revision anything about a collection, or about access to it, last changed: what a broker that is behind
+# has to read again.
+touched = Table(
+    "touched_collections",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "revision"),
+)
+
+# Random keys that all brokers of a registry share.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(_NAME), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)

@@ -1,0 +1,97 @@
+"""How is a change written? The few statements that every change is made of; they run on every database we know."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from aol_broker.registry import tables
+from aol_broker.registry.rows import from_row, to_row
+from aol_broker.registry.snapshot import CollectionRecord
+from aol_wire.ids import now_us
+
+# Databases bound the variables of one statement; PostgreSQL at 65,535, asyncpg at 32,767.
+_IDS_A_STATEMENT = 5000
+
+
+class Writer:
+    """One writing transaction. `changed` says whether it has written anything; if not, it should be rolled back."""
+
+    def __init__(self, connection: AsyncConnection, revision: int) -> None:
+        self._connection = connection
+        self.revision = revision
+        self.now_us = now_us()
+        self.changed = False
+
+    @classmethod
+    async def begin(cls, connection: AsyncConnection) -> "Writer":
+        """Count the revision up. Other writers wait here until this transaction has ended."""
+        number = tables.revision.c.revision
+        await connection.execute(update(tables.revision).values(revision=number + 1))
+        return cls(connection, int((await connection.execute(select(number))).scalar_one()))
+
+    async def select(self, table: Table, **key: object) -> list[RowMapping]:
+        """Return the rows of a key."""
+        return list((await self._connection.execute(select(table).where(_match(table, key)))).mappings())
+
+    async def insert(self, table: Table, *rows: Mapping[str, object]) -> None:
+        """Add rows, which all have the same columns."""
+        if rows:
+            await self._connection.execute(insert(table), list(rows))
+            self.changed = True
+
+    async def update(self, table: Table, key: dict[str, object], **row: object) -> None:
+        """Change the rows of a key."""
+        await self._connection.execute(update(table).where(_match(table, key)).values(**row))
+        self.changed = True
+
+    async def delete(self, table: Table, **key: object) -> None:
+        """Remove the rows of a key."""
+        await self._connection.execute(delete(table).where(_match(table, key)))
+        self.changed = True
+
+    async def delete_owned(self, table: Table, service: str) -> None:
+        """Remove the rows about the collections of a service."""
+        owned = select(tables.collections.c.collection_id).where(tables.collections.c.service == service)
+        await self._connection.execute(delete(table).where(table.c.collection_id.in_(owned)))
+        self.changed = True
+
+    async def service(self, name: str) -> RowMapping:
+        """Return the row of a service, made if it was not known."""
+        rows = await self.select(tables.services, name=name)
+        if not rows:
+            row = {"name": name, "manifest_version": 0, "created_us": self.now_us, "revision": self.revision}
+            await self.insert(tables.services, row)
+            rows = await self.select(tables.services, name=name)
+        return rows[0]
+
+    async def records(self, **key: object) -> dict[str, CollectionRecord]:
+        """Return the collections of a key by their ids."""
+        rows = await self.select(tables.collections, **key)
+        return {row["collection_id"]: from_row(row) for row in rows}
+
+    async def store(
+        self, records: Iterable[CollectionRecord], before: Collection[str], created_by: str
+    ) -> tuple[str, ...]:
+        """Write collections, of which those `before` exist; return the ids of the others."""
+        new = []
+        for record in records:
+            if record.collection_id in before:
+                await self.update(tables.collections, {"collection_id": record.collection_id}, **to_row(record))
+            else:
+                new.append({**to_row(record), "created_by": created_by, "created_us": self.now_us})
+        await self.insert(tables.collections, *new)
+        return tuple(str(row["collection_id"]) for row in new)
+
+    async def touch(self, collection_ids: Iterable[str]) -> None:
+        """Note that something about these collections has changed, for the brokers that read it later."""
+        ids = sorted(set(collection_ids))
+        column = tables.touched.c.collection_id
+        for start in range(0, len(ids), _IDS_A_STATEMENT):
+            part = ids[start : start + _IDS_A_STATEMENT]
+            await self._connection.execute(delete(tables.touched).where(column.in_(part)))
+            await self.insert(tables.touched, *({"collection_id": id_, "revision": self.revision} for id_ in part))
+
+
+def _match(table: Table, key: dict[str, object]) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in key.items()))

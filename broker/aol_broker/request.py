@@ -1,0 +1,71 @@
+"""What is known of a call, step by step? The values that travel down the line."""
+
+import time
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from aol_wire.errors import DataError
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a transport, as far as the transport knows.
+
+    `service` and `authorization` are what the peer said (request headers), not what was verified.
+    """
+
+    address: str
+    service: str = ""
+    authorization: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, as far as this broker believes it. `service` is empty for an operator who acts for none."""
+
+    service: str
+    is_operator: bool = False
+
+    @property
+    def name(self) -> str:
+        """How audit records and grants name the caller."""
+        return "operator" if self.is_operator else f"service:{self.service}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[M]):
+    """A decoded call. `collection` is the name as the caller wrote it; `deadline` is on the clock `time.monotonic`."""
+
+    principal: Principal
+    operation: str
+    collection: str
+    arguments: M
+    deadline: float
+
+    @property
+    def remaining_s(self) -> float:
+        """What is left of the caller's time."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command returns: the response message, and how many documents (or things) it is about."""
+
+    message: Message
+    result_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back to the transport: either `payload` or an error, and what stands in the trailers."""
+
+    payload: bytes
+    error: DataError | None
+    request_id: str
+    revision: int

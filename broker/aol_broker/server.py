@@ -1,0 +1,261 @@
+"""How is a broker put together? The composition root: the only place that wires things."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from aol_broker.adapters.host import AdapterHost
+from aol_broker.audit.log import AuditLog
+from aol_broker.backends import Backend, Backends, InProcessBackend
+from aol_broker.commands import Command
+from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
+from aol_broker.commands.documents import DeleteData, StoreBatch, StoreData, UpdateData
+from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
+from aol_broker.commands.queries import CountData, QueryData
+from aol_broker.data_folder import DataFolder, DataFolderError
+from aol_broker.dispatch import Dispatch
+from aol_broker.health import Health
+from aol_broker.operator_token import read_or_make
+from aol_broker.page_tokens import PageTokens
+from aol_broker.pipeline import LineSettings, Pipeline
+from aol_broker.registry.store import Registry, RegistryVersionError
+from aol_broker.settings import Settings, SettingsError
+from aol_broker.transport import generic_handlers
+from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
+from aol_wire.adapter import Adapter
+from aol_wire.errors import DataError
+from aol_wire.limits import REQUEST_MAX_BYTES
+
+ADAPTER_START_TIMEOUT_S = 10.0
+STOP_GRACE_S = 2.0
+# Room for what stands around a request's documents.
+_MESSAGE_MAX_BYTES = REQUEST_MAX_BYTES + (1 << 20)
+
+_log = structlog.get_logger("aol.broker")
+
+
+class StartError(Exception):
+    """The broker cannot start; the message says why and what to do."""
+
+
+class Broker:
+    """One broker. `start` it, and `stop` it; between the two, `endpoint` says where it listens."""
+
+    def __init__(self, settings: Settings, *, in_process: Mapping[str, Adapter] | None = None) -> None:
+        """`in_process` gives adapters that run inside this process, in place of those of the configuration."""
+        self.settings = settings
+        self.endpoint = ""
+        self.operator_token = ""
+        self._in_process = dict(in_process or {})
+        self._stack = contextlib.AsyncExitStack()
+        self._backends = Backends({}, "")
+        self._changes: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start everything, adapters first; a wait for an adapter that does not come up is bounded.
+
+        :raises StartError: nothing is left running.
+        """
+        try:
+            await self._start()
+        except (DataFolderError, RegistryVersionError, SettingsError) as error:
+            await self.stop()
+            raise StartError(str(error)) from None
+        except DataError as error:
+            await self.stop()
+            raise StartError(error.message) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Finish the calls under way, within a bound, and stop everything."""
+        await self._stack.aclose()
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """The adapters, in the order of the configuration."""
+        return self._backends.all()
+
+    def adapter_summary(self) -> str:
+        """Return the adapters in a few words, for people: `sqlite`, or `postgres (not ready: ...)`."""
+        return ", ".join(
+            backend.name if backend.ready else f"{backend.name} (not ready: {backend.reason})"
+            for backend in self.backends
+        )
+
+    async def _start(self) -> None:
+        settings = self.settings
+        folder = DataFolder(settings.data_dir)
+        self._stack.callback(folder.release)
+        self.operator_token = self._operator_token()
+        self._backends = self._make_backends()
+        registry = Registry(settings.registry_url, default_adapter=self._backends.default)
+        self._stack.push_async_callback(registry.close)
+        await registry.open()
+        audit = self._open_audit()
+        verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
+        pipeline = Pipeline(verbs, registry, audit, self._line_settings())
+        await self._start_backends()
+        await self._listen(pipeline, audit)
+
+    def _operator_token(self) -> str:
+        configured = self.settings.read_operator_token()
+        if configured is not None:
+            return configured
+        try:
+            return read_or_make(self.settings.data_dir)
+        except (OSError, ValueError) as error:
+            raise StartError(f"The operator's token cannot be read: {error}") from None
+
+    def _open_audit(self) -> AuditLog:
+        settings = self.settings
+        audit = AuditLog(
+            settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes, max_files=settings.audit.max_files
+        )
+        try:
+            audit.open()
+        except OSError as error:
+            raise StartError(
+                f"The audit log cannot be written in {settings.audit_dir}: {error.strerror}. A broker that cannot "
+                "record calls serves none."
+            ) from None
+        self._stack.callback(audit.close)
+        return audit
+
+    def _make_backends(self) -> Backends:
+        backends: dict[str, Backend] = {}
+        if self._in_process:
+            backends.update({name: InProcessBackend(name, item) for name, item in self._in_process.items()})
+            return Backends(backends, next(iter(backends)))
+        for name, adapter in self.settings.adapters.items():
+            backends[name] = AdapterHost(name, adapter)
+        return Backends(backends, self.settings.default_adapter)
+
+    async def _start_backends(self) -> None:
+        self._stack.push_async_callback(self._stop_backends)
+        await asyncio.gather(*(backend.start(ADAPTER_START_TIMEOUT_S) for backend in self._backends.all()))
+
+    async def _stop_backends(self) -> None:
+        await asyncio.gather(*(backend.stop() for backend in self._backends.all()))
+
+    async def _listen(self, pipeline: Pipeline, audit: AuditLog) -> None:
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", _MESSAGE_MAX_BYTES),
+                ("grpc.max_send_message_length", _MESSAGE_MAX_BYTES),
+                ("grpc.max_metadata_size", 16 << 10),
+            ]
+        )
+        servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        server.add_generic_rpc_handlers(generic_handlers(pipeline))
+        names = (DATA_SERVICE, ADMIN_SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+        reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+        host = self.settings.listen_host
+        try:
+            port = server.add_insecure_port(self.settings.listen)
+        except RuntimeError:
+            raise StartError(
+                f"Cannot listen on {self.settings.listen}. Is another broker, or another program, using that port? "
+                "Choose one with --listen HOST:PORT (port 0 takes a free one)."
+            ) from None
+        state = Health(servicer, self._backends, audit)
+        for backend in self._backends.all():
+            backend.on_change(lambda: self._publish(state))
+        audit.on_change(lambda: self._publish(state))
+        await state.publish()
+        await server.start()
+        self._stack.push_async_callback(server.stop, STOP_GRACE_S)
+        self._stack.push_async_callback(servicer.enter_graceful_shutdown)
+        self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        _log.info("listening", endpoint=self.endpoint, insecure_remote=self.settings.authentication.insecure_remote)
+
+    def _publish(self, state: Health) -> None:
+        task = asyncio.get_running_loop().create_task(state.publish())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+
+    def _line_settings(self) -> LineSettings:
+        settings = self.settings
+        return LineSettings(
+            broker_id=settings.broker_id,
+            operator_token=self.operator_token,
+            default_deadline_s=settings.limits.default_deadline_s,
+            max_deadline_s=settings.limits.max_deadline_s,
+            max_in_flight=settings.limits.max_in_flight,
+            slow_call_s=settings.slow_call_s,
+        )
+
+
+def bound_verbs(
+    settings: Settings, registry: Registry, backends: Backends, audit: AuditLog, page_key: bytes
+) -> dict[str, BoundVerb]:
+    """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
+    dispatch = Dispatch(backends)
+    allow_undeclared = settings.collections.allow_undeclared
+    commands: dict[str, Command[Any, Any]] = {
+        f"/{DATA_SERVICE}/RequestCollection": RequestCollection(
+            registry, backends, dispatch, allow_undeclared=allow_undeclared
+        ),
+        f"/{DATA_SERVICE}/StoreData": StoreData(dispatch),
+        f"/{DATA_SERVICE}/StoreBatch": StoreBatch(backends, dispatch),
+        f"/{DATA_SERVICE}/QueryData": QueryData(backends, dispatch, PageTokens(page_key)),
+        f"/{DATA_SERVICE}/CountData": CountData(backends, dispatch),
+        f"/{DATA_SERVICE}/UpdateData": UpdateData(backends, dispatch),
+        f"/{DATA_SERVICE}/DeleteData": DeleteData(backends, dispatch),
+        f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry),
+        f"/{DATA_SERVICE}/RevokeAccess": RevokeAccess(registry),
+        f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
+        f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
+        f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
+        f"/{ADMIN_SERVICE}/ListServices": ListServices(registry),
+        f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
+        f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
+        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
+    }
+    return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
+
+
+async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
+    """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
+
+    :raises StartError: it could not start.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    broker = Broker(settings)
+    try:
+        await _unless_stopped(stop, broker.start())
+        if not stop.is_set():
+            await _unless_stopped(stop, on_ready(broker))
+        await stop.wait()
+    finally:
+        await broker.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
+    """Await `work`, but end it when a signal says stop."""
+    task = asyncio.ensure_future(work)
+    signalled = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    finally:
+        signalled.cancel()

@@ -1,0 +1,125 @@
+"""What can be configured in each section of `broker.yaml`?"""
+
+import os
+import re
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+OPERATOR_TOKEN_MIN_CHARS = 16
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AdapterSettings(_Section):
+    """A database adapter: a program that the broker runs (`command`), or one that runs already (`address`)."""
+
+    command: tuple[str, ...] | None = Field(default=None, min_length=1, description="Program and arguments to run.")
+    address: str | None = Field(default=None, min_length=1, description="Where it listens: host:port or unix:/path.")
+    environment: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Variables for the program, on top of the broker's own; ${NAME} takes the broker's variable NAME.",
+    )
+
+    @field_validator("environment")
+    @classmethod
+    def _fill_in(cls, environment: dict[str, str]) -> dict[str, str]:
+        return {name: _interpolated(text) for name, text in environment.items()}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.command is None) == (self.address is None):
+            raise ValueError("needs either a command or an address")
+        if self.address is not None and self.environment:
+            raise ValueError("environment goes with a command: a program at an address has its own")
+        return self
+
+
+class RegistrySettings(_Section):
+    """Where services, collections and grants are kept."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL, sqlite+aiosqlite:///file or postgresql+asyncpg://…; "
+        "registry.db in the data directory when not given.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        known = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
+        if url is not None and not url.get_secret_value().startswith(known):
+            raise ValueError(f"starts with {' or '.join(known)}")
+        return url
+
+
+class AuditSettings(_Section):
+    """Where audit records are written."""
+
+    directory: Path | None = Field(default=None, description="`audit` in the data directory when not given.")
+    max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A file that is this large is closed.")
+    max_files: int = Field(default=64, ge=2, description="How many files are kept; the oldest goes first.")
+
+
+class AuthenticationSettings(_Section):
+    """Who is believed."""
+
+    insecure_remote: bool = Field(
+        default=False,
+        description="Listen beyond loopback although the names that callers give are believed without proof.",
+    )
+    operator_token: SecretStr | None = Field(default=None, description="What operators present.")
+    operator_token_file: Path | None = Field(default=None, description="A file that holds the operators' token.")
+
+    @field_validator("operator_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value().strip()) < OPERATOR_TOKEN_MIN_CHARS:
+            raise ValueError(f"needs at least {OPERATOR_TOKEN_MIN_CHARS} characters")
+        return token
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.operator_token is not None and self.operator_token_file is not None:
+            raise ValueError("operator_token and operator_token_file exclude each other")
+        return self
+
+
+class LimitSettings(_Section):
+    """What calls may take."""
+
+    max_deadline_s: float = Field(default=30.0, gt=0, le=3600, description="The longest time a call may ask for.")
+    default_deadline_s: float = Field(default=10.0, gt=0, le=3600, description="The time of a call that asks for none.")
+    max_in_flight: int = Field(default=1024, ge=1, description="Calls at once; more are refused as OVERLOADED.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.default_deadline_s > self.max_deadline_s:
+            raise ValueError("default_deadline_s is more than max_deadline_s")
+        return self
+
+
+class CollectionSettings(_Section):
+    """Which collections may be made."""
+
+    allow_undeclared: bool = Field(default=True, description="Let services make collections that no manifest declares.")
+
+
+class LogSettings(_Section):
+    """What the broker says on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+def _interpolated(text: str) -> str:
+    missing = [name for name in _VARIABLE.findall(text) if name not in os.environ]
+    if missing:
+        raise ValueError(f"takes {', '.join(missing)} from the environment, where it is not set")
+    return _VARIABLE.sub(lambda match: os.environ[match[1]], text)

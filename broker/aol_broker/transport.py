@@ -1,0 +1,82 @@
+"""How do bytes of gRPC become calls of the line, and its replies bytes again?
+
+Methods are registered without deserializers: gRPC would decode before our code runs, and answer undecodable bytes with
+the text of an exception.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.rpc import status_pb2
+
+from aol_broker.pipeline import Pipeline
+from aol_broker.request import Peer
+from aol_broker.verbs import VERBS
+from aol_wire.errors import DataError
+from aol_wire.metadata import (
+    AUTHORIZATION_HEADER,
+    REQUEST_ID_HEADER,
+    REVISION_HEADER,
+    SERVICE_HEADER,
+    STATUS_DETAILS_TRAILER,
+)
+from aol_wire.status import to_status
+
+# Clients accept 8 KiB of trailers by default; the status message goes out twice (grpc-message and the details).
+_MESSAGE_MAX_CHARACTERS = 1500
+_DETAILS_MAX_BYTES = 4 << 10
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_Unary = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Coroutine[Any, Any, bytes]]
+
+
+def generic_handlers(pipeline: Pipeline) -> list[grpc.GenericRpcHandler]:
+    """Return a handler for each gRPC service, whose methods all enter the line."""
+    methods: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
+    for name in VERBS:
+        service, method = name[1:].split("/")
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(_unary(pipeline, name))
+        methods.setdefault(service, {})[method] = handler
+    return [grpc.method_handlers_generic_handler(service, handlers) for service, handlers in methods.items()]
+
+
+def _unary(pipeline: Pipeline, method: str) -> _Unary:
+    async def serve(payload: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        peer = peer_of(context.peer(), context.invocation_metadata() or ())
+        reply = await pipeline.handle(method, payload, peer, context.time_remaining())
+        trailers = ((REQUEST_ID_HEADER, reply.request_id), (REVISION_HEADER, str(reply.revision)))
+        if reply.error is None:
+            context.set_trailing_metadata(trailers)
+            return reply.payload
+        message, details = bounded_status(reply.error, reply.request_id)
+        await context.abort(_CODES[reply.error.code], message, (*trailers, (STATUS_DETAILS_TRAILER, details)))
+        return b""
+
+    return serve
+
+
+def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
+    """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
+    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    revision = headers.get(REVISION_HEADER, "0")
+    return Peer(
+        address,
+        service=headers.get(SERVICE_HEADER, ""),
+        authorization=headers.get(AUTHORIZATION_HEADER, ""),
+        revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
+    )
+
+
+def bounded_status(error: DataError, request_id: str) -> tuple[str, bytes]:
+    """Return an error's message and encoded google.rpc.Status, cut to what clients accept in trailers."""
+    status = to_status(error, request_id)
+    if len(status.message) > _MESSAGE_MAX_CHARACTERS:
+        status.message = status.message[:_MESSAGE_MAX_CHARACTERS] + " …"
+    encoded = status.SerializeToString()
+    if len(encoded) > _DETAILS_MAX_BYTES:
+        # The first detail, ErrorInfo, says why; lists of violations are what grows.
+        shorter = status_pb2.Status(code=status.code, message=status.message, details=status.details[:1])
+        encoded = shorter.SerializeToString()
+    return status.message, encoded

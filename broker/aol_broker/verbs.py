@@ -1,0 +1,77 @@
+"""Which verb is an RPC, and what does it ask of its caller? An RPC that is not in this table is refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from aol.admin.v1 import admin_pb2
+from aol.data.v1 import data_broker_pb2 as data_pb2
+from aol_broker.authorize import Right
+from aol_broker.commands import Command
+
+DATA_SERVICE = data_pb2.DESCRIPTOR.services_by_name["DataBroker"].full_name
+ADMIN_SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One RPC. `operation` is its name in audit records; `names` the request field that names a collection."""
+
+    operation: str
+    request: type[Message]
+    right: Right
+    writes: bool = False
+    names: str = ""
+
+    @property
+    def filters(self) -> bool:
+        """Whether its request carries a filter."""
+        return "filter" in self.request.DESCRIPTOR.fields_by_name
+
+
+@dataclass(frozen=True, slots=True)
+class BoundVerb:
+    """A verb with the command that does it."""
+
+    verb: Verb
+    command: Command[Any, Any]
+
+
+VERBS: Mapping[str, Verb] = {
+    f"/{DATA_SERVICE}/RequestCollection": Verb(
+        "request_collection", data_pb2.RequestCollectionRequest, Right.OWNER, writes=True, names="name"
+    ),
+    f"/{DATA_SERVICE}/StoreData": Verb(
+        "insert", data_pb2.StoreDataRequest, Right.WRITE, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/StoreBatch": Verb(
+        "insert_many", data_pb2.StoreBatchRequest, Right.WRITE, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/QueryData": Verb("query", data_pb2.QueryDataRequest, Right.READ, names="collection"),
+    f"/{DATA_SERVICE}/CountData": Verb("count", data_pb2.CountDataRequest, Right.READ, names="collection"),
+    f"/{DATA_SERVICE}/UpdateData": Verb(
+        "update", data_pb2.UpdateDataRequest, Right.WRITE, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/DeleteData": Verb(
+        "delete", data_pb2.DeleteDataRequest, Right.WRITE, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/GrantAccess": Verb(
+        "grant_access", data_pb2.GrantAccessRequest, Right.ADMIN, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/RevokeAccess": Verb(
+        "revoke_access", data_pb2.RevokeAccessRequest, Right.ADMIN, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/ListCollections": Verb("list_collections", data_pb2.ListCollectionsRequest, Right.SERVICE),
+    f"/{DATA_SERVICE}/DescribeCollection": Verb(
+        "describe_collection", data_pb2.DescribeCollectionRequest, Right.ANY, names="collection"
+    ),
+    f"/{ADMIN_SERVICE}/ApplyManifest": Verb(
+        "apply_manifest", admin_pb2.ApplyManifestRequest, Right.OPERATOR, writes=True
+    ),
+    f"/{ADMIN_SERVICE}/ListServices": Verb("list_services", admin_pb2.ListServicesRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ListCollections": Verb("list_collections", admin_pb2.ListCollectionsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),
+}

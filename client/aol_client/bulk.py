@@ -1,0 +1,191 @@
+"""How are many documents inserted? In chunks, a few of them in flight, each document's failure told apart."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from aol.data.v1 import data_broker_pb2
+from aol_client.encoding import encode_document
+from aol_client.exceptions import BulkFailure, BulkWriteError, DataClientError, InvalidRequestError, invalid_request
+from aol_client.failures import from_status_bytes, malformed_answer
+from aol_wire.errors import Reason
+from aol_wire.limits import BATCH_MAX_DOCUMENTS, REQUEST_MAX_BYTES
+
+Documents = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+Send = Callable[[data_broker_pb2.StoreBatchRequest], Awaitable[data_broker_pb2.StoreBatchResponse]]
+
+_CHUNK_MAX_DOCUMENTS = 1_000
+_CHUNK_MAX_BYTES = 2 << 20
+_MAX_IN_FLIGHT = 4
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Documents of one call, each with its place in the documents given."""
+
+    places: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    size_bytes: int = 0
+
+    def add(self, place: int, document_id: str, text: bytes) -> None:
+        self.places.append(place)
+        self.ids.append(document_id)
+        self.texts.append(text.decode())
+        self.size_bytes += len(text)
+
+    def has_room(self, size_bytes: int) -> bool:
+        return len(self.ids) < _CHUNK_MAX_DOCUMENTS and self.size_bytes + size_bytes <= _CHUNK_MAX_BYTES
+
+
+class BulkInsert:
+    """One `insert_many` under way."""
+
+    def __init__(self, collection: str, request_id: str, send: Send) -> None:
+        self._collection = collection
+        self._request_id = request_id
+        self._send = send
+        self._inserted: dict[int, str] = {}
+        self._failed: dict[int, DataClientError] = {}
+        self._stopped_by: DataClientError | None = None
+
+    async def run(self, documents: Documents) -> list[str]:
+        """Insert the documents, which are taken as they are needed; return their ids, in their order.
+
+        :raises BulkWriteError: some were not stored.
+        :raises DataClientError: the first call failed as a whole, and nothing was stored.
+        """
+        in_flight: set[asyncio.Task[None]] = set()
+        try:
+            async with aclosing(self._chunks(documents)) as chunks:
+                async for chunk in chunks:
+                    if len(in_flight) >= _MAX_IN_FLIGHT:
+                        in_flight = await _some_done(in_flight)
+                    if self._stopped_by is not None:
+                        break
+                    in_flight.add(asyncio.create_task(self._store(chunk)))
+            while in_flight:
+                in_flight = await _some_done(in_flight)
+        finally:
+            for task in in_flight:
+                task.cancel()
+            await asyncio.gather(*in_flight, return_exceptions=True)
+        return self._result()
+
+    async def run_atomic(self, documents: Documents) -> list[str]:
+        """Insert all documents or none, in one call; return their ids, in their order.
+
+        :raises InvalidRequestError: one of them is not acceptable, or they are too many for one call.
+        :raises DataClientError: the call failed, and nothing was stored unless `applied` says otherwise.
+        """
+        chunk = _Chunk()
+        async for document in _each(documents):
+            if len(chunk.ids) >= BATCH_MAX_DOCUMENTS:
+                raise _too_large(f"an atomic insert takes at most {BATCH_MAX_DOCUMENTS} documents")
+            place = len(chunk.ids)
+            try:
+                chunk.add(place, *encode_document(document))
+            except InvalidRequestError as error:
+                raise _at(place, error) from None
+            if chunk.size_bytes > REQUEST_MAX_BYTES:
+                raise _too_large(f"an atomic insert takes at most {REQUEST_MAX_BYTES} bytes")
+        if not chunk.ids:
+            return []
+        request = self._request(chunk, atomic=True)
+        if request.ByteSize() > REQUEST_MAX_BYTES:
+            raise _too_large(f"an atomic insert takes at most {REQUEST_MAX_BYTES} bytes")
+        self._note_answer(chunk, await self._send(request))
+        return self._result()
+
+    async def _chunks(self, documents: Documents) -> AsyncGenerator[_Chunk, None]:
+        chunk, place = _Chunk(), -1
+        async with aclosing(_each(documents)) as each:
+            async for document in each:
+                place += 1
+                try:
+                    document_id, text = encode_document(document)
+                except InvalidRequestError as error:
+                    self._failed[place] = error
+                    continue
+                if chunk.ids and not chunk.has_room(len(text)):
+                    yield chunk
+                    chunk = _Chunk()
+                chunk.add(place, document_id, text)
+        if chunk.ids:
+            yield chunk
+
+    async def _store(self, chunk: _Chunk) -> None:
+        try:
+            answer = await self._send(self._request(chunk, atomic=False))
+            self._note_answer(chunk, answer)
+        except DataClientError as error:
+            self._stopped_by = self._stopped_by or error
+            self._failed.update(dict.fromkeys(chunk.places, error))
+
+    def _request(self, chunk: _Chunk, *, atomic: bool) -> data_broker_pb2.StoreBatchRequest:
+        return data_broker_pb2.StoreBatchRequest(
+            collection=self._collection,
+            documents=chunk.texts,
+            document_ids=chunk.ids,
+            atomic=atomic,
+            request_id=self._request_id,
+        )
+
+    def _note_answer(self, chunk: _Chunk, answer: data_broker_pb2.StoreBatchResponse) -> None:
+        failures = {item.index: item.status for item in answer.failures}
+        if not failures.keys() <= set(range(len(chunk.ids))):
+            raise malformed_answer(self._request_id, writes=True)
+        for index, (place, document_id) in enumerate(zip(chunk.places, chunk.ids, strict=True)):
+            if index in failures:
+                self._failed[place] = from_status_bytes(failures[index], request_id=self._request_id)
+            else:
+                self._inserted[place] = document_id
+
+    def _result(self) -> list[str]:
+        inserted_ids = [document_id for _, document_id in sorted(self._inserted.items())]
+        if not self._failed:
+            return inserted_ids
+        if self._stopped_by is not None and not inserted_ids:
+            raise self._stopped_by
+        failures = tuple(
+            BulkFailure(place, error) for place, error in sorted(self._failed.items(), key=lambda it: it[0])
+        )
+        rest = "; the documents after a failed call were not sent" if self._stopped_by else ""
+        raise BulkWriteError(
+            f"{len(failures)} documents were not stored, {len(inserted_ids)} were{rest}. "
+            f"The first, document {failures[0].index}: {failures[0].error.args[0]}",
+            failures=failures,
+            inserted_ids=tuple(inserted_ids),
+            request_id=self._request_id,
+        ) from self._stopped_by
+
+
+async def _some_done(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait until one of the tasks is done; return the others."""
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return others
+
+
+async def _each(documents: Documents) -> AsyncGenerator[Mapping[str, Any], None]:
+    if isinstance(documents, AsyncIterable):
+        async for document in documents:
+            yield document
+    elif isinstance(documents, Iterable) and not isinstance(documents, Mapping | str | bytes):
+        for document in documents:
+            yield document
+    else:
+        kind = type(documents).__qualname__
+        raise invalid_request(Reason.BAD_DOCUMENT, "documents", f"an iterable of dicts is needed, not {kind}")
+
+
+def _at(place: int, error: InvalidRequestError) -> InvalidRequestError:
+    violation = error.violations[0]
+    return invalid_request(Reason(error.reason), f"documents.{place}.{violation.path}", violation.description)
+
+
+def _too_large(description: str) -> InvalidRequestError:
+    return invalid_request(Reason.TOO_LARGE, "documents", description)

@@ -1,0 +1,85 @@
+"""How does one call reach the broker and come back? Headers, deadline, repetition, errors."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc.aio
+
+from aol_client.exceptions import UnavailableError, invalid_request
+from aol_client.failures import CallFacts, from_rpc_error, malformed_answer
+from aol_client.retries import Backoff, Effect
+from aol_wire.errors import Reason
+from aol_wire.limits import INT64_MAX
+from aol_wire.metadata import AUTHORIZATION_HEADER, REVISION_HEADER, SERVICE_HEADER
+
+Rpc = Callable[..., Awaitable[Any]]
+"""A method of the stub: `rpc(request, timeout=..., metadata=...)`."""
+
+
+class Headers:
+    """What goes beside every call: who calls, and the highest registry revision that any answer has shown."""
+
+    def __init__(self, service_name: str, token: str | None) -> None:
+        identity = [(SERVICE_HEADER, service_name)]
+        if token is not None:
+            if not token or not token.isascii() or not token.isprintable():
+                raise invalid_request(Reason.BAD_REQUEST, "token", "a non-empty str of printable ASCII is needed")
+            identity.append((AUTHORIZATION_HEADER, f"Bearer {token}"))
+        self._identity = tuple(identity)
+        self._revision = 0
+        self.current: tuple[tuple[str, str], ...] = self._identity
+
+    def note(self, trailers: Any) -> None:
+        """Remember the revision in the trailers of an answer; anything that is not one is left aside."""
+        for key, value in trailers or ():
+            if key == REVISION_HEADER and isinstance(value, str) and value.isascii() and value.isdigit():
+                revision = int(value) if len(value) <= len(str(INT64_MAX)) else 0
+                if self._revision < revision <= INT64_MAX:
+                    self._revision = revision
+                    self.current = (*self._identity, (REVISION_HEADER, value))
+
+
+class Caller:
+    """Makes calls for one client."""
+
+    def __init__(self, endpoint: str, headers: Headers) -> None:
+        self._endpoint = endpoint
+        self._headers = headers
+
+    async def call(self, rpc: Rpc, request: Any, effect: Effect, timeout_s: float) -> Any:
+        """Return the answer; a call that may be repeated is, until `timeout_s` is over.
+
+        :raises DataClientError: the last attempt's error.
+        """
+        deadline = time.monotonic() + timeout_s
+        facts = CallFacts(self._endpoint, request.request_id, timeout_s, effect is not Effect.NONE)
+        try:
+            return await self._attempt(rpc, request, facts, timeout_s)
+        except UnavailableError as error:
+            first = error
+        import stamina  # here, as most processes never need it and it is slow to import
+
+        # stamina logs each repetition; a context, unlike its decorator, has no arguments that would be logged.
+        async for attempt in stamina.retry_context(on=Backoff(effect, deadline), attempts=None, timeout=None):
+            with attempt:
+                if attempt.num == 1:
+                    raise first
+                return await self._attempt(rpc, request, facts, deadline - time.monotonic())
+        raise first
+
+    async def _attempt(self, rpc: Rpc, request: Any, facts: CallFacts, timeout_s: float) -> Any:
+        call = rpc(request, timeout=max(timeout_s, 0.0), metadata=self._headers.current)
+        try:
+            response = await call
+        except grpc.aio.AioRpcError as error:
+            self._headers.note(error.trailing_metadata())
+            failure = from_rpc_error(error, facts)
+            raise failure from failure.__cause__
+        if response is None:  # what grpc makes of bytes that it cannot decode
+            raise malformed_answer(facts.request_id, writes=facts.writes)
+        # Only a real call has trailers; a stub that was replaced in a test need not.
+        trailing_metadata = getattr(call, "trailing_metadata", None)
+        if trailing_metadata is not None:
+            self._headers.note(await trailing_metadata())
+        return response

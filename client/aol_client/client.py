@@ -1,0 +1,366 @@
+"""What can a service do with its data? The client: every method is one call of the broker, or pages of one."""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from os import PathLike
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from aol.data.v1 import data_broker_pb2 as pb
+from aol_client.arguments import (
+    Sort,
+    deleted_mode,
+    index_specs,
+    permission_value,
+    seconds,
+    text_argument,
+    whole_number,
+)
+from aol_client.bulk import BulkInsert, Documents
+from aol_client.calls import Caller, Headers
+from aol_client.collection_info import CollectionInfo, collection_info
+from aol_client.connections import Connections
+from aol_client.encoding import check_id, encode_argument, encode_document
+from aol_client.exceptions import invalid_request
+from aol_client.failures import from_data_error, malformed_answer
+from aol_client.pages import Document
+from aol_client.queries import query_request, read_pages
+from aol_client.retries import EFFECT_OF_RPC
+from aol_wire.errors import DataError, Reason
+from aol_wire.ids import uuid7
+from aol_wire.metadata import ID
+from aol_wire.names import check_service
+
+DEFAULT_TIMEOUT_S = 10.0
+
+Answer = TypeVar("Answer")
+
+
+class AOLDataClient:
+    """Stores and reads documents through the AOL broker, in the name of one service.
+
+    Making a client opens nothing; the first call does, on the event loop that runs it. Use it as an async context
+    manager, or `close()` it. One client serves any number of concurrent calls.
+
+    Collections are named `events` (one's own) or `other-service.events`. Documents, filters and updates are dicts of
+    JSON values; `datetime`, `date` (as UTC, with microseconds) and `UUID` become text.
+
+    `timeout` is in seconds and bounds each call of the broker together with its repetitions; every method takes
+    another one for itself. Reading many pages makes a call a page. Reads, inserts, grants and requests of collections
+    are repeated while the broker is unavailable; updates and deletes only if it is sure that they changed nothing.
+
+    Every method raises `DataClientError`, of which the classes in `aol_client` tell what went wrong.
+    """
+
+    def __init__(
+        self,
+        aol_core_endpoint: str,
+        service_name: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        token: str | None = None,
+    ) -> None:
+        """Make a client of the broker at `aol_core_endpoint` (`host:port`) for the service `service_name`.
+
+        `token` is sent as a bearer token with every call.
+
+        :raises InvalidRequestError: an argument cannot be right.
+        """
+        self._endpoint = text_argument("aol_core_endpoint", aol_core_endpoint)
+        if not self._endpoint:
+            raise invalid_request(Reason.BAD_REQUEST, "aol_core_endpoint", "host:port is needed")
+        try:
+            self._service_name = check_service(text_argument("service_name", service_name))
+        except DataError as error:
+            raise from_data_error(error) from None
+        self._timeout_s = seconds("timeout", timeout)
+        self._connections = Connections(self._endpoint)
+        self._caller = Caller(self._endpoint, Headers(self._service_name, token))
+        # Tests of services put a mock here; otherwise each event loop has a stub of its own.
+        self._stub: Any = None
+
+    @classmethod
+    def from_config(
+        cls, path: str | PathLike[str] = "config.yaml", *, timeout: float = DEFAULT_TIMEOUT_S, token: str | None = None
+    ) -> Self:
+        """Make a client from a YAML file with `spec.dataClient.aolCoreEndpoint` and `metadata.name`.
+
+        :raises OSError: the file cannot be read.
+        :raises ConfigurationError: it is not YAML, or a key is missing.
+        """
+        from aol_client.config import read_config  # here, as most of what it imports serves nothing else
+
+        config = read_config(path)
+        return cls(config.endpoint, config.service_name, timeout=timeout, token=token)
+
+    def __repr__(self) -> str:
+        return f"AOLDataClient({self._endpoint!r}, {self._service_name!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection, which cancels the calls under way. A later call opens a new one."""
+        await self._connections.close()
+
+    async def request_collection(
+        self,
+        name: str,
+        schema_hint: Mapping[str, Any] | None = None,
+        indexes: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        description: str = "",
+        timeout: float | None = None,
+    ) -> str:
+        """Make sure that the service has a collection of this name with these indexes; return its full name.
+
+        Repeating it changes nothing. `schema_hint` maps field paths to `string`, `number`, `boolean`, `datetime`,
+        `object` or `array`; `indexes` are as in a manifest, for example `{"fields": ["at"], "type": "ascending"}`.
+        """
+        request = pb.RequestCollectionRequest(
+            name=text_argument("name", name),
+            schema_hint=encode_argument("schema_hint", schema_hint, Reason.BAD_REQUEST),
+            indexes=index_specs(indexes),
+            description=text_argument("description", description),
+            request_id=uuid7(),
+        )
+        response = await self._call("RequestCollection", request, pb.RequestCollectionResponse, timeout)
+        return response.collection_id
+
+    async def insert(self, collection: str, document: Mapping[str, Any], *, timeout: float | None = None) -> str:
+        """Insert a document; return its id: its `_id`, or else a new UUIDv7.
+
+        A document that was read may be inserted again: `_created_at`, `_updated_at` and `_version` are left aside.
+        """
+        document_id, text = encode_document(document)
+        request = pb.StoreDataRequest(
+            collection=text_argument("collection", collection),
+            document=text.decode(),
+            document_id=document_id,
+            request_id=uuid7(),
+        )
+        response = await self._call("StoreData", request, pb.StoreDataResponse, timeout)
+        return response.document_id
+
+    async def insert_many(
+        self, collection: str, documents: Documents, *, atomic: bool = False, timeout: float | None = None
+    ) -> list[str]:
+        """Insert documents of any iterable or async iterable; return their ids, in their order.
+
+        They go in chunks, a few at a time, each with the `timeout`. With `atomic` all go in one call of at most
+        10,000 documents and 16 MiB, and all or none are stored.
+
+        :raises BulkWriteError: some documents were not stored; it tells which, and why.
+        """
+
+        async def send(request: pb.StoreBatchRequest) -> pb.StoreBatchResponse:
+            return await self._call("StoreBatch", request, pb.StoreBatchResponse, timeout)
+
+        bulk = BulkInsert(text_argument("collection", collection), uuid7(), send)
+        return await (bulk.run_atomic(documents) if atomic else bulk.run(documents))
+
+    async def get(self, collection: str, document_id: str, *, timeout: float | None = None) -> Document | None:
+        """Return the document of this id, or None."""
+        return await self.find_one(collection, {ID: check_id(document_id)}, timeout=timeout)
+
+    async def query(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        projection: Iterable[str] | None = None,
+        sort: Sort | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+        deleted: str = "exclude",
+        timeout: float | None = None,
+    ) -> list[Document]:
+        """Return the documents that match `filters`; every one without `limit`.
+
+        With a `projection`, documents hold the named paths and `_id`. `sort` is `{"timestamp": "desc"}`, or pairs.
+        `deleted` is `exclude`, `include` or `only`, for soft-delete collections.
+        """
+        request = query_request(
+            collection, filters, projection=projection, sort=sort, limit=limit, skip=skip, deleted=deleted
+        )
+        found: list[Document] = []
+        async with aclosing(self._pages(request, timeout)) as pages:
+            async for documents in pages:
+                found += documents
+        return found
+
+    async def stream(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        projection: Iterable[str] | None = None,
+        sort: Sort | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+        deleted: str = "exclude",
+        page_size: int | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Document, None]:
+        """Yield what `query` returns, holding one page of at most `page_size` documents at a time."""
+        request = query_request(
+            collection,
+            filters,
+            projection=projection,
+            sort=sort,
+            limit=limit,
+            skip=skip,
+            deleted=deleted,
+            page_size=page_size,
+        )
+        async with aclosing(self._pages(request, timeout)) as pages:
+            async for documents in pages:
+                for document in documents:
+                    yield document
+
+    async def find_one(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        projection: Iterable[str] | None = None,
+        sort: Sort | None = None,
+        deleted: str = "exclude",
+        timeout: float | None = None,
+    ) -> Document | None:
+        """Return the first document that matches, or None."""
+        found = await self.query(
+            collection, filters, projection=projection, sort=sort, limit=1, deleted=deleted, timeout=timeout
+        )
+        return found[0] if found else None
+
+    async def count(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        deleted: str = "exclude",
+        timeout: float | None = None,
+    ) -> int:
+        """Return how many documents match."""
+        request = pb.CountDataRequest(
+            collection=text_argument("collection", collection),
+            filter=encode_argument("filters", filters),
+            deleted=deleted_mode(deleted),
+            request_id=uuid7(),
+        )
+        response = await self._call("CountData", request, pb.CountDataResponse, timeout)
+        return response.count
+
+    async def update(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None,
+        update_data: Mapping[str, Any],
+        *,
+        allow_all: bool = False,
+        max_affected: int | None = None,
+        if_version: int | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Change the documents that match; return how many did.
+
+        `update_data` maps paths to new values, or holds the operators `$set`, `$unset`, `$inc`, `$push`. An empty
+        filter needs `allow_all`. If more than `max_affected` match, nothing changes. `if_version` needs the filter
+        `{"_id": ...}` and changes the document only if its `_version` is still this.
+        """
+        request = pb.UpdateDataRequest(
+            collection=text_argument("collection", collection),
+            filter=encode_argument("filters", filters),
+            update=encode_argument("update_data", update_data),
+            allow_all=bool(allow_all),
+            max_affected=whole_number("max_affected", max_affected),
+            if_version=whole_number("if_version", if_version),
+            request_id=uuid7(),
+        )
+        response = await self._call("UpdateData", request, pb.UpdateDataResponse, timeout)
+        return response.updated_count
+
+    async def delete(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        allow_all: bool = False,
+        max_affected: int | None = None,
+        if_version: int | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Delete the documents that match; return how many did. The guards are those of `update`."""
+        request = pb.DeleteDataRequest(
+            collection=text_argument("collection", collection),
+            filter=encode_argument("filters", filters),
+            allow_all=bool(allow_all),
+            max_affected=whole_number("max_affected", max_affected),
+            if_version=whole_number("if_version", if_version),
+            request_id=uuid7(),
+        )
+        response = await self._call("DeleteData", request, pb.DeleteDataResponse, timeout)
+        return response.deleted_count
+
+    async def grant_access(
+        self, collection: str, target_service: str, permission: str, *, reason: str = "", timeout: float | None = None
+    ) -> bool:
+        """Give another service `read`, `write` or `admin` on a collection; return whether that is new."""
+        request = pb.GrantAccessRequest(
+            collection=text_argument("collection", collection),
+            target_service=text_argument("target_service", target_service),
+            permission=permission_value(permission),
+            reason=text_argument("reason", reason),
+            request_id=uuid7(),
+        )
+        response = await self._call("GrantAccess", request, pb.GrantAccessResponse, timeout)
+        return response.granted
+
+    async def revoke_access(
+        self, collection: str, target_service: str, permission: str | None = None, *, timeout: float | None = None
+    ) -> bool:
+        """Take a permission back, or all of them; return whether there was anything to take back."""
+        request = pb.RevokeAccessRequest(
+            collection=text_argument("collection", collection),
+            target_service=text_argument("target_service", target_service),
+            permission=None if permission is None else permission_value(permission),
+            request_id=uuid7(),
+        )
+        response = await self._call("RevokeAccess", request, pb.RevokeAccessResponse, timeout)
+        return response.revoked
+
+    async def list_collections(self, *, timeout: float | None = None) -> list[CollectionInfo]:
+        """Return the collections that the service may use, ordered by their full names."""
+        request = pb.ListCollectionsRequest(request_id=uuid7())
+        response = await self._call("ListCollections", request, pb.ListCollectionsResponse, timeout)
+        try:
+            return [collection_info(collection) for collection in response.collections]
+        except ValueError:
+            raise malformed_answer(request.request_id) from None
+
+    async def describe_collection(self, collection: str, *, timeout: float | None = None) -> CollectionInfo:
+        """Return one collection, with the state of its indexes."""
+        request = pb.DescribeCollectionRequest(collection=text_argument("collection", collection), request_id=uuid7())
+        response = await self._call("DescribeCollection", request, pb.DescribeCollectionResponse, timeout)
+        try:
+            return collection_info(response.collection)
+        except ValueError:
+            raise malformed_answer(request.request_id) from None
+
+    def _pages(self, request: pb.QueryDataRequest, timeout: float | None) -> AsyncGenerator[list[Document], None]:
+        async def send(page_request: pb.QueryDataRequest) -> pb.QueryDataResponse:
+            return await self._call("QueryData", page_request, pb.QueryDataResponse, timeout)
+
+        return read_pages(request, send)
+
+    async def _call(self, rpc: str, request: Any, answer: type[Answer], timeout: float | None) -> Answer:
+        """Call the broker; `answer` tells the type checker what the stub, which is not typed, returns."""
+        stub = self._connections.stub() if self._stub is None else self._stub
+        timeout_s = self._timeout_s if timeout is None else seconds("timeout", timeout)
+        return cast("Answer", await self._caller.call(getattr(stub, rpc), request, EFFECT_OF_RPC[rpc], timeout_s))

@@ -1,0 +1,100 @@
+"""What does a service see of a collection?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from aol.data.v1 import collection_pb2
+
+
+class _EnumType(Protocol):
+    def Name(self, number: int) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """An index: its fields with `asc` or `desc`, as `sort` takes them.
+
+    `state` (`building`, `ready`, `failed`) and `offenders` (for `failed`: how many documents do not fit) are given by
+    `describe_collection` only.
+    """
+
+    name: str
+    type: str
+    fields: tuple[tuple[str, str], ...]
+    expire_after_s: int | None
+    state: str | None
+    offenders: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection that the service may use.
+
+    `collection_id` is its full name, for example `flight-ops.flights`; `permissions` are the caller's own;
+    `declared` says whether a manifest declares it.
+    """
+
+    collection_id: str
+    owner: str
+    description: str
+    schema_hint: dict[str, Any]
+    indexes: tuple[IndexInfo, ...]
+    permissions: tuple[str, ...]
+    adapter: str
+    soft_delete: bool
+    validation: str
+    declared: bool
+
+
+def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
+    """Return a collection as its users see it.
+
+    :raises ValueError: the schema hint is not a JSON object.
+    """
+    return CollectionInfo(
+        collection_id=collection.collection_id,
+        owner=collection.owner,
+        description=collection.description,
+        schema_hint=_json_object(collection.schema_hint),
+        indexes=tuple(_index_info(index) for index in collection.indexes),
+        permissions=_names(collection_pb2.Permission, collection.permissions),
+        adapter=collection.adapter,
+        soft_delete=collection.soft_delete,
+        validation=collection.validation,
+        declared=collection.declared,
+    )
+
+
+def _index_info(index: collection_pb2.IndexStatus) -> IndexInfo:
+    spec = index.spec
+    state = _name(collection_pb2.IndexState, index.state)
+    return IndexInfo(
+        name=index.name,
+        type=_name(collection_pb2.IndexType, spec.type),
+        fields=tuple((field.path, "desc" if field.descending else "asc") for field in spec.fields),
+        expire_after_s=spec.expire_after_seconds if spec.HasField("expire_after_seconds") else None,
+        state=None if state == "unspecified" else state,
+        offenders=index.offenders,
+    )
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = orjson.loads(text) if text else {}
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - what was sent is wrong, not how we were called
+    return value
+
+
+def _names(enum: _EnumType, numbers: Sequence[int]) -> tuple[str, ...]:
+    return tuple(_name(enum, number) for number in numbers)
+
+
+def _name(enum: _EnumType, number: int) -> str:
+    """Return `ready` for INDEX_STATE_READY; `unknown` for a value of a newer broker."""
+    try:
+        return enum.Name(number).rsplit("_", 1)[-1].lower()
+    except ValueError:
+        return "unknown"

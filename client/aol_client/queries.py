@@ -1,0 +1,68 @@
+"""How is a query asked, and read to its end? Page by page, until there is no more or the limit is reached."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from aol.data.v1.data_broker_pb2 import QueryDataRequest, QueryDataResponse
+from aol_client.arguments import Sort, deleted_mode, projection_paths, sort_keys, text_argument, whole_number
+from aol_client.encoding import encode_argument
+from aol_client.failures import malformed_answer
+from aol_client.pages import Document, documents_of
+from aol_wire.ids import uuid7
+from aol_wire.limits import PAGE_MAX_DOCUMENTS
+
+Send = Callable[[QueryDataRequest], Awaitable[QueryDataResponse]]
+
+
+def query_request(
+    collection: str,
+    filters: Mapping[str, Any] | None,
+    *,
+    projection: Iterable[str] | None,
+    sort: Sort | None,
+    limit: int | None,
+    skip: int,
+    deleted: str,
+    page_size: int | None = None,
+) -> QueryDataRequest:
+    """Return the request for the first page.
+
+    :raises InvalidRequestError: an argument is of a wrong type or kind.
+    """
+    return QueryDataRequest(
+        collection=text_argument("collection", collection),
+        filter=encode_argument("filters", filters),
+        sort=sort_keys(sort),
+        projection=projection_paths(projection),
+        limit=whole_number("limit", limit),
+        skip=whole_number("skip", skip) or 0,
+        deleted=deleted_mode(deleted),
+        # The broker's own page is never larger than this: asking for more is asking for the largest.
+        page_size=min(whole_number("page_size", page_size) or 0, PAGE_MAX_DOCUMENTS),
+        request_id=uuid7(),
+    )
+
+
+async def read_pages(request: QueryDataRequest, send: Send) -> AsyncGenerator[list[Document], None]:
+    """Yield the documents of each page.
+
+    :raises DataClientError: a page could not be had, or is malformed.
+    """
+    projection = frozenset(request.projection)
+    left = request.limit if request.HasField("limit") else None
+    while True:
+        response = await send(request)
+        try:
+            documents = documents_of(response.page, projection)
+        except ValueError:
+            raise malformed_answer(request.request_id) from None
+        if left is not None:
+            documents = documents[:left]
+            left -= len(documents)
+        yield documents
+        token = response.next_page_token
+        if not token or left == 0:
+            return
+        if token == request.page_token:  # a broker that does not move on would be asked for ever
+            raise malformed_answer(request.request_id)
+        request.page_token = token

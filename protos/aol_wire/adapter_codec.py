@@ -1,0 +1,287 @@
+"""How do calls travel to an adapter? The requests and answers of `aol_wire.adapter` <-> aol.adapter.v1 messages.
+
+Both directions are total: what is malformed is a `DataError` with BAD_REQUEST, never another exception.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import orjson
+from google.protobuf.message import DecodeError, Message
+
+from aol.adapter.v1 import adapter_pb2 as pb
+from aol.data.v1 import collection_pb2, document_pb2
+from aol_wire.adapter import (
+    Capability,
+    CollectionSpec,
+    Count,
+    Deleted,
+    Description,
+    Ensured,
+    Find,
+    Found,
+    Outcome,
+    SortKey,
+    Target,
+    Write,
+)
+from aol_wire.adapter_codec_filters import malformed, path_from_proto, path_to_proto
+from aol_wire.adapter_codec_writes import (
+    mutation_from_proto,
+    mutation_to_proto,
+    optional_filter,
+    optional_message,
+    outcome_from_proto,
+    outcome_to_proto,
+)
+from aol_wire.errors import DataError
+from aol_wire.index_parser import index_from_proto, index_to_proto
+from aol_wire.indexes import IndexState, IndexStatus
+from aol_wire.limits import POSITION_MAX_BYTES
+from aol_wire.names import check_collection, check_service
+
+M = TypeVar("M", bound=Message)
+
+_DELETED = {
+    Deleted.EXCLUDE: document_pb2.DELETED_MODE_EXCLUDE,
+    Deleted.INCLUDE: document_pb2.DELETED_MODE_INCLUDE,
+    Deleted.ONLY: document_pb2.DELETED_MODE_ONLY,
+}
+_DELETED_BACK: Mapping[int, Deleted] = {
+    document_pb2.DELETED_MODE_UNSPECIFIED: Deleted.EXCLUDE,
+    **{number: mode for mode, number in _DELETED.items()},
+}
+_CAPABILITIES = {pb.Capability.Value(f"CAPABILITY_{capability.name}"): capability for capability in Capability}
+_STATES = {collection_pb2.IndexState.Value(f"INDEX_STATE_{state.name}"): state for state in IndexState}
+_OPTIONAL_COLUMNS = ("created_us", "updated_us", "version", "owner", "tenant", "acl", "deleted_us")
+
+
+def decode(kind: type[M], data: bytes) -> M:
+    """Return a message of this kind.
+
+    :raises DataError: BAD_REQUEST; the bytes are none.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise malformed("request", f"{len(data)} bytes are not a {kind.DESCRIPTOR.name}") from error
+
+
+def description_to_proto(description: Description) -> pb.DescribeResponse:
+    """Return the message of what an adapter says of itself."""
+    return pb.DescribeResponse(
+        name=description.name,
+        version=description.version,
+        capabilities=sorted(f"CAPABILITY_{capability.name}" for capability in description.capabilities),
+    )
+
+
+def description_from_proto(message: pb.DescribeResponse) -> Description:
+    """Return what an adapter says of itself. Capabilities that only a later contract knows are left out."""
+    known = (_CAPABILITIES.get(number) for number in message.capabilities)
+    return Description(message.name, message.version, frozenset(item for item in known if item is not None))
+
+
+def target_to_proto(target: Target) -> pb.Target:
+    """Return the message of a target."""
+    return pb.Target(service=target.service, collection=target.collection, tenant=target.tenant)
+
+
+def target_from_proto(message: pb.Target) -> Target:
+    """Return a target.
+
+    :raises DataError: BAD_REQUEST. An adapter makes file and table names of these, so they are checked on its side too.
+    """
+    try:
+        service, collection = check_service(message.service), check_collection(message.collection)
+    except DataError as error:
+        raise malformed("target", "the service or the collection is no name") from error
+    return Target(service, collection, message.tenant if message.HasField("tenant") else None)
+
+
+def collection_to_proto(spec: CollectionSpec) -> pb.EnsureCollectionRequest:
+    """Return the request that makes a collection."""
+    return pb.EnsureCollectionRequest(
+        target=target_to_proto(spec.target),
+        schema_hint=orjson.dumps(dict(spec.schema_hint)).decode() if spec.schema_hint else "",
+        indexes=[index_to_proto(index) for index in spec.indexes],
+        description=spec.description,
+    )
+
+
+def collection_from_proto(message: pb.EnsureCollectionRequest) -> CollectionSpec:
+    """Return the collection that should exist.
+
+    :raises DataError: BAD_REQUEST, or what `index_from_proto` says of an index.
+    """
+    return CollectionSpec(
+        target_from_proto(message.target),
+        _schema_hint(message.schema_hint),
+        tuple(index_from_proto(index, f"indexes.{number}") for number, index in enumerate(message.indexes)),
+        message.description,
+    )
+
+
+def index_status_to_proto(status: IndexStatus) -> collection_pb2.IndexStatus:
+    """Return the message of an index as it stands."""
+    return collection_pb2.IndexStatus(
+        spec=index_to_proto(status.spec),
+        name=status.spec.name,
+        state=f"INDEX_STATE_{status.state.name}",
+        offenders=status.offenders,
+    )
+
+
+def index_status_from_proto(message: collection_pb2.IndexStatus) -> IndexStatus:
+    """Return an index as it stands.
+
+    :raises DataError: BAD_REQUEST, or what `index_from_proto` says of the index.
+    """
+    state = _STATES.get(message.state)
+    if state is None:
+        raise malformed("indexes", "an index has no known state")
+    return IndexStatus(index_from_proto(message.spec, "indexes"), state, message.offenders)
+
+
+def ensured_to_proto(ensured: Ensured) -> pb.EnsureCollectionResponse:
+    """Return the answer to the making of a collection."""
+    return pb.EnsureCollectionResponse(
+        indexes=[index_status_to_proto(status) for status in ensured.indexes], created=ensured.created
+    )
+
+
+def ensured_from_proto(message: pb.EnsureCollectionResponse) -> Ensured:
+    """Return what the making of a collection found or made.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    return Ensured(tuple(index_status_from_proto(status) for status in message.indexes), message.created)
+
+
+def write_to_proto(request: Write) -> pb.WriteRequest:
+    """Return the message of changes. The time left travels as the call's deadline."""
+    return pb.WriteRequest(
+        target=target_to_proto(request.target),
+        mutations=[mutation_to_proto(mutation) for mutation in request.mutations],
+        atomic=request.atomic,
+        return_ids=request.return_ids,
+    )
+
+
+def write_from_proto(message: pb.WriteRequest, timeout_s: float | None) -> Write:
+    """Return changes, to be made in so many seconds.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    mutations = [mutation_from_proto(item, f"mutations.{number}") for number, item in enumerate(message.mutations)]
+    return Write(target_from_proto(message.target), mutations, message.atomic, message.return_ids, timeout_s)
+
+
+def outcomes_to_proto(outcomes: list[Outcome]) -> pb.WriteResponse:
+    """Return the answer to changes."""
+    return pb.WriteResponse(results=[outcome_to_proto(outcome) for outcome in outcomes])
+
+
+def outcomes_from_proto(message: pb.WriteResponse, expected: int) -> list[Outcome]:
+    """Return what became of each change.
+
+    :raises DataError: BAD_REQUEST when there are not as many as changes.
+    """
+    if len(message.results) != expected:
+        raise malformed("results", f"{len(message.results)} results for {expected} mutations")
+    return [outcome_from_proto(result) for result in message.results]
+
+
+def find_to_proto(request: Find) -> pb.FindRequest:
+    """Return the message of a query. The time left travels as the call's deadline."""
+    return pb.FindRequest(
+        target=target_to_proto(request.target),
+        filter=optional_message(request.filter),
+        sort=[pb.FindSortKey(path=path_to_proto(key.path), descending=key.descending) for key in request.sort],
+        projection=[path_to_proto(path) for path in request.projection],
+        limit=request.limit,
+        skip=request.skip,
+        position=request.position,
+        deleted=_DELETED[request.deleted],
+        max_bytes=request.max_bytes,
+    )
+
+
+def find_from_proto(message: pb.FindRequest, timeout_s: float | None) -> Find:
+    """Return a query, to be answered in so many seconds.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    if message.limit < 1 or message.max_bytes < 1 or message.skip < 0:
+        raise malformed("limit", "limit and max_bytes are at least 1, skip is at least 0")
+    if len(message.position) > POSITION_MAX_BYTES:
+        raise malformed("position", f"a position has at most {POSITION_MAX_BYTES} bytes")
+    return Find(
+        target_from_proto(message.target),
+        optional_filter(message, "filter"),
+        tuple(SortKey(path_from_proto(key.path, "sort"), key.descending) for key in message.sort),
+        tuple(path_from_proto(path, "projection") for path in message.projection),
+        message.limit,
+        message.skip,
+        message.position,
+        _deleted(message.deleted),
+        message.max_bytes,
+        timeout_s,
+    )
+
+
+def found_to_proto(found: Found) -> pb.FindResponse:
+    """Return the answer to a query."""
+    return pb.FindResponse(page=found.page, next_position=found.next_position)
+
+
+def found_from_proto(message: pb.FindResponse) -> Found:
+    """Return a page.
+
+    :raises DataError: BAD_REQUEST when its columns do not fit together or the position is too long.
+    """
+    page = message.page
+    count = len(page.id)
+    optional = (len(getattr(page, column)) for column in _OPTIONAL_COLUMNS)
+    if len(page.json) != count or any(size not in {0, count} for size in optional):
+        raise malformed("page", "a column has not as many entries as there are ids")
+    if len(message.next_position) > POSITION_MAX_BYTES:
+        raise malformed("next_position", f"a position has at most {POSITION_MAX_BYTES} bytes")
+    return Found(page, message.next_position)
+
+
+def count_to_proto(request: Count) -> pb.CountRequest:
+    """Return the message of a query for a number. The time left travels as the call's deadline."""
+    return pb.CountRequest(
+        target=target_to_proto(request.target),
+        filter=optional_message(request.filter),
+        deleted=_DELETED[request.deleted],
+    )
+
+
+def count_from_proto(message: pb.CountRequest, timeout_s: float | None) -> Count:
+    """Return a query for a number, to be answered in so many seconds.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    target = target_from_proto(message.target)
+    return Count(target, optional_filter(message, "filter"), _deleted(message.deleted), timeout_s)
+
+
+def _deleted(number: int) -> Deleted:
+    mode = _DELETED_BACK.get(number)
+    if mode is None:
+        raise malformed("deleted", "this mode is not known")
+    return mode
+
+
+def _schema_hint(text: str) -> Mapping[str, str]:
+    if not text:
+        return {}
+    try:
+        hint = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise malformed("schema_hint", "it is not JSON") from error
+    if not isinstance(hint, dict) or not all(isinstance(kind, str) for kind in hint.values()):
+        raise malformed("schema_hint", "it is an object of path and type name")
+    return hint

@@ -1,0 +1,159 @@
+"""How do changes and what became of them travel to an adapter? Mutations and outcomes <-> aol.adapter.v1 messages."""
+
+from aol.adapter.v1 import adapter_pb2 as pb
+from aol.adapter.v1 import filter_pb2
+from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Update
+from aol_wire.adapter_codec_filters import (
+    filter_from_proto,
+    filter_to_proto,
+    malformed,
+    path_from_proto,
+    path_to_proto,
+    value_from_proto,
+    value_to_proto,
+)
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import Filter
+from aol_wire.names import check_document_id
+from aol_wire.status import from_status, to_status
+from aol_wire.updates import Inc, Push, Set, Unset, UpdateOperation
+
+
+def optional_filter(message: pb.Update | pb.Delete | pb.FindRequest | pb.CountRequest, where: str) -> Filter | None:
+    """Return a request's filter; None when it has none and so means every document."""
+    return filter_from_proto(message.filter, where) if message.HasField("filter") else None
+
+
+def optional_message(tree: Filter | None) -> filter_pb2.Filter | None:
+    """Return the message of a filter that may be absent."""
+    return None if tree is None else filter_to_proto(tree)
+
+
+def mutation_to_proto(mutation: Mutation) -> pb.Mutation:
+    """Return the message of a change."""
+    match mutation:
+        case Insert(document_id, json, now_us, owner, acl):
+            return pb.Mutation(insert=pb.Insert(id=document_id, json=json, now_us=now_us, owner=owner, acl=acl))
+        case Update():
+            return pb.Mutation(
+                update=pb.Update(
+                    filter=optional_message(mutation.filter),
+                    operations=[_operation_to_proto(operation) for operation in mutation.operations],
+                    now_us=mutation.now_us,
+                    max_affected=mutation.max_affected,
+                    if_version=mutation.if_version,
+                )
+            )
+        case Delete():
+            return pb.Mutation(
+                delete=pb.Delete(
+                    filter=optional_message(mutation.filter),
+                    soft=mutation.soft,
+                    now_us=mutation.now_us,
+                    max_affected=mutation.max_affected,
+                    if_version=mutation.if_version,
+                )
+            )
+
+
+def mutation_from_proto(message: pb.Mutation, where: str) -> Mutation:
+    """Return a change.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    match message.WhichOneof("change"):
+        case "insert":
+            return _insert_from_proto(message.insert, where)
+        case "update":
+            return _update_from_proto(message.update, where)
+        case "delete":
+            delete = message.delete
+            return Delete(
+                optional_filter(delete, where),
+                delete.now_us,
+                delete.soft,
+                _limit(delete, where),
+                delete.if_version if delete.HasField("if_version") else None,
+            )
+    raise malformed(where, "a mutation has no change")
+
+
+def outcome_to_proto(outcome: Outcome) -> pb.MutationResult:
+    """Return the message of what became of a mutation."""
+    return pb.MutationResult(
+        affected=outcome.affected,
+        was_duplicate=outcome.was_duplicate,
+        ids=outcome.ids,
+        error=b"" if outcome.error is None else to_status(outcome.error).SerializeToString(),
+    )
+
+
+def outcome_from_proto(message: pb.MutationResult) -> Outcome:
+    """Return what became of a mutation. An error that is none of this contract becomes INTERNAL_BUG."""
+    error = None
+    if message.error:
+        error = from_status(message.error) or DataError(
+            Reason.INTERNAL_BUG, "The adapter failed a change without a reason of the contract."
+        )
+    return Outcome(message.affected, message.was_duplicate, tuple(message.ids), error)
+
+
+def _insert_from_proto(message: pb.Insert, where: str) -> Insert:
+    try:
+        check_document_id(message.id)
+    except DataError as error:
+        raise malformed(where, "an insert's id is none") from error
+    if not message.json:
+        raise malformed(where, "an insert has no document")
+    return Insert(message.id, message.json, message.now_us, message.owner, message.acl)
+
+
+def _update_from_proto(message: pb.Update, where: str) -> Update:
+    operations = tuple(_operation_from_proto(operation, where) for operation in message.operations)
+    if not operations:
+        raise malformed(where, "an update has no operations")
+    return Update(
+        optional_filter(message, where),
+        operations,
+        message.now_us,
+        _limit(message, where),
+        message.if_version if message.HasField("if_version") else None,
+    )
+
+
+def _limit(message: pb.Update | pb.Delete, where: str) -> int | None:
+    if not message.HasField("max_affected"):
+        return None
+    if message.max_affected < 0:
+        raise malformed(where, "max_affected is negative")
+    return message.max_affected
+
+
+def _operation_to_proto(operation: UpdateOperation) -> pb.UpdateOperation:
+    path = path_to_proto(operation.path)
+    match operation:
+        case Set(_, value):
+            return pb.UpdateOperation(path=path, set=value_to_proto(value))
+        case Unset():
+            return pb.UpdateOperation(path=path, unset=True)
+        case Inc(_, amount):
+            return pb.UpdateOperation(path=path, inc=value_to_proto(amount))
+        case Push(_, value):
+            return pb.UpdateOperation(path=path, push=value_to_proto(value))
+
+
+def _operation_from_proto(message: pb.UpdateOperation, where: str) -> UpdateOperation:
+    path = path_from_proto(message.path, where)
+    match message.WhichOneof("operation"):
+        case "set":
+            return Set(path, value_from_proto(message.set, where))
+        case "unset":
+            return Unset(path)
+        case "inc":
+            amount = value_from_proto(message.inc, where)
+            if isinstance(amount, bool) or not isinstance(amount, int | float):
+                raise malformed(where, "only a number can be added")
+            return Inc(path, amount)
+        case "push":
+            return Push(path, value_from_proto(message.push, where))
+    raise malformed(where, "an update's step has no operation")

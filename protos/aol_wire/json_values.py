@@ -1,0 +1,115 @@
+"""May this JSON value be stored? The rules for integers, strings, keys and depth, whatever the value stands in."""
+
+import math
+import re
+from typing import Any
+
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import Json
+from aol_wire.limits import DOCUMENT_MAX_DEPTH, INT64_MAX, INT64_MIN
+from aol_wire.paths import below
+
+INEXACT = "an integer beyond 64 bits that no double equals cannot be kept exactly"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def exact(number: int) -> int | float | None:
+    """Return an integer as it is stored: itself in int64, else the double that equals it, else None."""
+    if INT64_MIN <= number <= INT64_MAX:
+        return number
+    try:
+        double = float(number)
+    except OverflowError:
+        return None
+    return double if double == number else None
+
+
+def sound(value: Json, *, keys: bool, levels: int = 0) -> bool:
+    """Return whether depth, integers and, with `keys`, the keys of a decoded value are as they should be.
+
+    One walk, a level at a time, that keeps no paths: it runs for every document that is stored. Where it says no,
+    `examine` finds what is wrong.
+    """
+    level: list[Any] = [[value]]
+    while level:
+        if levels > DOCUMENT_MAX_DEPTH:
+            return False
+        levels += 1
+        containers: list[Any] = []
+        for container in level:
+            children = container
+            if type(container) is dict:
+                if keys and not _keys_sound(container):
+                    return False
+                children = container.values()
+            for child in children:
+                kind = type(child)
+                if kind is dict or kind is list:
+                    containers.append(child)
+                elif kind is int and not INT64_MIN <= child <= INT64_MAX:
+                    return False
+        level = containers
+    return True
+
+
+def _keys_sound(container: dict[str, Json]) -> bool:
+    for key in container:  # noqa: SIM110 - a generator costs twice this loop
+        if not key or key[0] == "$" or "." in key:
+            return False
+    return True
+
+
+def examine(value: Json, reason: Reason, where: str, *, keys: bool = False, levels: int = 0) -> Json:
+    """Return a decoded value if it could be stored; integers beyond int64 that are doubles become doubles, in place.
+
+    :param where: the path of the value, for errors.
+    :param keys: whether keys must be such as documents have.
+    :param levels: how many levels there are around the value.
+    :raises DataError: `reason`, with the path that is wrong.
+    """
+    if isinstance(value, str):
+        _check_string(value, reason, where)
+    elif isinstance(value, dict | list):
+        if levels >= DOCUMENT_MAX_DEPTH:
+            raise DataError.invalid(reason, where, f"nested deeper than {DOCUMENT_MAX_DEPTH} levels")
+        _examine_within(value, reason, where, keys, levels + 1)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise DataError.invalid(reason, where, "NaN and infinities cannot be stored")
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = exact(value)
+        if number is None:
+            raise DataError.invalid(reason, where, INEXACT)
+        return number
+    elif value is not None and not isinstance(value, bool):
+        raise DataError.invalid(reason, where, f"{type(value).__name__} is no type of JSON")
+    return value
+
+
+def _examine_within(value: dict[str, Json] | list[Json], reason: Reason, where: str, keys: bool, levels: int) -> None:
+    if isinstance(value, list):
+        for index, child in enumerate(value):
+            value[index] = examine(child, reason, below(where, index), keys=keys, levels=levels)
+        return
+    for key, child in value.items():
+        place = below(where, key)
+        _check_string(key, reason, place)
+        if keys and (problem := _key_problem(key)) is not None:
+            raise DataError.invalid(reason, place, problem)
+        value[key] = examine(child, reason, place, keys=keys, levels=levels)
+
+
+def _key_problem(key: str) -> str | None:
+    """Return what is wrong with the key of an object in a document."""
+    if not key:
+        return "a key is not empty"
+    if key[0] == "$":
+        return "a key does not start with '$'; operators stand directly under a path, and a nested path is written a.b"
+    if "." in key:
+        return "a key holds no '.'"
+    return None
+
+
+def _check_string(value: str, reason: Reason, where: str) -> None:
+    if "\0" in value or _SURROGATE.search(value):
+        raise DataError.invalid(reason, where, "a string holds no NUL and no lone surrogate")
