@@ -46,11 +46,9 @@ def find_token(token_file: Path | None, data_dir: Path) -> FoundToken | None:
     if value:
         return FoundToken(_checked(value, VARIABLE), VARIABLE)
     file = data_dir / FILE_NAME
-    try:
-        text = _read(file)
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return None
-    return FoundToken(_checked(text, str(file)), str(file))
+    return FoundToken(_checked(_read(file), str(file)), str(file))
 
 
 def _read(file: Path) -> str:
@@ -59,7 +57,7 @@ def _read(file: Path) -> str:
             return opened.read(_MAX_BYTES).decode(errors="replace").strip()
     except OSError as error:
         raise Failure(
-            f"the operator's token cannot be read from {file}: {error.strerror}. It belongs to who runs the broker.",
+            f"the operator's token cannot be read from {file}: {error.strerror}. Only who runs the broker may read it.",
             ExitCode.DENIED,
         ) from None
 

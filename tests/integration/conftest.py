@@ -1,13 +1,6 @@
-"""Real brokers for tests: a whole `aol up` of its own process, or a broker inside the test."""
+"""Fixtures of the integration tests: real brokers with real adapter processes."""
 
-import contextlib
-import json
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +8,7 @@ import pytest
 
 from aol_broker.server import Broker
 from aol_broker.settings import load_settings
-
-READY = re.compile(r"ready on (\S+:\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class RunningBroker:
-    """A broker that `aol up` started, with a SQLite adapter process."""
-
-    endpoint: str
-    data_dir: Path
-    process: "subprocess.Popen[str]"
-
-    @property
-    def operator_token(self) -> str:
-        """The operators' token."""
-        return (self.data_dir / "operator.token").read_text().strip()
-
-    def audit(self) -> list[dict[str, Any]]:
-        """All audit records, oldest first."""
-        files = sorted((self.data_dir / "audit").glob("*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
-
-
-@contextlib.contextmanager
-def running_broker(folder: Path) -> Iterator[RunningBroker]:
-    """Run `aol up` in a folder and stop it at the end."""
-    manifests = folder / "manifests"
-    manifests.mkdir()
-    command = [sys.executable, "-m", "aol_cli", "up", "--data-dir", str(folder / "data")]
-    command += ["--manifests", str(manifests), "--listen", "127.0.0.1:0"]
-    with (folder / "stderr").open("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-        assert process.stdout is not None
-        try:
-            ready = READY.search(process.stdout.readline())
-            assert ready is not None, (folder / "stderr").read_text()
-            yield RunningBroker(ready[1], folder / "data", process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
-            process.stdout.close()
+from running_brokers import RunningBroker, StartBroker, running_broker
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +16,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
     """A broker that all tests of a session share; tests keep apart by the names of their services."""
     with running_broker(tmp_path_factory.mktemp("broker")) as running:
         yield running
-
-
-StartBroker = Callable[..., Awaitable[Broker]]
 
 
 @pytest.fixture

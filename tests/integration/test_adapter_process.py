@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from aol_wire.adapter import (
     Deleted,
     Find,
     Insert,
+    Mutation,
     SortKey,
     Target,
     Update,
@@ -94,9 +95,9 @@ def pid_of(host: AdapterHost) -> int:
     return host.pid
 
 
-async def failure(call: "asyncio.Future[object] | asyncio.Task[object] | object") -> DataError:
+async def failure(call: Awaitable[object]) -> DataError:
     with pytest.raises(DataError) as caught:
-        await call  # type: ignore[misc]
+        await call
     return caught.value
 
 
@@ -114,7 +115,10 @@ async def test_every_method_goes_through_and_back(memory: AdapterHost) -> None:
     assert [(item.affected, item.was_duplicate) for item in outcomes] == [(1, False)] * 5 + [(1, True), (0, False)]
     assert (outcomes[0].ids, outcomes[-1].error and outcomes[-1].error.reason) == (("d0",), Reason.DUPLICATE_ID)
     many = And((Compare(("n",), Operator.GTE, 1), Compare(("n",), Operator.LT, 4)))
-    changes = [Update(many, (Inc(("n",), 10), Set(("seen",), value=True)), 9), Delete(many, 9, soft=True)]
+    changes: list[Mutation] = [
+        Update(many, (Inc(("n",), 10), Set(("seen",), value=True)), 9),
+        Delete(many, 9, soft=True),
+    ]
     assert [item.affected for item in await adapter.write(Write(TARGET, changes))] == [3, 0]
     first = await adapter.find(Find(TARGET, sort=(SortKey(("n",), descending=True),), limit=2, timeout_s=10))
     assert list(first.page.id) == ["d3", "d2"]
@@ -122,7 +126,7 @@ async def test_every_method_goes_through_and_back(memory: AdapterHost) -> None:
         Find(TARGET, sort=(SortKey(("n",), descending=True),), limit=9, position=first.next_position)
     )
     assert (list(rest.page.id), rest.next_position) == (["d1", "d4", "d0"], b"")
-    assert list(rest.page.json) == ['{"n":11,"seen":true}', '{"n":4}', '{"n":0}']
+    assert [json.loads(text) for text in rest.page.json] == [{"n": 11, "seen": True}, {"n": 4}, {"n": 0}]
     gone = Delete(Compare(("n",), Operator.EQ, 4), 99, soft=True)
     await adapter.write(Write(TARGET, [gone]))
     assert [await adapter.count(Count(TARGET, deleted=mode)) for mode in Deleted] == [4, 5, 1]

@@ -7,13 +7,13 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from conftest import RunningBroker  # type: ignore[import-not-found]
 
 from aol.data.v1 import collection_pb2, document_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol.data.v1.data_broker_pb2_grpc import DataBrokerStub
 from aol_wire.errors import DataError, Reason
 from aol_wire.status import from_status
+from running_brokers import RunningBroker
 
 SERVICE = "bad-input"
 NEIGHBOUR = "bad-input-neighbour"
@@ -211,18 +211,14 @@ async def test_a_hostile_collection_name_is_refused_everywhere(stub: Any, name: 
 
 @pytest.mark.parametrize("name", ["", LONG, "a/b", "a;b", "Service", "a_b", ".."])
 async def test_a_hostile_grantee_is_refused(stub: Any, name: str) -> None:
-    request = pb.GrantAccessRequest(
-        collection="things", target_service=name, permission=collection_pb2.PERMISSION_READ
-    )
+    request = pb.GrantAccessRequest(collection="things", target_service=name, permission=collection_pb2.PERMISSION_READ)
     assert (await refusal(stub.GrantAccess(request, metadata=HEADERS))).reason is Reason.BAD_PATH
     revoke = pb.RevokeAccessRequest(collection="things", target_service=name)
     assert (await refusal(stub.RevokeAccess(revoke, metadata=HEADERS))).reason is Reason.BAD_PATH
 
 
 async def test_a_grant_to_oneself_or_of_nothing_is_refused(stub: Any) -> None:
-    own = pb.GrantAccessRequest(
-        collection="things", target_service=SERVICE, permission=collection_pb2.PERMISSION_READ
-    )
+    own = pb.GrantAccessRequest(collection="things", target_service=SERVICE, permission=collection_pb2.PERMISSION_READ)
     assert (await refusal(stub.GrantAccess(own, metadata=HEADERS))).reason is Reason.BAD_REQUEST
     nothing = pb.GrantAccessRequest(collection="things", target_service=NEIGHBOUR)
     assert (await refusal(stub.GrantAccess(nothing, metadata=HEADERS))).reason is Reason.BAD_REQUEST
@@ -244,9 +240,7 @@ async def test_a_page_token_of_another_query_or_caller_is_refused(stub: Any) -> 
     collection = pb.RequestCollectionRequest(name="pages")
     for service in (SERVICE, NEIGHBOUR):
         await stub.RequestCollection(collection, metadata=(("aol-service", service),))
-    batch = pb.StoreBatchRequest(
-        collection="pages", documents=["{}"] * 3, document_ids=["1", "2", "3"]
-    )
+    batch = pb.StoreBatchRequest(collection="pages", documents=["{}"] * 3, document_ids=["1", "2", "3"])
     await stub.StoreBatch(batch, metadata=HEADERS)
     first = pb.QueryDataRequest(collection="pages", page_size=1)
     token = (await stub.QueryData(first, metadata=HEADERS)).next_page_token

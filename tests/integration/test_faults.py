@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StartBroker  # type: ignore[import-not-found]
 
 from aol_broker.adapters.host import AdapterHost
 from aol_broker.server import Broker, StartError
 from aol_client import AOLDataClient, DataClientError, UnavailableError
 from aol_wire.errors import Applied, Reason
+from running_brokers import StartBroker
 
 
 def host_of(broker: Broker) -> AdapterHost:
@@ -95,9 +95,11 @@ async def test_an_update_in_flight_when_the_adapter_dies_is_of_unknown_effect_an
             nonlocal done
             while not outcomes:
                 try:
-                    done += await client.update("counters", {"_id": "one"}, {"$inc": {"value": 1}})
+                    updated = await client.update("counters", {"_id": "one"}, {"$inc": {"value": 1}})
                 except DataClientError as error:
                     outcomes.append(error)
+                else:
+                    done += updated
 
         workers = [asyncio.create_task(count_up()) for _ in range(8)]
         await until(lambda: done > 50)

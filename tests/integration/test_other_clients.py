@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import RunningBroker  # type: ignore[import-not-found]
+
+from running_brokers import RunningBroker
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_CLIENT = ROOT / "examples" / "node-client"

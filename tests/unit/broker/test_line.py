@@ -81,8 +81,8 @@ class Line:
         await self.registry.close()
         await self.adapter.close()
 
-    async def call(self, method: str, message: Any, service: str = "my-service", timeout_s: float | None = None) -> Reply:
-        peer = Peer("test", service=service)
+    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
+        peer = Peer("test", service="my-service")
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
 
     async def refusal(self, method: str, message: Any, **kwargs: Any) -> DataError:

@@ -20,7 +20,7 @@ from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.status import to_status
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import ScriptedBroker
+    from unit.client.conftest import ScriptedBroker
 
 DENIED = DataError(Reason.GRANT_MISSING, "Permission denied for collection 'other.data'", applied=Applied.NO)
 

@@ -21,7 +21,7 @@ from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import ScriptedBroker
+    from unit.client.conftest import ScriptedBroker
 
 
 def adapter_down(applied: Applied | None = None, retry_after_s: float | None = 0.0) -> DataError:

@@ -13,7 +13,7 @@ from aol_client import AOLDataClient, CollectionInfo, DataClientError, IndexInfo
 from aol_client.retries import EFFECT_OF_RPC
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import ScriptedBroker
+    from unit.client.conftest import ScriptedBroker
 
 
 def test_making_a_client_needs_no_event_loop_and_opens_nothing() -> None:

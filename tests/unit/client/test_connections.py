@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aol_client import AOLDataClient
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import ScriptedBroker
+    from unit.client.conftest import ScriptedBroker
 
 
 def count_in_a_loop_of_its_own(client: AOLDataClient) -> int:

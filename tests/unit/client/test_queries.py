@@ -11,7 +11,7 @@ from aol_client import AOLDataClient, DataClientError, UnavailableError
 from aol_wire.errors import DataError, Reason
 
 if TYPE_CHECKING:
-    from tests.unit.client.conftest import ScriptedBroker
+    from unit.client.conftest import ScriptedBroker
 
 PageOf = Callable[..., pb.QueryDataResponse]
 

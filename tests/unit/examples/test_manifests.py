@@ -11,7 +11,8 @@ from examples.flights.dataset import Table
 from examples.flights.documents import documents
 from examples.flights.load import LOADS
 
-from aol_broker.manifest import Manifest, parse_manifest
+from aol_broker.manifest.declaration import Manifest
+from aol_broker.manifest.parse import parse_manifest
 
 SERVICES = ("delay-analytics", "flight-ops", "weather-station")
 
@@ -53,7 +54,7 @@ def test_every_access_request_is_shared_by_its_owner(manifests: dict[str, Manife
         for share in collection.sharing
     }
     asked = {
-        (request.collection, manifest.service, request.permission)
+        (request.collection_id, manifest.service, request.permission)
         for manifest in manifests.values()
         for request in manifest.access_requests
     }

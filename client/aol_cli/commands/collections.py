@@ -1,0 +1,156 @@
+"""Which services and collections are there? `aol services`, `aol collections`, `aol describe`."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aol_cli.connection import CALL_TIMEOUT_S, check_reachable
+from aol_cli.operator_calls import operator_calls
+from aol_cli.operator_token import require_token
+from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
+from aol_cli.output import Column, print_json, print_table, say, shown, shown_time
+
+if TYPE_CHECKING:
+    from aol_client import CollectionInfo
+
+_INDEX_STYLES = {"ready": "green", "building": "yellow", "failed": "red"}
+
+
+def services(
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the services that the broker knows."""
+    found = asyncio.run(_services(endpoint, require_token(token_file, data_dir)))
+    if as_json:
+        for service in found:
+            print_json(service)
+        return
+    columns = (Column("service"), Column("manifest"), Column("collections", right=True), Column("known since"))
+    rows = (
+        (
+            item["name"],
+            f"version {item['manifest_version']}" if item["manifest_version"] else "none",
+            str(item["collection_count"]),
+            shown_time(item["created_us"]),
+        )
+        for item in found
+    )
+    print_table(columns, rows, empty="The broker knows no service yet. Apply a manifest: aol apply PATH")
+
+
+async def _services(endpoint: str, token: str) -> list[dict[str, Any]]:
+    from aol.admin.v1 import admin_pb2 as pb
+
+    async with operator_calls(endpoint, token) as calls:
+        answer = await calls.admin("ListServices", pb.ListServicesRequest(), pb.ListServicesResponse)
+    return [
+        {
+            "name": service.name,
+            "manifest_version": service.manifest_version,
+            "collection_count": service.collection_count,
+            "created_us": service.created_us,
+        }
+        for service in answer.services
+    ]
+
+
+def collections(
+    service: Annotated[str, typer.Option("--service", metavar="SERVICE", help="Only those of this service.")] = "",
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List all collections."""
+    found = asyncio.run(_collections(endpoint, require_token(token_file, data_dir), service))
+    if as_json:
+        for info in found:
+            print_json(_as_json(info))
+        return
+    columns = (
+        Column("collection"),
+        Column("adapter"),
+        Column("indexes", right=True),
+        Column("declared by"),
+        Column("description", shrinks=True),
+    )
+    rows = (
+        (
+            info.collection_id,
+            info.adapter,
+            str(len(info.indexes)),
+            "manifest" if info.declared else "call",
+            info.description,
+        )
+        for info in found
+    )
+    print_table(columns, rows, empty=f"{service} has no collections." if service else "There are no collections yet.")
+
+
+async def _collections(endpoint: str, token: str, service: str) -> "list[CollectionInfo]":
+    from aol.admin.v1 import admin_pb2 as pb
+    from aol_client.collection_info import collection_info
+
+    async with operator_calls(endpoint, token) as calls:
+        request = pb.ListCollectionsRequest(service=service)
+        answer = await calls.admin("ListCollections", request, pb.ListCollectionsResponse)
+    return [collection_info(collection) for collection in answer.collections]
+
+
+def describe(
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection")],
+    service: Annotated[
+        str, typer.Option("--as", metavar="SERVICE", help="Act as this service; the owner when not given.")
+    ] = "",
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a collection: its fields, the state of its indexes, what the service may do with it."""
+    owner, dot, _ = collection.partition(".")
+    if not service and not dot:
+        raise typer.BadParameter("write service.collection, or say whose it is: --as SERVICE", param_hint="COLLECTION")
+    acting = service or owner
+    info = asyncio.run(_describe(endpoint, acting, collection))
+    if as_json:
+        print_json(_as_json(info))
+        return
+    facts = {
+        "description": info.description,
+        "owner": info.owner,
+        "declared by": "manifest" if info.declared else "call",
+        "adapter": info.adapter,
+        "validation": info.validation,
+        "soft delete": "yes" if info.soft_delete else "no",
+        f"{acting} may": ", ".join(info.permissions) or "nothing",
+    }
+    say(info.collection_id)
+    for name, value in facts.items():
+        if value:
+            say(f"  {shown(name):<14} {shown(value)}")
+    say("")
+    fields = ((path, str(kind)) for path, kind in sorted(info.schema_hint.items()))
+    print_table((Column("field"), Column("type")), fields, empty="No schema hint.")
+    say("")
+    columns = (Column("index"), Column("state", styles=_INDEX_STYLES), Column("documents that do not fit", right=True))
+    indexes = ((index.name, index.state or "", str(index.offenders or "")) for index in info.indexes)
+    print_table(columns, indexes, empty="No indexes.")
+
+
+async def _describe(endpoint: str, service: str, collection: str) -> "CollectionInfo":
+    from aol_client import AOLDataClient
+
+    client = AOLDataClient(endpoint, service, timeout=CALL_TIMEOUT_S)
+    await check_reachable(endpoint)
+    async with client:
+        return await client.describe_collection(collection)
+
+
+def _as_json(info: "CollectionInfo") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(info)

@@ -1,0 +1,74 @@
+"""How are calls made that need the operator's token?"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from aol_cli.connection import CALL_TIMEOUT_S, connected
+
+if TYPE_CHECKING:
+    import grpc.aio
+
+A = TypeVar("A")
+
+
+class OperatorCalls:
+    """Calls of one broker in the operator's name. `revision` is the registry's, as the last answer told it."""
+
+    def __init__(self, endpoint: str, token: str, channel: "grpc.aio.Channel") -> None:
+        from aol.admin.v1.admin_pb2_grpc import AdminStub
+        from aol.data.v1.data_broker_pb2_grpc import DataBrokerStub
+        from aol_wire.metadata import AUTHORIZATION_HEADER
+
+        self.revision = 0
+        self._endpoint = endpoint
+        self._metadata = ((AUTHORIZATION_HEADER, f"Bearer {token}"),)
+        self._admin: Any = AdminStub(channel)  # type: ignore[no-untyped-call]
+        self._data: Any = DataBrokerStub(channel)  # type: ignore[no-untyped-call]
+
+    async def admin(self, rpc: str, request: Any, answer: type[A]) -> A:
+        """Call `aol.admin.v1.Admin`; `answer` tells the type checker what comes back.
+
+        :raises DataClientError: the call failed.
+        """
+        return cast("A", await self._call(getattr(self._admin, rpc), request, writes=rpc == "ApplyManifest"))
+
+    async def data(self, rpc: str, request: Any, answer: type[A]) -> A:
+        """Call `aol.data.v1.DataBroker`, for what operators may do there too.
+
+        :raises DataClientError: the call failed.
+        """
+        return cast("A", await self._call(getattr(self._data, rpc), request, writes=True))
+
+    async def _call(self, method: Any, request: Any, *, writes: bool) -> Any:
+        import grpc.aio
+
+        from aol_client.failures import CallFacts, from_rpc_error, malformed_answer
+        from aol_wire.ids import uuid7
+        from aol_wire.metadata import REVISION_HEADER
+
+        request.request_id = request.request_id or uuid7()
+        facts = CallFacts(self._endpoint, request.request_id, CALL_TIMEOUT_S, writes)
+        call = method(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        try:
+            answer = await call
+            trailers = await call.trailing_metadata()
+        except grpc.aio.AioRpcError as error:
+            failure = from_rpc_error(error, facts)
+            raise failure from failure.__cause__
+        if answer is None:  # what grpc makes of bytes that it cannot decode
+            raise malformed_answer(request.request_id, writes=writes)
+        for key, value in trailers or ():
+            if key == REVISION_HEADER and isinstance(value, str) and value.isascii() and value.isdigit():
+                self.revision = int(value)
+        return answer
+
+
+@asynccontextmanager
+async def operator_calls(endpoint: str, token: str) -> AsyncIterator[OperatorCalls]:
+    """Yield a connection in the operator's name.
+
+    :raises Failure: UNAVAILABLE; no broker answers.
+    """
+    async with connected(endpoint) as channel:
+        yield OperatorCalls(endpoint, token, channel)

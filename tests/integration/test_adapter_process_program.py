@@ -1,0 +1,178 @@
+"""Is an adapter program a good citizen: started as it must be, ended when it should, and calm about garbage?"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+
+from aol.adapter.v1 import adapter_pb2 as pb
+from aol_wire.errors import Reason
+from aol_wire.handshake import Launch, parse_line, unix_address
+from aol_wire.metadata import STATUS_DETAILS_TRAILER
+from aol_wire.status import from_status
+
+pytestmark = pytest.mark.integration
+
+MEMORY = [sys.executable, "-m", "aol_adapters.memory"]
+METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["Adapter"].methods]
+COOKIE = "c"
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith("AOL_")} | dict(extra or {})
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """The memory adapter, started as a broker does; `a.sock` in `tmp_path` is its socket."""
+    launch = Launch(unix_address(tmp_path / "a.sock"), COOKIE)
+    with subprocess.Popen(
+        MEMORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(launch.environment())
+    ) as process:
+        assert process.stdout is not None
+        assert parse_line(process.stdout.readline(), COOKIE).address == launch.address
+        yield process
+        process.kill()
+
+
+def run(*arguments: str, extra: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*MEMORY, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment(extra)
+    )
+
+
+def test_a_program_that_nobody_told_where_to_listen_says_what_it_is() -> None:
+    result = run()
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "adapter of the AOL data broker" in result.stderr
+    assert "--listen" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "example.org:1", "192.0.2.1:0"])
+def test_a_program_does_not_listen_beyond_its_machine_unasked(address: str) -> None:
+    result = run("--listen", address)
+    assert result.returncode == 2
+    assert "--insecure-remote" in result.stderr
+
+
+def test_an_address_that_is_taken_or_impossible_ends_the_program() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert result.returncode == 1
+    assert "adapter.cannot_listen" in result.stderr
+    assert run("--listen", "unix:/nowhere/a.sock").returncode == 1
+
+
+def test_the_handshake_names_the_port_that_the_system_chose() -> None:
+    with subprocess.Popen([*MEMORY, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        host, port = parse_line(process.stdout.readline(), "").address.split(":")
+        with socket.create_connection((host, int(port)), timeout=10):
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+
+
+def test_sigterm_ends_it_in_order(program: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(timeout=20) == 0
+    assert not (tmp_path / "a.sock").exists()
+
+
+def test_it_ends_when_its_standard_input_does(program: "subprocess.Popen[bytes]") -> None:
+    assert program.stdin is not None
+    program.stdin.write(b"nobody reads this\n" * 10_000)
+    program.stdin.close()
+    assert program.wait(timeout=20) == 0
+
+
+def test_it_ends_when_the_broker_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from types import SimpleNamespace\n"
+        "from aol_broker.adapters import AdapterHost\n"
+        "async def main():\n"
+        f"    config = SimpleNamespace(command={MEMORY!r}, address=None, environment={{}})\n"
+        "    host = AdapterHost('memory', config)\n"
+        "    await host.start()\n"
+        "    sys.stderr.write(f'{host.pid}\\n')\n"
+        "    sys.stderr.flush()\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    folder = {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(folder)
+    ) as broker:
+        assert broker.stderr is not None
+        pid = int(broker.stderr.readline())
+        descriptor = os.pidfd_open(pid)
+        try:
+            broker.kill()
+            end = asyncio.run(_readable(descriptor))
+        finally:
+            os.close(descriptor)
+    assert end
+
+
+async def _readable(descriptor: int) -> bool:
+    """Whether a process descriptor says within the time that its process ended."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, ended.set)
+    async with asyncio.timeout(20):
+        await ended.wait()
+    asyncio.get_running_loop().remove_reader(descriptor)
+    return True
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_garbage_is_a_bad_request_of_every_method(
+    program: "subprocess.Popen[bytes]", tmp_path: Path, method: str
+) -> None:
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/a.sock") as channel:
+        call = channel.unary_unary(f"/aol.adapter.v1.Adapter/{method}")
+        for data in (b"\xff\xff\xff", b"\x0a\xff", b"\x0a\x05hello"):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(data, timeout=20)
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            details = dict(caught.value.trailing_metadata())[STATUS_DETAILS_TRAILER]
+            error = from_status(details if isinstance(details, bytes) else details.encode())
+            assert error is not None
+            assert error.reason is Reason.BAD_REQUEST
+    assert program.poll() is None
+
+
+async def test_health_is_answered_for_the_server_and_for_the_service(
+    program: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    del program
+    async with grpc.aio.insecure_channel(f"unix:{tmp_path}/a.sock") as channel:
+        call = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            health_pb2.HealthCheckRequest.SerializeToString,
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        for service in ("", "aol.adapter.v1.Adapter"):
+            answer = await call(health_pb2.HealthCheckRequest(service=service), timeout=20)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_every_log_line_is_json_and_standard_output_is_the_handshake_alone() -> None:
+    with subprocess.Popen(
+        [*MEMORY, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        parse_line(process.stdout.readline(), "")
+        process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=20)
+    assert out == b""
+    assert [json.loads(line)["event"] for line in errors.splitlines()] == ["adapter.serving", "adapter.stopped"]
