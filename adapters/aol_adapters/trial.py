@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import orjson
 
@@ -32,7 +33,8 @@ from aol_wire.json_text import encode
 from aol_wire.paths import parse_projection, parse_sort
 from aol_wire.update_parser import parse_update
 
-Document = Mapping[str, Json]
+Document = Mapping[str, Any]
+"""A JSON object: a document, a filter, an update or an index."""
 
 
 class Trial:

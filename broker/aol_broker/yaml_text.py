@@ -18,6 +18,7 @@ Location = tuple[str | int, ...]
 """The keys and list positions that lead to a value."""
 
 _TAG = "tag:yaml.org,2002:"
+_PLAIN_SCALARS = frozenset({"str", "bool", "int", "float", "null", "timestamp", "merge", "value"})
 # Words that PyYAML quotes in its messages; its names of tokens, as '<block end>' or ',', may stay.
 _QUOTED = re.compile(r"'[^'<>]*\w[^'<>]*'|\"[^\"<>]*\w[^\"<>]*\"")
 _PATH_MAX_CHARS = 160
@@ -73,6 +74,7 @@ def format_location(location: Location) -> str:
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    path = "".join(character if character.isprintable() else "\ufffd" for character in path[: _PATH_MAX_CHARS + 1])
     return path if len(path) <= _PATH_MAX_CHARS else path[:_PATH_MAX_CHARS] + "…"
 
 
@@ -127,10 +129,8 @@ def read_yaml(text: str) -> YamlDocument:
         node = loader.get_single_node()
         if node is None:
             return YamlDocument({}, {}, {})
-        if not isinstance(node, yaml.MappingNode):
-            raise YamlError((Problem(1, "", "the file is not a mapping of keys to values"),))
         reading = _Reading(loader)
-        value = reading.mapping(node, ())
+        value = reading.value(node, ())
     except _TooMuchError as error:
         raise YamlError((Problem(error.line, "", error.text),)) from None
     except yaml.MarkedYAMLError as error:
@@ -140,6 +140,8 @@ def read_yaml(text: str) -> YamlDocument:
     except yaml.YAMLError:
         # The reader's error: a character that YAML does not allow. It knows an offset, not a line.
         raise YamlError((Problem(0, "", "not valid YAML: it contains a control character"),)) from None
+    if not isinstance(value, dict):
+        raise YamlError((Problem(node.start_mark.line + 1, "", "the file is not a mapping of keys to values"),))
     return YamlDocument(value, reading.lines, reading.scalars)
 
 
@@ -174,7 +176,29 @@ class _Reading:
         self.lines: dict[Location, int] = {}
         self.scalars: dict[Location, str] = {}
 
-    def mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Json]:
+    def value(self, node: yaml.Node, at: Location) -> Json:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise _TooMuchError(node, f"more than {MAX_NODES} values, aliases counted each time they are used")
+        if len(at) > MAX_DEPTH:
+            raise _TooMuchError(node, f"nested deeper than {MAX_DEPTH} levels, or an alias inside itself")
+        plain = node.tag.removeprefix(_TAG)
+        if isinstance(node, yaml.MappingNode) and plain == "map":
+            return self._mapping(node, at)
+        if isinstance(node, yaml.SequenceNode) and plain == "seq":
+            items: list[Json] = []
+            for position, item in enumerate(node.value):
+                here = (*at, position)
+                self.lines[here] = item.start_mark.line + 1
+                items.append(self.value(item, here))
+            return items
+        if isinstance(node, yaml.ScalarNode) and plain in _PLAIN_SCALARS:
+            _refuse_unstorable(node, at)
+            self.scalars[at] = node.value
+            return self._scalar(node, plain)
+        raise YamlError((Problem(node.start_mark.line + 1, format_location(at), "YAML tags are not read here"),))
+
+    def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Json]:
         result: dict[str, Json] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
@@ -187,30 +211,8 @@ class _Reading:
                 first = self.lines[here]
                 raise YamlError((Problem(line, format_location(here), f"the key is there already, on line {first}"),))
             self.lines[here] = line
-            result[key] = self._value(value_node, here)
+            result[key] = self.value(value_node, here)
         return result
-
-    def _value(self, node: yaml.Node, at: Location) -> Json:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise _TooMuchError(node, f"more than {MAX_NODES} values, aliases counted each time they are used")
-        if len(at) > MAX_DEPTH:
-            raise _TooMuchError(node, f"nested deeper than {MAX_DEPTH} levels, or an alias inside itself")
-        plain = node.tag.removeprefix(_TAG)
-        if isinstance(node, yaml.MappingNode) and plain == "map":
-            return self.mapping(node, at)
-        if isinstance(node, yaml.SequenceNode) and plain == "seq":
-            items: list[Json] = []
-            for position, item in enumerate(node.value):
-                here = (*at, position)
-                self.lines[here] = item.start_mark.line + 1
-                items.append(self._value(item, here))
-            return items
-        if isinstance(node, yaml.ScalarNode) and plain in {"str", "bool", "int", "float", "null", "timestamp", "merge"}:
-            _refuse_unstorable(node, at)
-            self.scalars[at] = node.value
-            return self._scalar(node, plain)
-        raise YamlError((Problem(node.start_mark.line + 1, format_location(at), "YAML tags are not read here"),))
 
     def _scalar(self, node: yaml.ScalarNode, plain: str) -> Json:
         if plain == "null":

@@ -1,10 +1,9 @@
 """How is a broker reached? A channel that is known to be answered, or at once a sentence about what to check."""
 
 import asyncio
+import typing
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-import typing
 
 from aol_cli.exits import ExitCode, Failure
 

@@ -25,8 +25,15 @@ def check_endpoint(text: str) -> str:
     return text
 
 
-def moment_us(text: str | None) -> int:
-    """Return microseconds since 1970 for an optional moment, 0 for none.
+def near(endpoint: str) -> str:
+    """Return an address that reaches a listener from its own machine: nobody can call `0.0.0.0`."""
+    host, _, port = endpoint.rpartition(":")
+    nearby = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - nothing listens here
+    return f"{nearby}:{port}"
+
+
+def moment_us(option: str, text: str | None) -> int:
+    """Return microseconds since 1970 for an option's moment, 0 for none.
 
     :raises typer.BadParameter: it is neither a date-time nor how long ago.
     """
@@ -34,7 +41,9 @@ def moment_us(text: str | None) -> int:
         return 0
     moment = parse_moment(text)
     if moment is None:
-        raise typer.BadParameter("it is a date-time such as 2025-11-22T12:00:00Z, or how long ago: 90s, 15m, 2h, 1d")
+        raise typer.BadParameter(
+            "it is a date-time such as 2025-11-22T12:00:00Z, or how long ago: 90s, 15m, 2h, 1d", param_hint=option
+        )
     return moment
 
 

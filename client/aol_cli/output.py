@@ -36,11 +36,9 @@ def _escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def shown_time(us: int) -> str:
-    """Return microseconds since 1970 as `2025-11-22 12:00:00Z`."""
-    from aol_wire.datetimes import from_us
-
-    return from_us(us)[:19].replace("T", " ") + "Z"
+def shown_time(text: str) -> str:
+    """Return `2025-11-22T12:00:00.123456Z` as `2025-11-22 12:00:00Z`."""
+    return shown(text[:19].replace("T", " ") + "Z")
 
 
 def print_json(value: object) -> None:
@@ -87,7 +85,10 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, emp
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(
-            *(Text(shown(cell), column.styles.get(cell, ""), no_wrap=True, overflow="ellipsis") for column, cell in cells)
+            *(
+                Text(shown(cell), column.styles.get(cell, ""), no_wrap=True, overflow="ellipsis")
+                for column, cell in cells
+            )
         )
     if table.row_count:
         console().print(table)

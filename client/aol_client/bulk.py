@@ -184,7 +184,9 @@ async def _each(documents: Documents) -> AsyncGenerator[Mapping[str, Any], None]
 
 def _at(place: int, error: InvalidRequestError) -> InvalidRequestError:
     violation = error.violations[0]
-    return invalid_request(Reason(error.reason), f"documents.{place}.{violation.path}", violation.description)
+    return invalid_request(
+        Reason(error.reason), f"documents.{place}{violation.path.removeprefix('document')}", violation.description
+    )
 
 
 def _too_large(description: str) -> InvalidRequestError:

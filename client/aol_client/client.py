@@ -250,7 +250,7 @@ class AOLDataClient:
         """Return how many documents match."""
         request = pb.CountDataRequest(
             collection=text_argument("collection", collection),
-            filter=encode_argument("filters", filters),
+            filter=encode_argument("filter", filters),
             deleted=deleted_mode(deleted),
             request_id=uuid7(),
         )
@@ -276,8 +276,8 @@ class AOLDataClient:
         """
         request = pb.UpdateDataRequest(
             collection=text_argument("collection", collection),
-            filter=encode_argument("filters", filters),
-            update=encode_argument("update_data", update_data),
+            filter=encode_argument("filter", filters),
+            update=encode_argument("update", update_data),
             allow_all=bool(allow_all),
             max_affected=whole_number("max_affected", max_affected),
             if_version=whole_number("if_version", if_version),
@@ -299,7 +299,7 @@ class AOLDataClient:
         """Delete the documents that match; return how many did. The guards are those of `update`."""
         request = pb.DeleteDataRequest(
             collection=text_argument("collection", collection),
-            filter=encode_argument("filters", filters),
+            filter=encode_argument("filter", filters),
             allow_all=bool(allow_all),
             max_affected=whole_number("max_affected", max_affected),
             if_version=whole_number("if_version", if_version),

@@ -38,10 +38,10 @@ def encode_document(document: Mapping[str, Any]) -> tuple[str, bytes]:
     if not isinstance(document, Mapping):
         raise invalid_request(Reason.BAD_DOCUMENT, "document", f"a dict is needed, not {_type_name(document)}")
     if _NOT_SENT.isdisjoint(document):
-        return uuid7(), encode(document, "", Reason.BAD_DOCUMENT, DOCUMENT_MAX_BYTES)
+        return uuid7(), encode(document, "document", Reason.BAD_DOCUMENT, DOCUMENT_MAX_BYTES)
     document_id = check_id(document[ID]) if ID in document else uuid7()
     body = {key: value for key, value in document.items() if key not in _NOT_SENT}
-    return document_id, encode(body, "", Reason.BAD_DOCUMENT, DOCUMENT_MAX_BYTES)
+    return document_id, encode(body, "document", Reason.BAD_DOCUMENT, DOCUMENT_MAX_BYTES)
 
 
 def encode_argument(name: str, value: Mapping[str, Any] | None, reason: Reason = Reason.BAD_FILTER) -> str:
@@ -83,7 +83,7 @@ def encode(value: Mapping[str, Any], where: str, reason: Reason, max_bytes: int)
     except orjson.JSONEncodeError:
         text = _encode_slowly(value, where, reason)
     if len(text) > max_bytes:
-        raise invalid_request(Reason.TOO_LARGE, where or "document", f"{len(text)} bytes; at most {max_bytes} may be")
+        raise invalid_request(Reason.TOO_LARGE, where, f"{len(text)} bytes; at most {max_bytes} may be")
     return text
 
 
@@ -157,7 +157,7 @@ class _Walk:
     ) -> object:
         if depth > DOCUMENT_MAX_DEPTH:
             # Also what ends the walk of a container that holds itself; the path would be as long as it is deep.
-            raise self._refuse("document" if not path else path.split(".", 1)[0], f"deeper than {DOCUMENT_MAX_DEPTH}")
+            raise self._refuse(path.split(".", 1)[0], f"deeper than {DOCUMENT_MAX_DEPTH}")
         if isinstance(value, Mapping):
             return {self._key(key, path): self.plain(item, _join(path, key), depth + 1) for key, item in value.items()}
         return [self.plain(item, _join(path, index), depth + 1) for index, item in enumerate(value)]
@@ -187,7 +187,7 @@ class _Walk:
             raise self._refuse(path, f"{_type_name(value)} is not a time in the years 1 to 9999 of UTC") from None
 
     def _refuse(self, path: str, description: str) -> InvalidRequestError:
-        return invalid_request(self._reason, path or "document", description)
+        return invalid_request(self._reason, path, description)
 
 
 def _is_double(value: int) -> bool:
@@ -200,7 +200,7 @@ def _is_double(value: int) -> bool:
 def _join(path: str, segment: object) -> str:
     # A lone surrogate in a key must not make the message itself unprintable.
     text = str(segment).encode(errors="replace").decode()
-    return f"{path}.{text}" if path else text
+    return f"{path}.{text}"
 
 
 def _type_name(value: object) -> str:

@@ -38,7 +38,6 @@ _CLASS_OF_CODE: Mapping[int, type[DataClientError]] = {
 }
 
 _HINTS: Mapping[Reason, str] = {
-    Reason.COLLECTION_NOT_FOUND: "Request it first: await client.request_collection(name).",
     Reason.NO_CREDENTIALS: "Give the client a token: AOLDataClient(..., token=...).",
     Reason.BAD_CREDENTIALS: "Check the client's token.",
 }
@@ -57,14 +56,15 @@ class CallFacts:
 def from_data_error(error: DataError, *, request_id: str = "", writes: bool = False) -> DataClientError:
     """Return the exception for an error of the contract."""
     hint = _HINTS.get(error.reason)
+    details = {key: value for key, value in error.metadata.items() if key != "request_id"}
     return _CLASS_OF_CODE.get(error.code, DataClientError)(
-        f"{error.message}. {hint}" if hint else error.message,
+        f"{error.message.removesuffix('.')}. {hint}" if hint else error.message,
         reason=error.reason,
         request_id=request_id,
         applied=error.applied or (Applied.UNKNOWN if writes else None),
         violations=error.violations,
         retry_after_s=error.retry_after_s,
-        details=error.metadata,
+        details=details,
     )
 
 

@@ -31,7 +31,7 @@ def query_request(
     """
     return QueryDataRequest(
         collection=text_argument("collection", collection),
-        filter=encode_argument("filters", filters),
+        filter=encode_argument("filter", filters),
         sort=sort_keys(sort),
         projection=projection_paths(projection),
         limit=whole_number("limit", limit),

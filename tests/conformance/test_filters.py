@@ -137,7 +137,7 @@ async def test_an_ordering_matches_only_values_of_the_operands_own_type(
 
 async def test_in_with_several_values_matches_any_of_them(filled: Trial) -> None:
     expected = {"null", "missing", "a", "one", "one-double", "array", "object-ab"}
-    operand = [None, "a", 1, [], {"b": [1, 2], "a": 1}, "not there"]
+    operand: list[Json] = [None, "a", 1, [], {"b": [1, 2], "a": 1}, "not there"]
     assert await matching(filled, {"$in": operand}) == expected
     assert await matching(filled, {"$nin": operand}) == all_but(expected)
 

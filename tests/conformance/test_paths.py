@@ -7,7 +7,7 @@ from aol_wire.filters import Json
 
 
 async def test_names_walk_objects(trial: Trial) -> None:
-    await trial.fill({"1": {"a": {"b": {"c": 1}}}, "2": {"a": {"b": 1}}, "3": {"a": 1}, "4": {"a.b": 1} and {}})
+    await trial.fill({"1": {"a": {"b": {"c": 1}}}, "2": {"a": {"b": 1}}, "3": {"a": 1}, "4": {}})
     assert await trial.ids({"a.b.c": 1}) == ["1"]
     assert await trial.ids({"a.b.c": {"$exists": False}}) == ["2", "3", "4"]
 
@@ -26,7 +26,7 @@ async def test_an_index_is_a_key_on_an_object(trial: Trial) -> None:
     assert await trial.ids({"a.0": {"$ne": "x"}}) == ["text"]
 
 
-@pytest.mark.parametrize("segment", ["00", "01", "-1", "+0", "1e0", "2", "#", "#-1", "last", "٠", "9" * 30])
+@pytest.mark.parametrize("segment", ["00", "01", "-1", "+0", "1e0", "2", "#", "#-1", "last", "\u0660", "9" * 30])
 async def test_what_is_no_index_reaches_nothing_in_an_array(trial: Trial, segment: str) -> None:
     await trial.insert("1", {"a": ["x", "y"]})
     assert await trial.ids({f"a.{segment}": {"$exists": True}}) == []
@@ -41,7 +41,25 @@ async def test_there_is_no_fan_out_over_arrays(trial: Trial) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["a b", "a'b", 'a"b', "a\\b", "a$", "é😀", "[0]", "#", "a[0]", "*", "__proto__", "\n", "-", "A", "?", "a_b%", ":a"],
+    [
+        "a b",
+        "a'b",
+        'a"b',
+        "a\\b",
+        "a$",
+        "é😀",
+        "[0]",
+        "#",
+        "a[0]",
+        "*",
+        "constructor",
+        "\n",
+        "a-b",
+        "A",
+        "?",
+        "a_b%",
+        ":a",
+    ],
 )
 async def test_any_key_can_be_a_path(trial: Trial, key: str) -> None:
     await trial.fill({"yes": {key: {key: 1}}, "no": {"x": 1}})
@@ -56,7 +74,7 @@ async def test_any_key_can_be_a_path(trial: Trial, key: str) -> None:
 
 async def stamps(trial: Trial) -> dict[str, Json]:
     document = await trial.get("yes")
-    return {key: value for key, value in document.items() if key.startswith("_") and key not in {"_id", "__proto__"}}
+    return {key: value for key, value in document.items() if key.startswith("_") and key not in {"_id"}}
 
 
 async def test_keys_are_told_apart_by_case_and_by_code_points(trial: Trial) -> None:

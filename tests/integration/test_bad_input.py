@@ -274,7 +274,7 @@ async def test_a_missing_collection_says_how_to_make_it(stub: Any) -> None:
         pb.QueryDataRequest(collection="things", skip=1_000_001),
         pb.QueryDataRequest(collection="things", page_size=10_001),
         pb.QueryDataRequest(collection="things", page_size=-1),
-        pb.QueryDataRequest(collection="things", deleted=document_pb2.DeletedMode.ValueType(77)),
+        pb.QueryDataRequest(collection="things", deleted=77),  # type: ignore[arg-type]
         pb.QueryDataRequest(collection="things", sort=[document_pb2.SortKey(path="")]),
         pb.QueryDataRequest(collection="things", sort=[document_pb2.SortKey(path=f"k{n}") for n in range(5)]),
         pb.QueryDataRequest(collection="things", projection=["$a"]),
@@ -342,7 +342,7 @@ async def test_max_affected_makes_too_broad_a_change_fail(stub: Any) -> None:
 async def test_bytes_that_are_no_message_are_refused_and_recorded(broker: RunningBroker) -> None:
     async with grpc.aio.insecure_channel(broker.endpoint) as channel:
         for garbage in (b"\xff\xff\xff", b"\x0a\xff", b"\x0a\x02\xff\xfe", bytes(range(256))):
-            call = channel.unary_unary("/aol.data.v1.DataBroker/QueryData")
+            call: Any = channel.unary_unary("/aol.data.v1.DataBroker/QueryData")
             error = await refusal(call(garbage, metadata=HEADERS))
             assert error.reason is Reason.BAD_REQUEST
     record = broker.audit()[-1]

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NODE_CLIENT = ROOT / "examples" / "node-client"
 
 
-def buf_curl(broker: RunningBroker, method: str, request: dict[str, object]) -> "subprocess.CompletedProcess[str]":
+def buf_curl(broker: RunningBroker, method: str, request: Mapping[str, object]) -> "subprocess.CompletedProcess[str]":
     buf = shutil.which("buf") or shutil.which("buf", path=str(Path(sys.executable).parent))
     if buf is None:
         pytest.skip("buf is not installed (it comes with the development extra)")

@@ -51,10 +51,13 @@ class _Lines:
 
 
 class _Forwarder(logging.Handler):
-    """Records of libraries. Their message templates are kept; arguments and exception texts may hold stored values."""
+    """Records of libraries: the first line of the message's template, and where an exception came from.
+
+    Arguments, exception texts and further lines (asyncio shows a failed task's exception there) may hold stored values.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        fields: dict[str, str] = {"logger": record.name, "template": str(record.msg)}
+        fields: dict[str, str] = {"logger": record.name, "template": str(record.msg).partition("\n")[0]}
         if record.exc_info and record.exc_info[1] is not None:
             fields["fault"] = describe_fault(record.exc_info[1])
         level = logging.WARNING if record.levelno < logging.ERROR else logging.ERROR

@@ -90,7 +90,7 @@ def _create_collection(connection: apsw.Connection, name: str) -> None:
     table, key = documents_table(name), f"{name}:key"
     connection.execute(_DOCUMENTS.format(table=quote_name(table)))
     connection.execute(f"CREATE UNIQUE INDEX {quote_name(key)} ON {quote_name(table)} (tenant, id)")
-    statistics.assume(connection, table, key, 0, unique=True)
+    statistics.assume(connection, table, key, fields=0, has_id=True)
     catalogue.add_collection(connection, name)
 
 
@@ -150,7 +150,7 @@ def _create_index(connection: apsw.Connection, name: str, number: int, spec: Ind
         f"CREATE {'UNIQUE ' if is_unique else ''}INDEX {quote_name(index)} "
         f"ON {quote_name(table)} ({', '.join(columns)})"
     )
-    statistics.assume(connection, table, index, len(spec.fields), unique=is_unique)
+    statistics.assume(connection, table, index, fields=len(spec.fields), has_id=not is_unique)
 
 
 def _add_columns(connection: apsw.Connection, name: str, path: Path, number: int) -> None:

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import orjson
 
@@ -13,7 +13,7 @@ from aol_adapters.sqlite.functions import EQUALS_ANY, MATCHES
 from aol_adapters.sqlite.places import ARRAY, NOTHING, STRING, Place, place
 from aol_wire.adapter import Deleted, Target
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import And, Compare, Contains, Exists, Filter, Json, Member, Not, Operator, Or, Regex, Text
+from aol_wire.filters import And, Compare, Contains, Exists, Filter, Json, Member, Not, Operator, Or, Path, Regex, Text
 from aol_wire.values import type_rank
 
 _SIGNS = {Operator.GT: ">", Operator.GTE: ">=", Operator.LT: "<", Operator.LTE: "<="}
@@ -23,7 +23,18 @@ _TYPE_NAMES = {0: "('null')", 1: "('integer', 'real')", 2: "('text')", 3: "('obj
 TRUE, FALSE = "1", "0"
 
 
-def where(collection: Collection, target: Target, deleted: Deleted, filter: Filter | None, bindings: Bindings) -> str:
+Bounded = tuple[Path, Container[Operator]] | None
+"""A path and the operators by which no index should begin at it."""
+
+
+def where(
+    collection: Collection,
+    target: Target,
+    deleted: Deleted,
+    filter: Filter | None,
+    bindings: Bindings,
+    bounded: Bounded = None,
+) -> str:
     """Return the condition for the documents that a request is about.
 
     :raises DataError: BAD_FILTER, for `$text` where no text index is ready.
@@ -33,15 +44,16 @@ def where(collection: Collection, target: Target, deleted: Deleted, filter: Filt
         conditions.append(f"tenant = {bindings.add(target.tenant)}")
     conditions += _DELETED[deleted]
     if filter is not None:
-        conditions.append(FilterCompiler(collection, bindings).compile(filter))
+        conditions.append(FilterCompiler(collection, bindings, bounded).compile(filter))
     return " AND ".join(conditions) or TRUE
 
 
 class FilterCompiler:
     """Compiles filters on one collection into conditions, all of them in brackets or single terms."""
 
-    def __init__(self, collection: Collection, bindings: Bindings) -> None:
+    def __init__(self, collection: Collection, bindings: Bindings, bounded: Bounded = None) -> None:
         self._collection = collection
+        self._bounded = bounded
         self._bindings = bindings
 
     def compile(self, filter: Filter) -> str:
@@ -64,9 +76,12 @@ class FilterCompiler:
         match filter:
             case Compare(_, Operator.EQ | Operator.NE as operator, operand):
                 return _unless(operator is Operator.NE, self._member(at, (operand,)))
-            case Compare(_, operator, operand):
+            case Compare(path, operator, operand):
                 bound = self._bindings.add(_scalar(operand))
-                return f"({at.rank} = {type_rank(operand)} AND {at.value} {_SIGNS[operator]} {bound})"
+                # A plus sign hides a column from the planner.
+                hidden = self._bounded is not None and path == self._bounded[0] and operator in self._bounded[1]
+                value = f"+{at.value}" if hidden else at.value
+                return f"({at.rank} = {type_rank(operand)} AND {value} {_SIGNS[operator]} {bound})"
             case Member(_, values, negated):
                 return _unless(negated, self._member(at, values))
             case Exists(_, exists):

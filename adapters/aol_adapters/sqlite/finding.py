@@ -30,8 +30,9 @@ def compile_find(collection: Collection, request: Find) -> Query:
     :raises DataError: BAD_PAGE_TOKEN.
     """
     bindings = Bindings()
-    conditions = where(collection, request.target, request.deleted, request.filter, bindings)
     by = order(request.sort, request.filter, collection.fields, bindings, tenant=request.target.tenant)
+    bounded = by.bounded() if request.position else None
+    conditions = where(collection, request.target, request.deleted, request.filter, bindings, bounded)
     if request.position:
         conditions += f" AND {by.after(request.position, bindings)}"
     # The one document more tells whether there is a next page.

@@ -1,13 +1,14 @@
 """In which order are documents found, and how does the next page begin after the last document of this one?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import orjson
 
 from aol_adapters.sqlite.bindings import Bindings
-from aol_adapters.sqlite.places import Place, place
+from aol_adapters.sqlite.compiler import Bounded
+from aol_adapters.sqlite.places import place
 from aol_wire import metadata
 from aol_wire.adapter import SortKey
 from aol_wire.errors import DataError, Reason
@@ -15,6 +16,8 @@ from aol_wire.filters import And, Compare, Filter, Json, Operator, Path
 from aol_wire.limits import POSITION_MAX_BYTES
 from aol_wire.paths import shown
 from aol_wire.values import get, sort_key
+
+_RANGES = frozenset({Operator.GT, Operator.GTE, Operator.LT, Operator.LTE})
 
 Scalar = int | float | str
 
@@ -39,6 +42,16 @@ class Order:
     def sql(self) -> str:
         """Return what follows ORDER BY."""
         return ", ".join(term.sql + (" DESC" if term.descending else "") for term in self.terms)
+
+    def bounded(self) -> Bounded:
+        """Return the comparisons that `after` makes superfluous for an index: those from the side it begins at.
+
+        A filter such as "later than noon", sorted by time, would otherwise make every page begin at noon again.
+        """
+        if not self.keys:
+            return None
+        down = self.keys[0].descending
+        return self.keys[0].path, (Operator.LT, Operator.LTE) if down else (Operator.GT, Operator.GTE)
 
     def after(self, position: bytes, bindings: Bindings) -> str:
         """Return the condition for documents behind a position.
@@ -79,34 +92,33 @@ def order(
 ) -> Order:
     """Return the order of a query.
 
-    A key that the filter fixes to one value is left out: with it, no index could find the place where a page begins.
+    A key that the filter fixes to one value is left out, and so is the type rank of the first key where the filter
+    fixes that: with them, no index could find the place where a page begins.
     """
-    fixed = set(_fixed_paths(filter))
+    fixed = set(_paths_with(filter, (Operator.EQ,)))
     keys = tuple(key for key in sort if key.path not in fixed)
+    of_one_type = set(_paths_with(filter, _RANGES))
     terms: dict[str, Term] = {}
     for number, key in enumerate(keys):
-        for part, sql in _parts(place(key.path, fields, bindings)):
-            terms.setdefault(sql, Term(sql, key.descending, number, part))
+        at = place(key.path, fields, bindings)
+        # A constant in ORDER BY would be taken for the number of a column.
+        if at.fixed_rank is None and not (number == 0 and key.path in of_one_type):
+            terms.setdefault(at.rank, Term(at.rank, key.descending, number, 0))
+        if at.order != "0":
+            terms.setdefault(at.order, Term(at.order, key.descending, number, 1))
     ties = (("id", 1),) if tenant is not None else (("tenant", 0), ("id", 1))
     for sql, part in ties:
         terms.setdefault(sql, Term(sql, bool(sort) and sort[-1].descending, len(keys), part))
     return Order(keys, tuple(terms.values()))
 
 
-def _parts(at: Place) -> Iterator[tuple[int, str]]:
-    # A constant in ORDER BY would be taken for the number of a column.
-    if at.fixed_rank is None:
-        yield 0, at.rank
-    if at.order != "0":
-        yield 1, at.order
-
-
-def _fixed_paths(filter: Filter | None) -> Iterator[Path]:
+def _paths_with(filter: Filter | None, operators: Container[Operator]) -> Iterator[Path]:
+    """Return the paths that every matching document compares so with a scalar."""
     match filter:
         case And(filters):
             for part in filters:
-                yield from _fixed_paths(part)
-        case Compare(path, Operator.EQ, operand) if not isinstance(operand, dict | list):
+                yield from _paths_with(part, operators)
+        case Compare(path, operator, operand) if operator in operators and not isinstance(operand, dict | list):
             yield path
 
 

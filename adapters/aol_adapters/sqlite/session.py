@@ -20,6 +20,10 @@ _STEPS_BETWEEN_CHECKS = 10_000
 _BUSY_PAUSE_S = 0.01
 _CACHED_STATEMENTS = 256
 _JOURNAL_KEPT_BYTES = 64 << 20
+# Inserts touch pages all over the indexes: with SQLite's 2 MB, one call's pages would be written more than once.
+_CACHE_KIB = 8 << 10
+# Pages (of 4 KiB) in the journal before a commit carries them over into the file, for which it syncs a second time.
+_CHECKPOINT_PAGES = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class Session:
         connection.set_progress_handler(self._stop_asked, _STEPS_BETWEEN_CHECKS)
         connection.pragma("synchronous", "full")
         connection.pragma("temp_store", "memory")
+        connection.pragma("cache_size", -_CACHE_KIB)
+        connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
         connection.pragma("journal_size_limit", _JOURNAL_KEPT_BYTES)
         # Column and table definitions come from the file: none of them may call back into this process.
         connection.pragma("trusted_schema", "off")

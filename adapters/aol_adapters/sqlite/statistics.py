@@ -11,23 +11,22 @@ import apsw
 
 _DOCUMENTS = 1_000_000
 _SHARING_A_RANK = 100_000
+# Documents that share the values of the first field, of the first two, …
 _SHARING_VALUES = (100, 20, 10, 8, 6, 5, 4, 3)
 
 
-def assume(connection: apsw.Connection, table: str, index: str, fields: int, *, unique: bool) -> None:
-    """Write the statistics of an index over (tenant, rank, value, …[, id]); of (tenant, id) when `fields` is 0.
+def assume(connection: apsw.Connection, table: str, index: str, *, fields: int, has_id: bool) -> None:
+    """Write the statistics of an index over the tenant, the rank and value of some fields, and the id or not.
 
-    They count from when the schema is next read: see `load`.
+    An index without the id is a unique one. They count from when the schema is next read: see `load`.
     """
     shared = [_DOCUMENTS, _DOCUMENTS]
     rank = _SHARING_A_RANK
-    for number in range(fields):
-        shared += [rank, _SHARING_VALUES[number]]
-        rank = max(_SHARING_VALUES[number] * 9 // 10, 1)
-    if unique:
-        shared[-1] = 1
-    else:
-        shared.append(1)
+    for values in _SHARING_VALUES[:fields]:
+        shared += [rank, values]
+        rank = values
+    # The last column tells all documents apart.
+    shared[-1:] = [shared[-1], 1] if has_id else [1]
     connection.execute("DELETE FROM sqlite_stat1 WHERE tbl = ? AND idx = ?", (table, index))
     connection.execute("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", (table, index, " ".join(map(str, shared))))
 

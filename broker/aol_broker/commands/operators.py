@@ -10,8 +10,7 @@ from aol_broker.audit.search import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery, search
 from aol_broker.backends import Backends, require
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.dispatch import Dispatch
-from aol_broker.manifest.declaration import Manifest
-from aol_broker.manifest.parse import parse_manifest
+from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.presentation import collection_to_proto, grant_to_proto
 from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord

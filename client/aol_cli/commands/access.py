@@ -2,20 +2,20 @@
 
 import asyncio
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aol_cli.grants import grant_as_json
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import Column, print_json, print_table, say, shown_time
 
 if TYPE_CHECKING:
-    from aol.admin.v1 import admin_pb2
+    from aol.data.v1 import data_broker_pb2
 
-STATE_STYLES = {"active": "green", "pending": "yellow"}
+_STATE_STYLES = {"active": "green", "pending": "yellow"}
 
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection")]
 Service = Annotated[str, typer.Argument(metavar="SERVICE", help="The other service.")]
@@ -30,6 +30,7 @@ class Permission(StrEnum):
 
 
 def grants(
+    *,
     collection: Annotated[str, typer.Option("--collection", metavar="COLLECTION", help="Only on this one.")] = "",
     service: Annotated[str, typer.Option("--service", metavar="SERVICE", help="Only to this one.")] = "",
     endpoint: Endpoint = DEFAULT_ENDPOINT,
@@ -37,7 +38,7 @@ def grants(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what services may do with collections of others, and what they wait for."""
+    """List grants, and requests that wait for one."""
     found = asyncio.run(_grants(endpoint, require_token(token_file, data_dir), collection, service))
     if as_json:
         for item in found:
@@ -47,7 +48,7 @@ def grants(
         Column("collection"),
         Column("service"),
         Column("permission"),
-        Column("state", styles=STATE_STYLES),
+        Column("state", styles=_STATE_STYLES),
         Column("granted by"),
         Column("since"),
         Column("reason", shrinks=True),
@@ -59,7 +60,7 @@ def grants(
             item["permission"],
             item["state"],
             item["granted_by"] or "nobody yet",
-            shown_time(item["created_us"]),
+            shown_time(item["created_at"]),
             item["reason"],
         )
         for item in found
@@ -80,6 +81,7 @@ async def _grants(endpoint: str, token: str, collection: str, service: str) -> l
 
 
 def grant(
+    *,
     collection: Collection,
     service: Service,
     permission: Annotated[Permission, typer.Argument(help="What it may do.")],
@@ -90,9 +92,12 @@ def grant(
     as_json: AsJson = False,
 ) -> None:
     """Let a service use a collection of another."""
-    granted = asyncio.run(
-        _grant(endpoint, require_token(token_file, data_dir), _full(collection), service, permission, reason)
+    from aol.data.v1 import data_broker_pb2 as pb
+
+    request = pb.GrantAccessRequest(
+        collection=_full(collection), target_service=service, permission=_number(permission), reason=reason
     )
+    granted = asyncio.run(_grant(endpoint, require_token(token_file, data_dir), request))
     if as_json:
         print_json({"collection": collection, "service": service, "permission": permission.value, "granted": granted})
         return
@@ -100,20 +105,15 @@ def grant(
     say(f"{service} {how} {permission.value} on {collection}.")
 
 
-async def _grant(
-    endpoint: str, token: str, collection: str, service: str, permission: Permission, reason: str
-) -> bool:
+async def _grant(endpoint: str, token: str, request: "data_broker_pb2.GrantAccessRequest") -> bool:
     from aol.data.v1 import data_broker_pb2 as pb
 
     async with operator_calls(endpoint, token) as calls:
-        request = pb.GrantAccessRequest(
-            collection=collection, target_service=service, permission=_number(permission), reason=reason
-        )
-        answer = await calls.data("GrantAccess", request, pb.GrantAccessResponse)
-    return answer.granted
+        return (await calls.data("GrantAccess", request, pb.GrantAccessResponse)).granted
 
 
 def revoke(
+    *,
     collection: Collection,
     service: Service,
     permission: Annotated[
@@ -124,53 +124,30 @@ def revoke(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take back what a service may do with a collection."""
-    revoked = asyncio.run(_revoke(endpoint, require_token(token_file, data_dir), _full(collection), service, permission))
+    """Take back what a service was granted."""
+    from aol.data.v1 import data_broker_pb2 as pb
+
+    request = pb.RevokeAccessRequest(
+        collection=_full(collection),
+        target_service=service,
+        permission=None if permission is None else _number(permission),
+    )
+    revoked = asyncio.run(_revoke(endpoint, require_token(token_file, data_dir), request))
     what = permission.value if permission is not None else None
     if as_json:
         print_json({"collection": collection, "service": service, "permission": what, "revoked": revoked})
-    elif revoked:
+        return
+    if revoked:
         say(f"{service} no longer has {what or 'any permission'} on {collection}.")
     else:
-        say(f"{service} had {what or 'no permission'} on {collection}".replace(f"had {what}", f"had no {what}") + ".")
+        say(f"Nothing to take back: {service} had no {what or 'permission'} on {collection}.")
 
 
-async def _revoke(endpoint: str, token: str, collection: str, service: str, permission: Permission | None) -> bool:
+async def _revoke(endpoint: str, token: str, request: "data_broker_pb2.RevokeAccessRequest") -> bool:
     from aol.data.v1 import data_broker_pb2 as pb
 
     async with operator_calls(endpoint, token) as calls:
-        request = pb.RevokeAccessRequest(
-            collection=collection,
-            target_service=service,
-            permission=None if permission is None else _number(permission),
-        )
-        answer = await calls.data("RevokeAccess", request, pb.RevokeAccessResponse)
-    return answer.revoked
-
-
-def grant_as_json(item: "admin_pb2.Grant") -> dict[str, Any]:
-    """Return a grant or a request for one as `--json` shows it."""
-    from aol.admin.v1 import admin_pb2
-    from aol.data.v1 import collection_pb2
-
-    return {
-        "collection": item.collection,
-        "service": item.service,
-        "permission": _word(collection_pb2.Permission, item.permission),
-        "state": _word(admin_pb2.GrantState, item.state),
-        "origin": item.origin,
-        "granted_by": item.granted_by,
-        "reason": item.reason,
-        "created_us": item.created_us,
-    }
-
-
-def _word(enum: Any, number: int) -> str:
-    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker."""
-    try:
-        return str(enum.Name(number)).rsplit("_", 1)[-1].lower()
-    except ValueError:
-        return str(number)
+        return (await calls.data("RevokeAccess", request, pb.RevokeAccessResponse)).revoked
 
 
 def _number(permission: Permission) -> Any:

@@ -1,7 +1,6 @@
 """Which services and collections are there? `aol services`, `aol collections`, `aol describe`."""
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +18,7 @@ _INDEX_STYLES = {"ready": "green", "building": "yellow", "failed": "red"}
 
 
 def services(
+    *,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -36,7 +36,7 @@ def services(
             item["name"],
             f"version {item['manifest_version']}" if item["manifest_version"] else "none",
             str(item["collection_count"]),
-            shown_time(item["created_us"]),
+            shown_time(item["created_at"]),
         )
         for item in found
     )
@@ -45,6 +45,7 @@ def services(
 
 async def _services(endpoint: str, token: str) -> list[dict[str, Any]]:
     from aol.admin.v1 import admin_pb2 as pb
+    from aol_wire.datetimes import from_us
 
     async with operator_calls(endpoint, token) as calls:
         answer = await calls.admin("ListServices", pb.ListServicesRequest(), pb.ListServicesResponse)
@@ -53,13 +54,14 @@ async def _services(endpoint: str, token: str) -> list[dict[str, Any]]:
             "name": service.name,
             "manifest_version": service.manifest_version,
             "collection_count": service.collection_count,
-            "created_us": service.created_us,
+            "created_at": from_us(service.created_us),
         }
         for service in answer.services
     ]
 
 
 def collections(
+    *,
     service: Annotated[str, typer.Option("--service", metavar="SERVICE", help="Only those of this service.")] = "",
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
@@ -103,6 +105,7 @@ async def _collections(endpoint: str, token: str, service: str) -> "list[Collect
 
 
 def describe(
+    *,
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection")],
     service: Annotated[
         str, typer.Option("--as", metavar="SERVICE", help="Act as this service; the owner when not given.")
@@ -110,7 +113,7 @@ def describe(
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
-    """Describe a collection: its fields, the state of its indexes, what the service may do with it."""
+    """Describe a collection and its indexes."""
     owner, dot, _ = collection.partition(".")
     if not service and not dot:
         raise typer.BadParameter("write service.collection, or say whose it is: --as SERVICE", param_hint="COLLECTION")

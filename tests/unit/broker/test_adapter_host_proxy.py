@@ -206,9 +206,11 @@ async def test_a_line_that_is_known_to_be_broken_is_not_used(tmp_path: Path) -> 
 async def test_a_proxy_without_a_line_refuses_every_call() -> None:
     proxy = AdapterProxy("toy", lambda: 1.5)
     await proxy.start()
-    for call in (proxy.describe(), proxy.check(), proxy.count(COUNT), proxy.find(Find(TARGET))):
-        error = await failure(call)
+    reads = (proxy.describe(), proxy.check(), proxy.count(COUNT), proxy.find(Find(TARGET)))
+    for read in reads:
+        error = await failure(read)
         assert (error.reason, error.applied, error.retry_after_s) == (Reason.ADAPTER_DOWN, None, 1.5)
-    for call in (proxy.write(WRITE), proxy.drop_collection(TARGET), proxy.ensure_collection(CollectionSpec(TARGET))):
-        assert (await failure(call)).applied is Applied.NO
+    writes = (proxy.write(WRITE), proxy.drop_collection(TARGET), proxy.ensure_collection(CollectionSpec(TARGET)))
+    for write in writes:
+        assert (await failure(write)).applied is Applied.NO
     await proxy.close()

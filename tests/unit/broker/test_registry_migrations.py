@@ -8,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect, text
 
+from aol_broker.registry.database import Database
 from aol_broker.registry.schema import VERSION_TABLE, RegistryVersionError, bring_up, current_revision, take_down
 from aol_broker.registry.store import Registry
 from aol_broker.registry.tables import metadata
@@ -42,19 +43,19 @@ def test_the_migrations_go_up_down_and_up_again(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_migration_that_is_not_committed_leaves_nothing(tmp_path: Path) -> None:
-    async def interrupted() -> None:
-        from aol_broker.registry.database import Database
+async def _migrate_and_fail(database: Database) -> None:
+    async with database.migrating() as connection:
+        await connection.run_sync(bring_up)
+        raise ZeroDivisionError
 
-        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'registry.db'}")
-        with pytest.raises(KeyboardInterrupt):
-            async with database.migrating() as connection:
-                await connection.run_sync(bring_up)
-                raise KeyboardInterrupt
-        await database.close()
 
-    asyncio.run(interrupted())
-    engine = create_engine(f"sqlite:///{tmp_path / 'registry.db'}")
+async def test_a_migration_that_does_not_end_well_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "registry.db"
+    database = Database(f"sqlite+aiosqlite:///{file}")
+    with pytest.raises(ZeroDivisionError):
+        await _migrate_and_fail(database)
+    await database.close()
+    engine = create_engine(f"sqlite:///{file}")
     assert inspect(engine).get_table_names() == []
     engine.dispose()
 

@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock
 
 import grpc.aio
 import pytest
+import stamina
 
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_client import (
@@ -276,3 +277,16 @@ async def test_repetitions_log_nothing_that_a_user_stored(
     logged = caplog.text + str([vars(record) for record in caplog.records]) + "".join(capfd.readouterr())
     assert "retry_scheduled" in logged
     assert "Hamilton" not in logged
+
+
+async def test_a_service_that_turns_stamina_off_gets_the_first_error(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    broker.answer("CountData", adapter_down())
+    stamina.set_active(False)
+    try:
+        with pytest.raises(UnavailableError):
+            await client.count("events")
+    finally:
+        stamina.set_active(True)
+    assert len(broker.calls) == 1

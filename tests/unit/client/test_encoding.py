@@ -76,7 +76,7 @@ def encoded(value: Any) -> Any:
 def test_python_values_have_their_json(value: Any, expected: Any) -> None:
     assert encoded(value) == expected
     assert encoded([None, value]) == [None, expected], "also where the careful walk encodes it"
-    assert json.loads(encode_argument("filters", {"v": {"$in": [value]}})) == {"v": {"$in": [expected]}}
+    assert json.loads(encode_argument("filter", {"v": {"$in": [value]}})) == {"v": {"$in": [expected]}}
 
 
 class SecretHolder:
@@ -115,12 +115,12 @@ def test_what_is_not_json_is_refused_with_path_and_type_and_without_the_value(va
         with pytest.raises(InvalidRequestError, match=named) as caught:
             encode_document(document)
         assert caught.value.reason == "BAD_DOCUMENT"
-        assert caught.value.violations[0].path == "a.0.b"
+        assert caught.value.violations[0].path == "document.a.0.b"
         assert "hunter2" not in str(caught.value)
         str(caught.value).encode()
     with pytest.raises(InvalidRequestError, match=named) as caught:
-        encode_argument("filters", {"a": [{"b": value}]})
-    assert caught.value.violations[0].path == "filters.a.0.b"
+        encode_argument("filter", {"a": [{"b": value}]})
+    assert caught.value.violations[0].path == "filter.a.0.b"
     assert caught.value.reason == "BAD_FILTER"
 
 

@@ -68,7 +68,7 @@ def test_everything_that_the_broker_says_is_there_for_programs() -> None:
         Reason.UNIQUE_VIOLATION,
         "taken",
         violations=(Violation("email", "is taken"),),
-        metadata={"index": "unique(email)"},
+        metadata={"index": "unique(email)", "request_id": "r1"},
         retry_after_s=1.5,
         applied=Applied.NO,
     )
@@ -86,9 +86,8 @@ def test_a_write_of_which_nothing_is_said_may_have_been_applied_and_a_read_not()
     assert from_data_error(error, writes=False).applied is None
 
 
-def test_a_missing_collection_comes_with_its_cure() -> None:
-    error = DataError(Reason.COLLECTION_NOT_FOUND, "Collection 'my-collection' not found")
-    assert "request_collection" in str(from_data_error(error))
+def test_missing_credentials_come_with_the_argument_that_gives_them() -> None:
+    assert "token=" in str(from_data_error(DataError(Reason.NO_CREDENTIALS, "the call carries no identity")))
 
 
 def test_lines_to_copy_are_not_run_into() -> None:

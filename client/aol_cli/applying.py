@@ -1,0 +1,104 @@
+"""What did applying manifests change, and what waits for whom?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aol_cli.exits import Failure
+from aol_cli.grants import grant_as_json, sharing_line
+from aol_cli.operator_calls import OperatorCalls
+
+
+@dataclass(slots=True)
+class Applied:
+    """What one manifest came to. `active` and `pending` are the service's access requests, as `--json` shows them."""
+
+    source: str
+    service: str
+    version: int
+    changed: bool
+    created: list[str]
+    active: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as `--json` shows it."""
+        return {
+            "source": self.source,
+            "service": self.service,
+            "version": self.version,
+            "changed": self.changed,
+            "created_collections": self.created,
+            "active_grants": self.active,
+            "pending_grants": self.pending,
+        }
+
+    def lines(self) -> list[str]:
+        """Return it as lines for people."""
+        what = f"version {self.version}" if self.changed else f"version {self.version}, unchanged"
+        lines = [f"{self.service}: {what}", *(f"  created  {name}" for name in self.created)]
+        lines += [f"  active   {item['permission']} on {item['collection']}" for item in self.active]
+        return lines + pending_lines(self.pending)
+
+
+def pending_lines(pending: Iterable[dict[str, Any]]) -> list[str]:
+    """Return what waits for its owner, and how the owner or an operator agrees."""
+    lines = []
+    for item in pending:
+        owner, _, name = item["collection"].partition(".")
+        lines += [
+            f"  pending  {item['permission']} on {item['collection']}: {owner} agrees by adding to '{name}' in its "
+            "manifest",
+            f"             {sharing_line(item)}",
+            f"           or an operator runs: aol grant {item['collection']} {item['service']} {item['permission']}",
+        ]
+    return lines
+
+
+async def apply_manifest(calls: OperatorCalls, text: str, source: str) -> Applied:
+    """Apply one manifest.
+
+    :raises DataClientError: the broker refused it, or could not be reached.
+    """
+    from aol.admin.v1 import admin_pb2 as pb
+
+    request = pb.ApplyManifestRequest(manifest=text, source=source)
+    answer = await calls.admin("ApplyManifest", request, pb.ApplyManifestResponse)
+    return Applied(
+        source,
+        answer.service,
+        answer.version,
+        answer.changed,
+        list(answer.created_collections),
+        [grant_as_json(item) for item in answer.active_grants],
+        [grant_as_json(item) for item in answer.pending_grants],
+    )
+
+
+async def settle(calls: OperatorCalls, applied: Sequence[Applied]) -> None:
+    """Bring what waits up to date: a manifest that was applied later may have agreed to it.
+
+    :raises DataClientError: the broker could not be reached.
+    """
+    from aol.admin.v1 import admin_pb2 as pb
+
+    if not any(item.pending for item in applied):
+        return
+    answer = await calls.admin("ListGrants", pb.ListGrantsRequest(), pb.ListGrantsResponse)
+    now = [grant_as_json(item) for item in answer.grants]
+    active = [item for item in now if item["state"] == "active"]
+    for one in applied:
+        still = [item for item in one.pending if item in now]
+        settled = {item["collection"] for item in one.pending if item not in still}
+        one.active += [
+            item
+            for item in active
+            if item["service"] == one.service and item["collection"] in settled and item not in one.active
+        ]
+        one.pending = still
+
+
+def not_applied(count: int, problems: Sequence[str]) -> Failure:
+    """Return the failure of a command that applied `count` manifests and could not apply others."""
+    head = "1 manifest was not applied" if len(problems) == 1 else f"{len(problems)} manifests were not applied"
+    return Failure("\n".join([f"{head}, {count} {'was' if count == 1 else 'were'}:", *problems]))

@@ -1,0 +1,177 @@
+"""What is configured, reachable, healthy? `aol doctor`."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aol_cli.connection import connected
+from aol_cli.exits import ExitCode, Failure
+from aol_cli.operator_calls import OperatorCalls
+from aol_cli.operator_token import FILE_NAME, VARIABLE, FoundToken, find_token
+from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, TokenFile, check_endpoint, near
+from aol_cli.output import Column, print_json, print_table
+
+if TYPE_CHECKING:
+    import grpc.aio
+
+    from aol_broker.settings import Settings
+
+_HEALTH_TIMEOUT_S = 5.0
+# The adapter of a broker whose configuration names none.
+_EMBEDDED = "sqlite"
+
+
+class State(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    detail: str
+
+
+def doctor(
+    *,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Check this configuration, and the broker it is of.")
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint",
+            envvar="AOL_ENDPOINT",
+            metavar="HOST:PORT",
+            help="The broker to ask.",
+            show_default=f"where --config listens, else {DEFAULT_ENDPOINT}",
+            callback=lambda value: value if value is None else check_endpoint(value),
+        ),
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check what is configured, reachable and healthy."""
+    checks: list[Check] = []
+    settings = _check_configuration(config, checks) if config is not None else None
+    if settings is not None:
+        endpoint = endpoint or near(settings.listen)
+        data_dir = settings.data_dir
+        token_file = token_file or settings.authentication.operator_token_file
+    found = _check_token(token_file, data_dir, settings, checks)
+    endpoint = endpoint or DEFAULT_ENDPOINT
+    names = {_EMBEDDED} if settings is None else set(settings.adapters)
+    asyncio.run(_check_broker(endpoint, found, names, settings is not None, checks))
+    healthy = all(check.state is not State.FAILED for check in checks)
+    _print(endpoint, checks, healthy=healthy, as_json=as_json)
+    if not healthy:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _print(endpoint: str, checks: list[Check], *, healthy: bool, as_json: bool) -> None:
+    if as_json:
+        shown = [{"name": check.name, "state": check.state.value, "detail": check.detail} for check in checks]
+        print_json({"healthy": healthy, "endpoint": endpoint, "checks": shown})
+        return
+    columns = (
+        Column("check"),
+        Column("state", styles={"ok": "green", "failed": "red", "skipped": "yellow"}),
+        Column("detail", shrinks=True),
+    )
+    print_table(columns, ((check.name, check.state.value, check.detail) for check in checks), empty="")
+
+
+def _check_configuration(path: Path, checks: list[Check]) -> "Settings | None":
+    from aol_broker.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(path)
+    except SettingsError as error:
+        checks.append(Check("configuration", State.FAILED, str(error)))
+        return None
+    checks.append(
+        Check("configuration", State.OK, f"{path}: listens on {settings.listen}, data in {settings.data_dir}")
+    )
+    return settings
+
+
+def _check_token(
+    token_file: Path | None, data_dir: Path, settings: "Settings | None", checks: list[Check]
+) -> FoundToken | None:
+    """Return the token if there is one. To have none is no fault: services need none, and health checks neither."""
+    try:
+        found = find_token(token_file, data_dir)
+    except Failure as failure:
+        checks.append(Check("operator token", State.FAILED, failure.message))
+        return None
+    if found is None and settings is not None and settings.authentication.operator_token is not None:
+        found = FoundToken(settings.authentication.operator_token.get_secret_value().strip(), "the configuration")
+    if found is None:
+        where = f"set {VARIABLE}, --token-file or --data-dir ({data_dir / FILE_NAME} does not exist)"
+        checks.append(Check("operator token", State.SKIPPED, f"none found; operators' commands need one: {where}"))
+    else:
+        checks.append(Check("operator token", State.OK, f"found in {found.source}"))
+    return found
+
+
+async def _check_broker(
+    endpoint: str, found: FoundToken | None, names: set[str], configured: bool, checks: list[Check]
+) -> None:
+    try:
+        async with connected(endpoint) as channel:
+            checks.append(Check("endpoint", State.OK, f"{endpoint} answers"))
+            checks.append(await _health(channel, "broker", ""))
+            if found is not None:
+                names |= await _check_operator(OperatorCalls(endpoint, found.token, channel), checks)
+            for name in sorted(names):
+                check = await _health(channel, f"adapter {name}", f"adapter.{name}")
+                # Only of a configuration do we know that it names the broker's adapters.
+                if check.state is not State.SKIPPED or configured:
+                    checks.append(check)
+    except Failure as failure:
+        checks.append(Check("endpoint", State.FAILED, failure.message))
+
+
+async def _check_operator(calls: OperatorCalls, checks: list[Check]) -> set[str]:
+    """Try the token; return the adapters that the registry speaks of."""
+    from aol.admin.v1 import admin_pb2 as pb
+    from aol_client import DataClientError
+
+    try:
+        answer = await calls.admin("ListCollections", pb.ListCollectionsRequest(), pb.ListCollectionsResponse)
+    except DataClientError as error:
+        checks.append(Check("operator call", State.FAILED, str(error)))
+        return set()
+    checks.append(Check("operator call", State.OK, "the broker accepts the token"))
+    count = len(answer.collections)
+    things = "1 collection" if count == 1 else f"{count} collections"
+    checks.append(Check("registry", State.OK, f"revision {calls.revision}, {things}"))
+    return {collection.adapter for collection in answer.collections}
+
+
+async def _health(channel: "grpc.aio.Channel", name: str, service: str) -> Check:
+    """Ask the health service; SKIPPED means that it has never heard of `service`."""
+    import grpc.aio
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    stub = health_pb2_grpc.HealthStub(channel)
+    try:
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=_HEALTH_TIMEOUT_S)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return Check(name, State.SKIPPED, "this broker has no such adapter")
+        return Check(name, State.FAILED, f"its health service answers {error.code().name}: is it an AOL broker?")
+    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+        return Check(name, State.OK, "serving")
+    return Check(name, State.FAILED, "not serving; the broker's log says why")

@@ -1,0 +1,127 @@
+"""How is a broker run? `aol up` for one's own machine, `aol serve` for production."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aol_cli.applying import apply_manifest, pending_lines, settle
+from aol_cli.exits import Failure
+from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, require_no_problems
+from aol_cli.operator_calls import operator_calls
+from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, check_endpoint, near
+from aol_cli.output import say, say_aside
+
+if TYPE_CHECKING:
+    from aol_broker.server import Broker
+    from aol_broker.settings import Settings
+
+DEFAULT_MANIFESTS = Path("manifests")
+
+
+class LogLevel(StrEnum):
+    """How much the broker says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def up(
+    *,
+    data_dir: Annotated[
+        Path,
+        typer.Option("--data-dir", envvar="AOL_DATA_DIR", metavar="FOLDER", help="Where everything is kept."),
+    ] = DEFAULT_DATA_DIR,
+    manifests: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifests",
+            metavar="PATH",
+            help="Manifests to apply: a folder, or one file.",
+            show_default="the folder manifests, if there is one",
+        ),
+    ] = None,
+    listen: Annotated[
+        str,
+        typer.Option(
+            "--listen",
+            envvar="AOL_LISTEN",
+            metavar="HOST:PORT",
+            help="Where to listen; port 0 takes a free one.",
+            callback=check_endpoint,
+        ),
+    ] = DEFAULT_ENDPOINT,
+    log_level: Annotated[
+        LogLevel, typer.Option("--log-level", envvar="AOL_LOG__LEVEL", help="What to log on stderr.")
+    ] = LogLevel.WARNING,
+) -> None:
+    """Run a broker with SQLite and your manifests."""
+    if manifests is None:
+        files = find_manifests([DEFAULT_MANIFESTS]) if DEFAULT_MANIFESTS.exists() else ()
+    else:
+        files = find_manifests([manifests])
+    checked = check_manifests(files)
+    require_no_problems(checked)
+    overrides: dict[str, object] = {
+        "listen": listen,
+        "data_dir": str(data_dir),
+        "log": {"level": log_level.value, "format": "text"},
+    }
+    _run(_settings(None, overrides), checked, f" · {_counted(len(checked))} applied")
+
+
+def serve(
+    *,
+    config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration, broker.yaml.")],
+) -> None:
+    """Run a broker from a configuration file."""
+    _run(_settings(config, {}), (), "")
+
+
+def _settings(path: Path | None, overrides: dict[str, object]) -> "Settings":
+    from aol_broker.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(path, overrides)
+    except SettingsError as error:
+        raise Failure(str(error)) from None
+
+
+def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: str) -> None:
+    """Run until a signal; the line that says ready goes out once everything is applied."""
+    import uvloop
+
+    from aol_broker import logs
+    from aol_broker.server import StartError, run
+
+    async def on_ready(broker: "Broker") -> None:
+        await _apply(broker, manifests)
+        say(
+            f"aol ready on {broker.endpoint} · data {settings.data_dir} · adapter {broker.adapter_summary()}{applied}"
+            " · Ctrl-C stops it"
+        )
+
+    logs.configure(settings.log.level, settings.log.format)
+    try:
+        uvloop.run(run(settings, on_ready))
+    except StartError as error:
+        raise Failure(str(error)) from None
+
+
+async def _apply(broker: "Broker", manifests: tuple[CheckedManifest, ...]) -> None:
+    """Apply through the broker's own door, so that it is recorded like any other call."""
+    if not manifests:
+        return
+    async with operator_calls(near(broker.endpoint), broker.operator_token) as calls:
+        applied = [await apply_manifest(calls, item.text, str(item.path)) for item in manifests]
+        await settle(calls, applied)
+    for item in applied:
+        for line in pending_lines(item.pending):
+            say_aside(line)
+
+
+def _counted(count: int) -> str:
+    return "1 manifest" if count == 1 else f"{count} manifests"

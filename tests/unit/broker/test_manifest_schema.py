@@ -1,0 +1,89 @@
+"""Is the published JSON Schema that of the models, and does it judge as the parser does?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from aol_broker.manifest.json_schema import manifest_json_schema, schema_text
+from aol_broker.manifest.parse import parse_manifest
+from aol_wire.errors import DataError
+
+ROOT = Path(__file__).parents[3]
+PUBLISHED = ROOT / "docs" / "manifest.schema.json"
+
+
+def _valid(text: str) -> bool:
+    return Draft202012Validator(manifest_json_schema()).is_valid(yaml.safe_load(text))
+
+
+def test_the_published_schema_is_that_of_the_models() -> None:
+    assert PUBLISHED.read_text(encoding="utf-8") == schema_text(), (
+        "docs/manifest.schema.json is not what `python -m aol_broker.manifest.json_schema` prints"
+    )
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(manifest_json_schema())
+
+
+def test_every_key_that_a_user_writes_is_described() -> None:
+    schema: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    for name in ("DataRequirementsModel", "CollectionModel", "IndexModel", "SharingModel", "AccessRequestModel"):
+        for key, value in schema["$defs"][name]["properties"].items():
+            assert value.get("description"), f"{name}.{key}"
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "manifests").glob("*/manifest.yaml")), ids=lambda file: file.parent.name
+)
+def test_the_examples_keep_to_the_schema_and_the_parser(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert _valid(text)
+    assert parse_manifest(text, str(file)).service == file.parent.name
+    assert text.startswith("# yaml-language-server: $schema=../../docs/manifest.schema.json\n")
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        "{colections: []}",
+        "{enabled: 5}",
+        "{collections: [{}]}",
+        "{collections: [{name: A}]}",
+        "{collections: [{name: a, schemaHint: {x: strng}}]}",
+        "{collections: [{name: a, schemaHint: {x: {y: strng}}}]}",
+        "{collections: [{name: a, indexes: [{fields: [x], type: ascnding}]}]}",
+        "{collections: [{name: a, indexes: [{fields: [{x: down}], type: unique}]}]}",
+        "{collections: [{name: a, indexes: [{fields: [], type: unique}]}]}",
+        "{collections: [{name: a, sharing: [{service: b, permission: reed}]}]}",
+        "{collections: [{name: a, validation: stric}]}",
+        "{accessRequests: [{collection: a, permission: read}]}",
+        "{accessRequests: [{collection: a.b}]}",
+    ],
+)
+def test_the_schema_and_the_parser_refuse_the_same_form(requirements: str) -> None:
+    text = f"metadata: {{name: my-service}}\nspec: {{dataRequirements: {requirements}}}"
+    assert not _valid(text)
+    with pytest.raises(DataError):
+        parse_manifest(text, "m.yaml")
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        "{}",
+        "{enabled: false}",
+        "{collections: , accessRequests: }",
+        "{collections: [{name: a, schemaHint: {x: {y: string}}, indexes: [{fields: [x, {y: desc}], type: compound}]}]}",
+        "{collections: [{name: a, indexes: [{fields: [x], type: ttl, expireAfterSeconds: 1}], softDelete: true}]}",
+        "{accessRequests: [{collection: a.b, permission: admin, reason: because}]}",
+    ],
+)
+def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> None:
+    text = f"metadata: {{name: my-service, version: 1.0, x: y}}\nspec: {{dataRequirements: {requirements}, other: 1}}"
+    assert _valid(text)
+    parse_manifest(text, "m.yaml")

@@ -1,0 +1,266 @@
+"""Is the configuration one frozen object, and is a mistake named without its value?"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
+
+SECRET = "s3cret-s3cret-s3cret"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without variables of ours."""
+    for name in list(os.environ):
+        if name.startswith("AOL_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "broker.yaml"
+
+
+def _load(file: Path, text: str) -> Settings:
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file)
+
+
+def _refusal(file: Path, text: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        _load(file, text)
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+    return str(refused.value)
+
+
+def test_without_configuration_there_is_a_broker_on_loopback_with_sqlite() -> None:
+    settings = load_settings()
+    assert (settings.listen_host, settings.listen_port) == ("127.0.0.1", 50051)
+    assert settings.registry_url == "sqlite+aiosqlite:///.aol/registry.db"
+    assert settings.audit_dir == Path(".aol/audit")
+    assert settings.default_adapter == "sqlite"
+    command = (sys.executable, "-m", "aol_adapters.sqlite", "--data-dir", str(Path(".aol/sqlite")))
+    assert settings.adapters["sqlite"].command == command
+    assert settings.collections.allow_undeclared is True
+    assert settings.authentication.insecure_remote is False
+    assert settings.read_operator_token() is None
+    assert (settings.limits.default_deadline_s, settings.limits.max_deadline_s) == (10, 30)
+    assert settings.limits.max_in_flight == 1024
+
+
+def test_overrides_come_before_the_environment_and_that_before_the_file(
+    file: Path, environment: pytest.MonkeyPatch
+) -> None:
+    file.write_text("slow_call_s: 3\nlimits: {max_in_flight: 3, max_deadline_s: 33, default_deadline_s: 3}")
+    environment.setenv("AOL_SLOW_CALL_S", "2")
+    environment.setenv("AOL_LIMITS__MAX_IN_FLIGHT", "2")
+    environment.setenv("AOL_LIMITS__DEFAULT_DEADLINE_S", "2")
+    settings = load_settings(file, {"limits": {"default_deadline_s": 1}})
+    assert settings.slow_call_s == 2
+    assert (settings.limits.max_deadline_s, settings.limits.max_in_flight) == (33, 2)
+    assert settings.limits.default_deadline_s == 1
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load_settings()
+    with pytest.raises(ValidationError):
+        settings.listen = "127.0.0.1:1"
+    with pytest.raises(ValidationError):
+        settings.limits.max_in_flight = 1
+
+
+def test_a_data_directory_moves_everything_in_it() -> None:
+    settings = load_settings(None, {"data_dir": Path("/somewhere")})
+    assert settings.registry_url == "sqlite+aiosqlite:////somewhere/registry.db"
+    assert settings.audit_dir == Path("/somewhere/audit")
+    assert "/somewhere/sqlite" in (settings.adapters["sqlite"].command or ())
+
+
+def test_a_broker_has_the_same_name_each_time_and_another_one_per_data_directory() -> None:
+    first, again, other = (load_settings(None, {"data_dir": Path(name)}).broker_id for name in ("a", "a", "b"))
+    assert first == again != other
+    assert load_settings(None, {"broker_id": "blue"}).broker_id == "blue"
+
+
+def test_adapters_are_read_and_their_environment_is_filled_in(file: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PG_PASSWORD", SECRET)
+    settings = _load(
+        file,
+        """
+        default_adapter: pg
+        adapters:
+          pg:
+            command: [python, -m, aol_adapters.postgres]
+            environment: {DSN: "postgresql://u:${PG_PASSWORD}@db/${PG_PASSWORD}", PLAIN: "$HOME"}
+          far: {address: "unix:/run/far.sock"}
+        """,
+    )
+    assert settings.adapters["pg"].command == ("python", "-m", "aol_adapters.postgres")
+    assert settings.adapters["pg"].environment == {"DSN": f"postgresql://u:{SECRET}@db/{SECRET}", "PLAIN": "$HOME"}
+    assert settings.adapters["far"].address == "unix:/run/far.sock"
+    assert SECRET not in repr(settings)
+
+
+def test_the_only_adapter_is_the_default_one(file: Path) -> None:
+    assert _load(file, "adapters: {far: {address: 'h:1'}}").default_adapter == "far"
+
+
+def test_adapters_can_come_from_the_environment_alone(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "h:1")
+    assert load_settings().adapters["far"].address == "h:1"
+    environment.setenv("AOL_ADAPTERS", '{"near": {"command": ["x"]}}')
+    environment.setenv("AOL_DEFAULT_ADAPTER", "near")
+    assert set(load_settings().adapters) == {"far", "near"}
+
+
+def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path) -> None:
+    assert _load(file, "limits:\naudit:\nadapters:\n").limits.max_in_flight == 1024
+    assert _load(file, "# all of it\n").listen_port == 50051
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "word"),
+    [
+        ("listn: 1", "broker.yaml:1 listn", "did you mean 'listen'?"),
+        ("limits:\n  max_inflight: 1", "broker.yaml:2 limits.max_inflight", "did you mean 'max_in_flight'?"),
+        (f"limits: {{max_in_flight: {SECRET}}}", "broker.yaml:1 limits.max_in_flight", "integer"),
+        ("limits: {max_in_flight: 0}", "broker.yaml:1 limits.max_in_flight", "greater"),
+        ("limits: {default_deadline_s: 20, max_deadline_s: 10}", "broker.yaml:1 limits", "more than max_deadline_s"),
+        ("limits: {max_deadline_s: .inf}", "broker.yaml:1 limits.max_deadline_s", "less"),
+        (f"listen: {SECRET}", "broker.yaml:1 listen", "host:port"),
+        ("listen: ':50051'", "broker.yaml:1 listen", "host:port"),
+        ("listen: 'h:70000'", "broker.yaml:1 listen", "host:port"),
+        ("listen: 'h:٣'", "broker.yaml:1 listen", "host:port"),
+        ("listen: 50051", "broker.yaml:1 listen", "quotes"),
+        ("broker_id: 'A B'", "broker.yaml:1 broker_id", "pattern"),
+        ("log: {level: inof}", "broker.yaml:1 log.level", "did you mean 'info'?"),
+        ("log: {format: xml}", "broker.yaml:1 log.format", "json, text"),
+        ("adapters: {pg: {}}", "broker.yaml:1 adapters.pg", "either a command or an address"),
+        ("adapters: {pg: {command: [x], address: y}}", "broker.yaml:1 adapters.pg", "either"),
+        ("adapters: {pg: {command: []}}", "broker.yaml:1 adapters.pg.command", "at least 1"),
+        ("adapters: {pg: {command: x}}", "broker.yaml:1 adapters.pg.command", "tuple"),
+        ("adapters: {pg: {commnd: [x]}}", "broker.yaml:1 adapters.pg.commnd", "did you mean 'command'?"),
+        ("adapters: {'p g': {command: [x]}}", "broker.yaml:1 adapters", "name"),
+        ("adapters: {pg: {address: y, environment: {A: b}}}", "broker.yaml:1 adapters.pg", "command"),
+        (
+            f"adapters: {{pg: {{command: [x], environment: {{A: '{SECRET}${{NOT_SET}}'}}}}}}",
+            "broker.yaml:1 adapters.pg.environment",
+            "NOT_SET",
+        ),
+        ("adapters: {a: {command: [x]}, b: {command: [x]}}", "broker.yaml", "default_adapter is needed"),
+        ("default_adapter: sqlight", "broker.yaml", "did you mean 'sqlite'?"),
+        (f"registry: {{url: 'mysql://{SECRET}'}}", "broker.yaml:1 registry.url", "postgresql+asyncpg"),
+        ("authentication: {operator_token: short}", "broker.yaml:1 authentication.operator_token", "16"),
+        (
+            f"authentication: {{operator_token: {SECRET}, operator_token_file: x}}",
+            "broker.yaml:1 authentication",
+            "exclude",
+        ),
+        ("audit: {max_files: 1}", "broker.yaml:1 audit.max_files", "greater"),
+        ("collections: {allow_undeclared: perhaps}", "broker.yaml:1 collections.allow_undeclared", "boolean"),
+        ("slow_call_s: -1", "broker.yaml:1 slow_call_s", "greater"),
+        ("limits: [1]", "broker.yaml:1 limits", "dictionary"),
+        ("a: 1\na: 2", "broker.yaml:2 a", "already"),
+        (f"a: *{SECRET}", "broker.yaml:1", "YAML"),
+        ("[1]", "broker.yaml:1", "mapping"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place_and_without_its_value(file: Path, text: str, place: str, word: str) -> None:
+    message = _refusal(file, text)
+    assert message.startswith("1 problem in broker.yaml:\n")
+    assert f"  {place}: " in message
+    assert word in message
+
+
+def test_all_mistakes_are_in_one_error(file: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AOL_AUDIT__MAX_FILES", SECRET)
+    environment.setenv("AOL_LOG__LEVL", SECRET)
+    message = _refusal(file, "listn: 1\nslow_call_s: x")
+    assert message.startswith("4 problems")
+    assert "environment AOL_AUDIT__MAX_FILES: should be a valid integer" in message
+    assert "environment AOL_LOG__LEVL: unknown key; did you mean 'level'?" in message
+    assert "broker.yaml:1 listn" in message
+    assert "broker.yaml:2 slow_call_s" in message
+
+
+@pytest.mark.parametrize(("name", "meant"), [("AOL_LISTN", "AOL_LISTEN"), ("AOL_LOG_LEVEL", "AOL_LOG__LEVEL")])
+def test_a_variable_that_is_nearly_a_setting_is_a_mistake(
+    environment: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    environment.setenv(name, SECRET)
+    with pytest.raises(SettingsError, match=meant) as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["AOL_ENDPOINT", "AOL_TEST_POSTGRES_DSN", "AOL_ADAPTER_COOKIE", "AOL_ADAPTER_LISTEN"])
+def test_variables_of_other_programs_are_left_alone(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(name, SECRET)
+    load_settings()
+
+
+def test_an_empty_variable_counts_as_not_set(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AOL_LISTEN", "")
+    assert load_settings().listen_port == 50051
+
+
+def test_a_variable_that_should_hold_json_and_does_not_is_a_mistake(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AOL_ADAPTERS", f"{{{SECRET}")
+    with pytest.raises(SettingsError, match="JSON") as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+
+
+def test_a_file_that_is_missing_is_a_mistake(file: Path) -> None:
+    with pytest.raises(SettingsError, match=r"broker\.yaml: cannot be read"):
+        load_settings(file)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1", "broker", "localhost.example", "127.0.0.1.example"])
+def test_listening_beyond_loopback_needs_to_be_said(file: Path, host: str) -> None:
+    message = _refusal(file, f"listen: '{host}:50051'")
+    assert "not a loopback address" in message
+    assert "authentication.insecure_remote" in message
+    said = _load(file, f"listen: '{host}:50051'\nauthentication: {{insecure_remote: true}}")
+    assert said.listen_host == host.strip("[]")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_loopback_is_known(host: str) -> None:
+    assert is_loopback(host)
+    text = f"[{host}]:0" if ":" in host else f"{host}:0"
+    assert load_settings(None, {"listen": text}).listen_host == host
+
+
+def test_an_operator_token_comes_from_the_settings_or_a_file(tmp_path: Path, file: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text(f"{SECRET}\n")
+    assert _load(file, f"authentication: {{operator_token: {SECRET}}}").read_operator_token() == SECRET
+    settings = _load(file, f"authentication: {{operator_token_file: {token_file}}}")
+    assert settings.read_operator_token() == SECRET
+    assert SECRET not in repr(settings)
+    token_file.write_text("short")
+    with pytest.raises(SettingsError, match="16"):
+        settings.read_operator_token()
+    token_file.write_bytes(b"\xff" * 32)
+    with pytest.raises(SettingsError, match="ASCII"):
+        settings.read_operator_token()
+    token_file.unlink()
+    with pytest.raises(SettingsError, match="cannot be read"):
+        settings.read_operator_token()
+
+
+def test_no_credential_is_in_the_representation(file: Path) -> None:
+    settings = _load(
+        file,
+        f"registry: {{url: 'postgresql+asyncpg://u:{SECRET}@h/d'}}\nauthentication: {{operator_token: {SECRET}}}\n"
+        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}",
+    )
+    assert settings.registry_url.endswith(f"u:{SECRET}@h/d")
+    assert SECRET not in f"{settings!r} {settings}"
