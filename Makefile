@@ -48,14 +48,13 @@ soak: $(READY) ## Run the tests that take minutes
 generate: $(READY) ## Make the generated code again, after a change of a .proto file
 	$(PY) protos/generate.py
 
-# The locks hold versions and hashes for every supported Python, on Linux and macOS. The editable install has no build
-# environment of its own, so what hatchling needs for it (editables) is locked too.
+# The locks hold versions and hashes for every supported Python, on Linux and macOS.
 lock: $(READY) ## Make both lock files again, after a change of the dependencies (ARGS=--upgrade: newest versions)
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$(PY) -m venv "$$tools" && "$$tools/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
 	lock() { "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url "$$@"; } && \
-	echo editables | lock pyproject.toml - --extra dev --output-file requirements-dev.lock $(ARGS) && \
+	lock pyproject.toml --extra dev --output-file requirements-dev.lock $(ARGS) && \
 	lock pyproject.toml --extra all --constraints requirements-dev.lock --output-file deploy/requirements.lock
 
 clean: ## Remove .venv and everything that the checks leave behind

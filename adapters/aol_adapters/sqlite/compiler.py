@@ -33,6 +33,7 @@ def where(
     deleted: Deleted,
     filter: Filter | None,
     bindings: Bindings,
+    *,
     bounded: Bounded = None,
 ) -> str:
     """Return the condition for the documents that a request is about.

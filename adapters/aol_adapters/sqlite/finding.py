@@ -32,7 +32,7 @@ def compile_find(collection: Collection, request: Find) -> Query:
     bindings = Bindings()
     by = order(request.sort, request.filter, collection.fields, bindings, tenant=request.target.tenant)
     bounded = by.bounded() if request.position else None
-    conditions = where(collection, request.target, request.deleted, request.filter, bindings, bounded)
+    conditions = where(collection, request.target, request.deleted, request.filter, bindings, bounded=bounded)
     if request.position:
         conditions += f" AND {by.after(request.position, bindings)}"
     # The one document more tells whether there is a next page.
