@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
+
+from aol_wire.library_logs import LibraryRecords
 
 
 def configure(level: str, form: Literal["json", "text"]) -> None:
@@ -22,3 +25,8 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryRecords(_log_library_record)], force=True)
+
+
+def _log_library_record(level: int, fields: Mapping[str, str]) -> None:
+    structlog.get_logger("library").log(level, "library.record", **fields)

@@ -1,5 +1,6 @@
 """Where does the `aol` command begin? Here, with a sentence in place of a traceback where its own parts are missing."""
 
+import io
 import sys
 
 _NEEDED = {"typer", "rich"}
@@ -7,6 +8,9 @@ _NEEDED = {"typer", "rich"}
 
 def main() -> None:
     """Run the command line and exit the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # In an ASCII locale a character that cannot be printed becomes `?`, and no error.
+        sys.stdout.reconfigure(errors="replace")
     try:
         from aol_cli.app import app
     except ModuleNotFoundError as error:

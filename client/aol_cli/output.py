@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 CELL_MAX_CHARACTERS = 80
 # Wider than any table gets: without a terminal nothing is cut to a width.
 _NO_WIDTH = 100_000
+_GAP = 2
+_SHRUNK_MIN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. One that `shrinks` is cut first where the terminal is narrow; `styles` colours values."""
+    """A column of a table; `styles` colours values.
+
+    Where the terminal is narrow, columns that `shrinks` says so of are cut, and the last of the `optional` ones left out.
+    """
 
     name: str
     shrinks: bool = False
+    optional: bool = False
     right: bool = False
     styles: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,11 +76,33 @@ def _each_line_escaped(text: str) -> str:
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """Print a table, or the sentence `empty` when there are no rows. On a terminal it keeps to the width."""
+    from rich.text import Text
+
+    cells = [[shown(cell) for cell in row] for row in rows]
+    if not cells:
+        say(empty)
+        return
+    kept = _fitting(columns, cells, terminal_width())
+    table = _table([columns[place] for place in kept])
+    for row in cells:
+        styled = ((row[place], columns[place].styles.get(row[place], "")) for place in kept)
+        table.add_row(*(Text(cell, style, no_wrap=True, overflow="ellipsis") for cell, style in styled))
+    out = console()
+    with out.capture() as captured:
+        out.print(table)
+    for line in captured.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
+    left_out = [shown(column.name) for place, column in enumerate(columns) if place not in kept]
+    if left_out:
+        say(f"Not shown, for want of room: {', '.join(left_out)} (--json shows everything)")
+
+
+def _table(columns: Iterable[Column]) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         # A column that may wrap is what rich makes narrower first; its cells are cut instead of wrapped.
         table.add_column(
@@ -82,18 +111,24 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, emp
             no_wrap=not column.shrinks,
             overflow="ellipsis",
         )
-    for row in rows:
-        cells = zip(columns, row, strict=True)
-        table.add_row(
-            *(
-                Text(shown(cell), column.styles.get(cell, ""), no_wrap=True, overflow="ellipsis")
-                for column, cell in cells
-            )
-        )
-    if table.row_count:
-        console().print(table)
-    else:
-        say(empty)
+    return table
+
+
+def _fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    """Return the places of the columns for which there is room, each as wide as it has to be."""
+    from rich.cells import cell_len
+
+    kept = list(range(len(columns)))
+    if width is None:
+        return kept
+    least = []
+    for place, column in enumerate(columns):
+        widest = max(cell_len(text) for text in (shown(column.name), *(row[place] for row in cells)))
+        least.append(min(widest, _SHRUNK_MIN) if column.shrinks else widest)
+    optional = [place for place, column in enumerate(columns) if column.optional]
+    while optional and sum(least[place] + _GAP for place in kept) > width:
+        kept.remove(optional.pop())
+    return kept
 
 
 def terminal_width() -> int | None:
@@ -107,10 +142,6 @@ def console() -> "Console":
     """Return a console on standard output as it is now; it takes no markup from texts."""
     from rich.console import Console
 
-    class Plain(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # noqa: PLE0704 - called while BrokenPipeError is handled, of which the command's end speaks
-
     # COLUMNS, where it is set, is read by rich.
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal() else _NO_WIDTH
-    return Plain(width=width, markup=False, emoji=False, highlight=False)
+    return Console(width=width, markup=False, emoji=False, highlight=False)

@@ -60,7 +60,14 @@ def audit_table(records: Iterable[Mapping[str, Any]], width: int) -> Table:
 
 def _what(record: Mapping[str, Any]) -> tuple[str, ...]:
     filters = json.dumps(record["filters"]) if record["filters"] else ""
-    return record["service"], record["operation"], record["collection"], filters, record["outcome"]
+    # An operator acts for no service and is known as the principal only.
+    return (
+        record["service"] or record["principal"],
+        record["operation"],
+        record["collection"],
+        filters,
+        record["outcome"],
+    )
 
 
 def _shortened(text: str, characters: int) -> str:

@@ -22,6 +22,7 @@ from examples.flights.load import load_all
 from examples.flights.questions import answer_all
 from rich.console import Console
 from rich.panel import Panel
+from rich.text import Text
 
 from aol_client import AOLDataClient, DataClientError, PermissionDeniedError
 
@@ -62,7 +63,9 @@ async def _show_denial(broker: RunningBroker, console: Console) -> None:
         try:
             await client.query(FLIGHTS, limit=1)
         except PermissionDeniedError as denied:
-            console.print(Panel(str(denied), title=f"{type(denied).__name__}: {denied.reason}", border_style="red"))
+            console.print(
+                Panel(Text(str(denied)), title=f"{type(denied).__name__}: {denied.reason}", border_style="red")
+            )
         else:
             raise AssertionError("weather-station could read flight-ops.flights")
 

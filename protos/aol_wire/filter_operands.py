@@ -72,7 +72,7 @@ def _check_keys(operand: Json, where: str) -> None:
 def unknown_operator(key: str, known: Iterable[str], where: str) -> DataError:
     """Return the error for a key that is no operator; it names the nearest one that is."""
     known = tuple(known)
-    nearest = get_close_matches(key[:32], known, n=1, cutoff=0.5)
+    nearest = get_close_matches(key[:32], known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}"
     return DataError.invalid(Reason.BAD_FILTER, where, f"no such operator; {hint}")
 

@@ -143,7 +143,7 @@ async def test_any_query_is_answered_as_python_would(
     await trial.fill(rows)
     if fields:
         # Over documents that do not fit, it fails, and answers must be the same.
-        await trial.ensure({"fields": fields, "type": "compound" if len(fields) > 1 else "unique"})
+        await trial.ensure({"fields": fields, "type": "compound" if len(fields) > 1 else "ascending"})
     await trial.delete({"_id": {"$in": [f"{number}" for number in range(hidden)]}}, soft=True)
     visible = [(id_, document) for id_, document in rows.items() if int(id_) >= hidden]
     for condition, sort in queries:

@@ -2,12 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict
 
-from aol_wire.faults import describe_fault
+from aol_wire.library_logs import LibraryRecords
 
 
 def configure_logs(name: str, stream: TextIO | None = None) -> None:
@@ -31,7 +32,7 @@ def configure_logs(name: str, stream: TextIO | None = None) -> None:
         logger_factory=lambda *_names: _Lines(out),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, handlers=[_Forwarder()], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryRecords(_log_library_record)], force=True)
 
 
 class _Lines:
@@ -50,15 +51,5 @@ class _Lines:
     debug = info = warning = error = critical = log = msg
 
 
-class _Forwarder(logging.Handler):
-    """Records of libraries: the first line of the message's template, and where an exception came from.
-
-    Arguments, exception texts and further lines (asyncio shows a failed task's exception there) may hold stored values.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        fields: dict[str, str] = {"logger": record.name, "template": str(record.msg).partition("\n")[0]}
-        if record.exc_info and record.exc_info[1] is not None:
-            fields["fault"] = describe_fault(record.exc_info[1])
-        level = logging.WARNING if record.levelno < logging.ERROR else logging.ERROR
-        structlog.get_logger("library").log(level, "library.record", **fields)
+def _log_library_record(level: int, fields: Mapping[str, str]) -> None:
+    structlog.get_logger("library").log(level, "library.record", **fields)

@@ -63,12 +63,12 @@ class Order:
         runs = [list(run) for _, run in groupby(bounds, key=lambda bound: bound[0].descending)]
         return _beyond(runs, bindings)
 
-    def position(self, view: Mapping[str, Json]) -> bytes:
+    def position(self, view: dict[str, Json]) -> bytes:
         """Return the position of a document, given with its metadata.
 
         :raises DataError: TOO_LARGE.
         """
-        values = [sort_key(get(dict(view), key.path)) for key in self.keys]
+        values = [sort_key(get(view, key.path)) for key in self.keys]
         ties = [view.get(metadata.TENANT, ""), view[metadata.ID]]
         position = orjson.dumps([*values, ties])
         if len(position) > POSITION_MAX_BYTES:

@@ -126,15 +126,22 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        driver = getattr(error, "orig", None)
-        raise _unavailable(type(driver or error).__name__) from None
+        raise _unavailable(_name_of(error)) from None
     except OSError as error:
-        raise _unavailable(error.strerror or type(error).__name__) from None
+        # The class alone: the text names the host.
+        raise _unavailable(type(error).__name__) from None
     except Exception as error:
         # asyncpg's own exceptions come through unwrapped while a connection is being made.
         if type(error).__module__.partition(".")[0] == "asyncpg":
             raise _unavailable(type(error).__name__) from None
         raise
+
+
+def _name_of(error: SQLAlchemyError) -> str:
+    """Return the most telling name of a database's error, for example SQLITE_BUSY or ConnectionDoesNotExistError."""
+    driver: BaseException = getattr(error, "orig", None) or error
+    name = getattr(driver, "sqlite_errorname", None)
+    return str(name) if name else type(driver.__cause__ or driver).__name__
 
 
 def _unavailable(why: str) -> DataError:

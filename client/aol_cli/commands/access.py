@@ -49,9 +49,9 @@ def grants(
         Column("service"),
         Column("permission"),
         Column("state", styles=_STATE_STYLES),
-        Column("granted by"),
-        Column("since"),
-        Column("reason", shrinks=True),
+        Column("granted by", optional=True),
+        Column("since", optional=True),
+        Column("reason", optional=True, shrinks=True),
     )
     rows = (
         (

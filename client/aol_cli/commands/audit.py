@@ -159,7 +159,7 @@ def _write_json(record: str) -> None:
 
 def _write_line(record: str) -> None:
     cells = _cells(_decoded(record))
-    time, outcome, service, operation, collection, count, milliseconds, reason, filters = cells
+    time, outcome, service, operation, collection, reason, count, milliseconds, filters = cells
     line = (
         f"{time}  {outcome:<6}  {service:<18}  {operation:<18}  {collection:<30}  {count:>7}  {milliseconds:>8} ms"
         f"  {' '.join(filter(None, (reason, filters)))}"
@@ -172,13 +172,13 @@ def _print_table(records: list[str]) -> None:
     columns = (
         Column("time"),
         Column("outcome", styles=_STYLES),
-        Column("service"),
+        Column("service", shrinks=True),
         Column("operation"),
-        Column("collection"),
-        Column("count", right=True),
-        Column("ms", right=True),
-        Column("reason", shrinks=True),
-        Column("filters", shrinks=True),
+        Column("collection", shrinks=True),
+        Column("reason", optional=True),
+        Column("count", optional=True, right=True),
+        Column("ms", optional=True, right=True),
+        Column("filters", optional=True, shrinks=True),
     )
     print_table(columns, (_cells(_decoded(record)) for record in records), empty="No audit records match.")
 
@@ -198,8 +198,8 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
         text("service") or text("principal"),
         text("operation"),
         text("collection"),
+        text("reason"),
         str(record.get("result_count", "")),
         f"{duration:.1f}" if isinstance(duration, int | float) else "",
-        text("reason"),
         shown(orjson.dumps(filters).decode(), _FILTER_MAX_CHARACTERS) if filters else "",
     )

@@ -78,7 +78,7 @@ def collections(
         Column("collection"),
         Column("adapter"),
         Column("indexes", right=True),
-        Column("declared by"),
+        Column("declared by", optional=True),
         Column("description", shrinks=True),
     )
     rows = (
@@ -132,9 +132,10 @@ def describe(
         f"{acting} may": ", ".join(info.permissions) or "nothing",
     }
     say(info.collection_id)
+    widest = max(len(name) for name in facts)
     for name, value in facts.items():
         if value:
-            say(f"  {shown(name):<14} {shown(value)}")
+            say(f"  {name:<{widest}}  {shown(value)}")
     say("")
     fields = ((path, str(kind)) for path, kind in sorted(info.schema_hint.items()))
     print_table((Column("field"), Column("type")), fields, empty="No schema hint.")

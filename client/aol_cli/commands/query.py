@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from aol_client import Document
 
 DEFAULT_LIMIT = 20
-_COLUMN_GAP = 2
 # On a terminal, so that several columns fit.
 _NARROW_CELL = 32
 _EXAMPLE = 'For example: --filter \'{"carrier": "UA"}\''
@@ -110,13 +109,12 @@ def _print_documents(documents: "list[Document]", projection: Sequence[str]) -> 
     names = [*projection] if projection else _names(documents)
     if "_id" not in names:
         names.insert(0, "_id")
-    rows = [[_cell(_at(document, name)) for name in names] for document in documents]
-    kept = _fitting(names, rows)
-    table = ([shown(cell, _cell_width()) for cell in row[:kept]] for row in rows)
-    print_table([Column(name, shrinks=name != "_id") for name in names[:kept]], table, empty="No documents match.")
-    if rows and kept < len(names):
-        left_out = ", ".join(shown(name) for name in names[kept:])
-        say(f"Not shown, for want of room: {left_out} (choose with --fields, or --json)")
+    most = CELL_MAX_CHARACTERS if terminal_width() is None else _NARROW_CELL
+    rows = (
+        [shown(_cell(_at(document, name)), 256 if name == "_id" else most) for name in names] for document in documents
+    )
+    columns = [Column(name, shrinks=name != "_id", optional=name != "_id") for name in names]
+    print_table(columns, rows, empty="No documents match.")
 
 
 def _names(documents: "list[Document]") -> list[str]:
@@ -141,20 +139,3 @@ def _cell(value: Any) -> str:
     import orjson
 
     return orjson.dumps(value).decode()
-
-
-def _cell_width() -> int:
-    return CELL_MAX_CHARACTERS if terminal_width() is None else _NARROW_CELL
-
-
-def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return how many of the columns fit into the terminal, one at least; all when there is none."""
-    width, used = terminal_width(), 0
-    if width is None:
-        return len(names)
-    for place, name in enumerate(names):
-        longest = max((len(row[place]) for row in rows), default=0)
-        used += min(max(len(name), longest), _NARROW_CELL) + _COLUMN_GAP
-        if used > width and place > 0:
-            return place
-    return len(names)

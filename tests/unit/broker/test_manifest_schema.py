@@ -1,6 +1,7 @@
 """Is the published JSON Schema that of the models, and does it judge as the parser does?"""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,13 @@ def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> 
     text = f"metadata: {{name: my-service, version: 1.0, x: y}}\nspec: {{dataRequirements: {requirements}, other: 1}}"
     assert _valid(text)
     parse_manifest(text, "m.yaml")
+
+
+def test_the_example_of_the_documentation_is_a_manifest_that_uses_every_key() -> None:
+    text = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert _valid(example)
+    assert parse_manifest(example, "manifest.yaml").service == "my-service"
+    definitions = manifest_json_schema()["$defs"]
+    keys = {key for name in definitions for key in definitions[name].get("properties", {})}
+    assert [key for key in sorted(keys - {"expireAfterSeconds"}) if f"{key}:" not in example] == []

@@ -243,6 +243,7 @@ async def test_a_busy_database_is_unavailable_and_then_available_again(
     holder.execute("ROLLBACK")
     holder.close()
     assert busy.value.reason is Reason.REGISTRY_UNAVAILABLE
+    assert "SQLITE_BUSY" in busy.value.message
     assert busy.value.retry_after_s
     await impatient.check()
     assert (await impatient.declare_collection(EVENTS, "shop"))[1] is True
@@ -271,7 +272,7 @@ async def test_a_database_that_cannot_be_used_is_unavailable_and_the_error_holds
     with pytest.raises(DataError) as failed:
         await _open_and_close(url)
     assert failed.value.reason is Reason.REGISTRY_UNAVAILABLE
-    assert "s3cret" not in str(failed.value)
+    assert not any(part in str(failed.value) for part in ("s3cret", "user", "127.0.0.1", "host.invalid"))
     assert failed.value.__cause__ is None
 
 

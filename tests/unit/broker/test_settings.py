@@ -1,14 +1,17 @@
 """Is the configuration one frozen object, and is a mistake named without its value?"""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
+from aol_broker.settings_sections import AdapterSettings
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"
 
 
@@ -264,3 +267,22 @@ def test_no_credential_is_in_the_representation(file: Path) -> None:
     )
     assert settings.registry_url.endswith(f"u:{SECRET}@h/d")
     assert SECRET not in f"{settings!r} {settings}"
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
+    names = set()
+    for name, info in model.model_fields.items():
+        inner = AdapterSettings if name == "adapters" else info.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names |= _names(inner, f"{prefix}{name}.{'<name>.' if name == 'adapters' else ''}")
+        else:
+            names.add(prefix + name)
+    return names
+
+
+def test_the_documentation_has_every_setting_and_its_example_is_one(file: Path) -> None:
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+    assert documented == _names(Settings)
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert set(_load(file, example).adapters) == {"sqlite", "elsewhere"}
