@@ -18,22 +18,24 @@ def adapter_service(name: str) -> str:
 class Health:
     """Keeps the health service's answers true.
 
-    The broker as a whole serves when its default adapter does and its audit log can be written; each adapter is told
-    apart as `adapter.<name>`.
+    The broker as a whole serves when its default adapter does, its audit log can be written and its registry be read;
+    each adapter is told apart as `adapter.<name>`.
     """
 
     def __init__(self, servicer: health.aio.HealthServicer, backends: Backends, audit: AuditLog) -> None:
         self._servicer = servicer
         self._backends = backends
         self._audit = audit
+        self.registry_reachable = True
 
     async def publish(self) -> None:
         """Tell the health service how things stand now."""
-        overall = not self._audit.failure
+        own = self.registry_reachable and not self._audit.failure
+        overall = own
         for backend in self._backends.all():
             await self._servicer.set(adapter_service(backend.name), _SERVING if backend.ready else _NOT_SERVING)
             if backend.name == self._backends.default:
                 overall = overall and backend.ready
         for service in ("", DATA_SERVICE):
             await self._servicer.set(service, _SERVING if overall else _NOT_SERVING)
-        await self._servicer.set(ADMIN_SERVICE, _NOT_SERVING if self._audit.failure else _SERVING)
+        await self._servicer.set(ADMIN_SERVICE, _SERVING if own else _NOT_SERVING)

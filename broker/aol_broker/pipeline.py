@@ -138,7 +138,7 @@ class Pipeline:
             snapshot = await self._registry.refresh(peer.revision)
         name = call.name = resolve(request.collection, principal.service) if verb.names else None
         record = authorize(verb.right, principal, name, snapshot)
-        work = bound.command.admit(request, record)
+        work = await bound.command.admit(request, record)
         if verb.writes:
             await self._audit.intend(verb.operation, call.request_id)
         call.dispatched = True

@@ -36,6 +36,8 @@ from aol_wire.limits import REQUEST_MAX_BYTES
 
 ADAPTER_START_TIMEOUT_S = 10.0
 STOP_GRACE_S = 2.0
+# How often a broker looks whether another one changed the registry that they share.
+REGISTRY_POLL_S = 0.5
 # Room for what stands around a request's documents.
 _MESSAGE_MAX_BYTES = REQUEST_MAX_BYTES + (1 << 20)
 
@@ -105,7 +107,7 @@ class Broker:
         verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
         pipeline = Pipeline(verbs, registry, audit, self._line_settings())
         await self._start_backends()
-        await self._listen(pipeline, audit)
+        self._watch(registry, await self._listen(pipeline, audit))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -147,7 +149,7 @@ class Broker:
     async def _stop_backends(self) -> None:
         await asyncio.gather(*(backend.stop() for backend in self._backends.all()))
 
-    async def _listen(self, pipeline: Pipeline, audit: AuditLog) -> None:
+    async def _listen(self, pipeline: Pipeline, audit: AuditLog) -> Health:
         server = grpc.aio.server(
             options=[
                 ("grpc.so_reuseport", 0),
@@ -179,6 +181,26 @@ class Broker:
         self._stack.push_async_callback(servicer.enter_graceful_shutdown)
         self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         _log.info("listening", endpoint=self.endpoint, insecure_remote=self.settings.authentication.insecure_remote)
+        return state
+
+    def _watch(self, registry: Registry, state: Health) -> None:
+        """Follow what other brokers change in the registry; callers that know more make it read at once anyway."""
+
+        async def follow() -> None:
+            while True:
+                await asyncio.sleep(REGISTRY_POLL_S)
+                reachable = True
+                try:
+                    await registry.refresh(registry.snapshot.revision + 1)
+                except DataError:
+                    reachable = False
+                if reachable != state.registry_reachable:
+                    state.registry_reachable = reachable
+                    _log.warning("registry reachable again" if reachable else "registry cannot be read")
+                    await state.publish()
+
+        task = asyncio.get_running_loop().create_task(follow())
+        self._stack.callback(task.cancel)
 
     def _publish(self, state: Health) -> None:
         task = asyncio.get_running_loop().create_task(state.publish())

@@ -4,7 +4,7 @@ import re
 import time
 from datetime import timedelta
 
-_AGO = re.compile(r"(\d{1,6})([smhdw])")
+_AGO = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

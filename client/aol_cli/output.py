@@ -21,7 +21,7 @@ _SHRUNK_MIN = 12
 class Column:
     """A column of a table; `styles` colours values.
 
-    Where the terminal is narrow, columns that `shrinks` says so of are cut, and the last of the `optional` ones left out.
+    Where the terminal is narrow, columns that may shrink are cut, and the last of the optional ones left out.
     """
 
     name: str

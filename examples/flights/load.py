@@ -17,7 +17,7 @@ from examples.flights.documents import Document, documents
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from aol_client import AOLDataClient
+from aol_client import AOLDataClient, DataClientError
 
 # Several messages' worth: the SDK cuts it up and keeps a few in flight.
 BATCH_DOCUMENTS = 4_000
@@ -62,7 +62,7 @@ def _batches(all_documents: Iterator[Document]) -> Iterator[list[Document]]:
 
 
 def main() -> int:
-    """The program: 0 when all is loaded, 2 when `--full` has nothing to load from."""
+    """The program: 0 when all is loaded, 1 when the broker refuses, 2 when `--full` has nothing to load from."""
     parser = argparse.ArgumentParser(description="Loads the New York departures of 2013 into a running broker.")
     parser.add_argument("--endpoint", default="127.0.0.1:50051", help="where the broker listens")
     parser.add_argument("--full", action="store_true", help="the whole year: 336,776 flights")
@@ -72,6 +72,9 @@ def main() -> int:
     except PackageMissingError as missing:
         print(missing, file=sys.stderr)
         return 2
+    except DataClientError as failed:
+        print(failed, file=sys.stderr)
+        return 1
     return 0
 
 

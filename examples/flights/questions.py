@@ -5,6 +5,7 @@ python -m examples.flights.questions --endpoint 127.0.0.1:50051
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -27,7 +28,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from aol_client import AOLDataClient
+from aol_client import AOLDataClient, DataClientError
 
 BAR_CELLS = 14
 
@@ -131,12 +132,22 @@ def _plane(plane: Mapping[str, Any] | None) -> str:
     return f"{plane['manufacturer'].title()} {plane['model']}{year}"
 
 
-async def _main(endpoint: str) -> None:
+async def _ask(endpoint: str) -> None:
     async with AOLDataClient(endpoint, SERVICE) as client:
         await answer_all(client, Console(highlight=False))
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """The program: 0 when all is answered, 1 when the broker refuses."""
     parser = argparse.ArgumentParser(description="Answers three questions about the flights that load.py loaded.")
     parser.add_argument("--endpoint", default="127.0.0.1:50051", help="where the broker listens")
-    asyncio.run(_main(parser.parse_args().endpoint))
+    try:
+        asyncio.run(_ask(parser.parse_args().endpoint))
+    except DataClientError as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,8 @@ of that happened; otherwise a strict parser decides.
 """
 
 import json
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any, NoReturn
 
 import orjson
@@ -102,17 +104,26 @@ def load_strictly(text: str, reason: Reason, where: str) -> Json:
 
 def _raise_first(value: Json, wrong: list[object], reason: Reason, where: str) -> NoReturn:
     """Find the path of something that `load_strictly` found wrong."""
-    identities = {id(item) for item in wrong}
-    stack: list[tuple[str, Json]] = [(where, value)]
-    while stack:
-        place, item = stack.pop()
-        if id(item) in identities:
-            if isinstance(item, dict):
-                raise DataError.invalid(reason, place, "a key stands twice in this object")
-            raise DataError.invalid(reason, place, INEXACT)
-        if isinstance(item, dict):
-            stack.extend((below(place, key), child) for key, child in item.items())
-        elif isinstance(item, list):
-            stack.extend((below(place, index), child) for index, child in enumerate(item))
-    # What is wrong lies in a value that a repeated key hides, and then that key is wrong as well.
-    raise DataError.invalid(reason, where, "a key stands twice in an object")
+    segments, found = _find(value, {id(item) for item in wrong}) or ([], {})
+    description = "a key stands twice in this object" if isinstance(found, dict) else INEXACT
+    raise DataError.invalid(reason, reduce(below, reversed(segments), where), description)
+
+
+def _find(value: Json, identities: set[int]) -> tuple[list[str | int], Json] | None:
+    """Return where one of these objects is, from the innermost segment outwards, and the object itself.
+
+    One is always found: what a repeated key hides lies in an object that is wrong as well.
+    """
+    if id(value) in identities:
+        return [], value
+    children: Iterable[tuple[str | int, Json]] = ()
+    if isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    for segment, child in children:
+        found = _find(child, identities)
+        if found is not None:
+            found[0].append(segment)
+            return found
+    return None

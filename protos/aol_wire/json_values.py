@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import reduce
 from typing import Any
 
 from aol_wire.errors import DataError, Reason
@@ -67,49 +68,66 @@ def examine(value: Json, reason: Reason, where: str, *, keys: bool = False, leve
     :param levels: how many levels there are around the value.
     :raises DataError: `reason`, with the path that is wrong.
     """
+    try:
+        return _examined(value, keys, levels)
+    except _Wrong as wrong:
+        raise DataError.invalid(reason, reduce(below, reversed(wrong.segments), where), wrong.description) from None
+
+
+class _Wrong(Exception):
+    """Something is wrong at a place that is told while the search ends, so that no path is built for what is right."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description)
+        self.description = description
+        # From the innermost outwards.
+        self.segments: list[str | int] = []
+
+
+def _examined(value: Json, keys: bool, levels: int) -> Json:
     if isinstance(value, str):
-        _check_string(value, reason, where)
+        _check_string(value)
     elif isinstance(value, dict | list):
         if levels >= DOCUMENT_MAX_DEPTH:
-            raise DataError.invalid(reason, where, f"nested deeper than {DOCUMENT_MAX_DEPTH} levels")
-        _examine_within(value, reason, where, keys, levels + 1)
+            raise _Wrong(f"nested deeper than {DOCUMENT_MAX_DEPTH} levels")
+        _examine_within(value, keys, levels + 1)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise DataError.invalid(reason, where, "NaN and infinities cannot be stored")
+            raise _Wrong("NaN and infinities cannot be stored")
     elif isinstance(value, int) and not isinstance(value, bool):
         number = exact(value)
         if number is None:
-            raise DataError.invalid(reason, where, INEXACT)
+            raise _Wrong(INEXACT)
         return number
     elif value is not None and not isinstance(value, bool):
-        raise DataError.invalid(reason, where, f"{type(value).__name__} is no type of JSON")
+        raise _Wrong(f"{type(value).__name__} is no type of JSON")
     return value
 
 
-def _examine_within(value: dict[str, Json] | list[Json], reason: Reason, where: str, keys: bool, levels: int) -> None:
-    if isinstance(value, list):
-        for index, child in enumerate(value):
-            value[index] = examine(child, reason, below(where, index), keys=keys, levels=levels)
-        return
-    for key, child in value.items():
-        place = below(where, key)
-        _check_string(key, reason, place)
-        if keys and (problem := _key_problem(key)) is not None:
-            raise DataError.invalid(reason, place, problem)
-        value[key] = examine(child, reason, place, keys=keys, levels=levels)
+def _examine_within(container: Any, keys: bool, levels: int) -> None:
+    is_object = isinstance(container, dict)
+    for segment, child in container.items() if is_object else enumerate(container):
+        try:
+            if is_object:
+                _check_key(segment, keys)
+            container[segment] = _examined(child, keys, levels)
+        except _Wrong as wrong:
+            wrong.segments.append(segment)
+            raise
 
 
-def _key_problem(key: str) -> str | None:
-    """Return what is wrong with the key of an object in a document."""
-    if not key:
-        return "a key is not empty"
-    if key[0] == "$":
-        return "a key does not start with '$'; operators stand directly under a path, and a nested path is written a.b"
-    if "." in key:
-        return "a key holds no '.'"
-    return None
+def _check_key(key: str, keys: bool) -> None:
+    _check_string(key)
+    if keys and not key:
+        raise _Wrong("a key is not empty")
+    if keys and key[0] == "$":
+        raise _Wrong(
+            "a key does not start with '$'; operators stand directly under a path, a nested path is written a.b"
+        )
+    if keys and "." in key:
+        raise _Wrong("a key holds no '.'")
 
 
-def _check_string(value: str, reason: Reason, where: str) -> None:
+def _check_string(value: str) -> None:
     if "\0" in value or _SURROGATE.search(value):
-        raise DataError.invalid(reason, where, "a string holds no NUL and no lone surrogate")
+        raise _Wrong("a string holds no NUL and no lone surrogate")

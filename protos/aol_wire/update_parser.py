@@ -24,11 +24,12 @@ def parse_update(text: str, datetime_paths: frozenset[Path] = frozenset()) -> tu
     obj = decode(text, Reason.BAD_FILTER, _ROOT, UPDATE_MAX_BYTES)
     if not isinstance(obj, dict) or not obj:
         raise DataError.invalid(Reason.BAD_FILTER, _ROOT, "an update is an object that is not empty")
-    if not any(key.startswith("$") for key in obj):
-        obj = {"$set": obj}
     operations: list[UpdateOperation] = []
-    for key, changes in obj.items():
-        operations.extend(_operations(key, changes, datetime_paths))
+    if any(key.startswith("$") for key in obj):
+        for key, changes in obj.items():
+            operations.extend(_operations(key, changes, below(_ROOT, key), datetime_paths))
+    else:
+        operations = _operations("$set", obj, _ROOT, datetime_paths)
     overlapping = overlap(operation.path for operation in operations)
     if overlapping is not None:
         both = " and ".join(shown([format_path(path)]) for path in overlapping)
@@ -36,8 +37,7 @@ def parse_update(text: str, datetime_paths: frozenset[Path] = frozenset()) -> tu
     return tuple(operations)
 
 
-def _operations(key: str, changes: Json, datetime_paths: frozenset[Path]) -> list[UpdateOperation]:
-    where = below(_ROOT, key)
+def _operations(key: str, changes: Json, where: str, datetime_paths: frozenset[Path]) -> list[UpdateOperation]:
     if not key.startswith("$"):
         raise DataError.invalid(Reason.BAD_FILTER, where, "paths and operators are mixed; put the paths under $set")
     if key not in _OPERATORS:

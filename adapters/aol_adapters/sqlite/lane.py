@@ -131,18 +131,20 @@ class Lane:
         try:
             result, error = job.work(session), None
         except BaseException as raised:
-            result, error = None, self._explain(session, raised)
+            result, error = None, self._explain(session, job, raised)
         finally:
             session.is_stopped = never
         # The loop is gone when the program ended without closing the adapter.
         with suppress(RuntimeError):
             job.future.get_loop().call_soon_threadsafe(_settle, job.future, result, error)
 
-    def _explain(self, session: Session, raised: BaseException) -> BaseException:
+    def _explain(self, session: Session, job: _Job, raised: BaseException) -> BaseException:
         error = raised
-        if isinstance(raised, apsw.Error):
+        if isinstance(raised, apsw.BusyError) and job.stopped:
+            # It gave up the wait for the lock because it was told to.
+            error = deadline()
+        elif isinstance(raised, apsw.Error):
             error = failure(raised) or raised
-            error.__cause__ = raised if error is not raised else None
         if isinstance(error, DataError):
             if error.reason is Reason.ADAPTER_DOWN:
                 # The next call opens the file anew: it may have been repaired or put back.

@@ -14,7 +14,7 @@ W = TypeVar("W")
 class Command(Protocol[M, W]):
     """The work of one verb, in two steps: nothing is touched before `admit` has returned."""
 
-    def admit(self, request: Request[M], record: CollectionRecord | None) -> W:
+    async def admit(self, request: Request[M], record: CollectionRecord | None) -> W:
         """Check the request and return what `dispatch` needs.
 
         :raises DataError: the request is refused.

@@ -19,7 +19,7 @@ class GrantAccess:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def admit(self, request: Request[pb.GrantAccessRequest], record: CollectionRecord | None) -> Permission:
+    async def admit(self, request: Request[pb.GrantAccessRequest], record: CollectionRecord | None) -> Permission:
         """Check who gets what."""
         arguments = request.arguments
         check_service(arguments.target_service)
@@ -47,7 +47,9 @@ class RevokeAccess:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def admit(self, request: Request[pb.RevokeAccessRequest], record: CollectionRecord | None) -> Permission | None:
+    async def admit(
+        self, request: Request[pb.RevokeAccessRequest], record: CollectionRecord | None
+    ) -> Permission | None:
         """Check who loses what; None is everything."""
         arguments = request.arguments
         check_service(arguments.target_service)

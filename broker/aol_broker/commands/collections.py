@@ -33,7 +33,9 @@ class RequestCollection:
         self._dispatch = dispatch
         self._allow_undeclared = allow_undeclared
 
-    def admit(self, request: Request[pb.RequestCollectionRequest], record: CollectionRecord | None) -> CollectionRecord:
+    async def admit(
+        self, request: Request[pb.RequestCollectionRequest], record: CollectionRecord | None
+    ) -> CollectionRecord:
         """Check the declaration and return the collection as it should be."""
         arguments, name = request.arguments, resolve(request.collection, request.principal.service)
         if record is None and not self._allow_undeclared:
@@ -70,7 +72,7 @@ class ListCollections:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def admit(self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None) -> None:
+    async def admit(self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None) -> None:
         """Every service may ask."""
 
     async def dispatch(
@@ -95,7 +97,7 @@ class DescribeCollection:
         self._registry = registry
         self._dispatch = dispatch
 
-    def admit(self, request: Request[pb.DescribeCollectionRequest], record: CollectionRecord | None) -> None:
+    async def admit(self, request: Request[pb.DescribeCollectionRequest], record: CollectionRecord | None) -> None:
         """Authorization has said all there is to say."""
 
     async def dispatch(

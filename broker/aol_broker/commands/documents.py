@@ -27,7 +27,7 @@ class StoreData:
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
 
-    def admit(self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None) -> Insert:
+    async def admit(self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None) -> Insert:
         """Check the document."""
         admitted = admit_document(request.arguments.document, request.arguments.document_id, known(record))
         return Insert(admitted.id, admitted.json, now_us())
@@ -48,7 +48,7 @@ class StoreBatch:
         self._backends = backends
         self._dispatch = dispatch
 
-    def admit(
+    async def admit(
         self, request: Request[pb.StoreBatchRequest], record: CollectionRecord | None
     ) -> list[Admitted | DataError]:
         """Check the documents; with `atomic` the first bad one refuses them all."""
@@ -113,7 +113,7 @@ class UpdateData:
         self._backends = backends
         self._dispatch = dispatch
 
-    def admit(self, request: Request[pb.UpdateDataRequest], record: CollectionRecord | None) -> Update:
+    async def admit(self, request: Request[pb.UpdateDataRequest], record: CollectionRecord | None) -> Update:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
@@ -141,7 +141,7 @@ class DeleteData:
         self._backends = backends
         self._dispatch = dispatch
 
-    def admit(self, request: Request[pb.DeleteDataRequest], record: CollectionRecord | None) -> Delete:
+    async def admit(self, request: Request[pb.DeleteDataRequest], record: CollectionRecord | None) -> Delete:
         """Check the filter and the guards."""
         arguments, record = request.arguments, known(record)
         return Delete(

@@ -39,14 +39,17 @@ class ApplyManifest:
         self._backends = backends
         self._dispatch = dispatch
 
-    def admit(self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None) -> ManifestToApply:
+    async def admit(
+        self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None
+    ) -> ManifestToApply:
         """Check all of the manifest, and that the adapters can do what it asks."""
         source = request.arguments.source or "manifest.yaml"
         if len(source) > _SOURCE_MAX_CHARACTERS or not source.isprintable():
             raise DataError.invalid(
                 Reason.BAD_REQUEST, "source", f"at most {_SOURCE_MAX_CHARACTERS} printable characters"
             )
-        manifest = parse_manifest(request.arguments.manifest, source)
+        # Reading YAML strictly takes its time; other calls go on meanwhile.
+        manifest = await asyncio.to_thread(parse_manifest, request.arguments.manifest, source)
         snapshot = self._registry.snapshot
         collections = tuple(
             declared(
@@ -89,7 +92,7 @@ class ListServices:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def admit(self, request: Request[pb.ListServicesRequest], record: CollectionRecord | None) -> None:
+    async def admit(self, request: Request[pb.ListServicesRequest], record: CollectionRecord | None) -> None:
         """Operators may ask."""
 
     async def dispatch(
@@ -116,7 +119,7 @@ class ListAllCollections:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def admit(self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None) -> None:
+    async def admit(self, request: Request[pb.ListCollectionsRequest], record: CollectionRecord | None) -> None:
         """Operators may ask."""
 
     async def dispatch(
@@ -138,7 +141,7 @@ class ListGrants:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def admit(self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None) -> None:
+    async def admit(self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None) -> None:
         """Operators may ask."""
 
     async def dispatch(
@@ -162,7 +165,7 @@ class SearchAudit:
         self._audit = audit
         self._broker_id = broker_id
 
-    def admit(self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None) -> AuditQuery:
+    async def admit(self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None) -> AuditQuery:
         """Check the bounds."""
         arguments = request.arguments
         for path, value in (

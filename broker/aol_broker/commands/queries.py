@@ -47,7 +47,7 @@ class QueryData:
         self._dispatch = dispatch
         self._tokens = tokens
 
-    def admit(self, request: Request[pb.QueryDataRequest], record: CollectionRecord | None) -> PageWanted:
+    async def admit(self, request: Request[pb.QueryDataRequest], record: CollectionRecord | None) -> PageWanted:
         """Check the query and its token."""
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
@@ -102,7 +102,7 @@ class CountData:
         self._backends = backends
         self._dispatch = dispatch
 
-    def admit(self, request: Request[pb.CountDataRequest], record: CollectionRecord | None) -> Count:
+    async def admit(self, request: Request[pb.CountDataRequest], record: CollectionRecord | None) -> Count:
         """Check the filter."""
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 20
 # On a terminal, so that several columns fit.
-_NARROW_CELL = 32
+_NARROW_CELL = 40
 _EXAMPLE = 'For example: --filter \'{"carrier": "UA"}\''
 
 
@@ -110,9 +110,7 @@ def _print_documents(documents: "list[Document]", projection: Sequence[str]) -> 
     if "_id" not in names:
         names.insert(0, "_id")
     most = CELL_MAX_CHARACTERS if terminal_width() is None else _NARROW_CELL
-    rows = (
-        [shown(_cell(_at(document, name)), 256 if name == "_id" else most) for name in names] for document in documents
-    )
+    rows = ([shown(_cell(_at(document, name)), most) for name in names] for document in documents)
     columns = [Column(name, shrinks=name != "_id", optional=name != "_id") for name in names]
     print_table(columns, rows, empty="No documents match.")
 

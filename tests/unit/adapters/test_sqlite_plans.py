@@ -11,6 +11,7 @@ from aol_adapters.sqlite.session import Session, Settings
 from aol_adapters.sqlite.writing import write
 from aol_wire.adapter import CollectionSpec, Find, Insert, SortKey, Target, Write
 from aol_wire.filter_parser import parse_filter
+from aol_wire.filters import Json
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
 from aol_wire.json_text import encode
@@ -41,7 +42,7 @@ def plan(session: Session, request: Find) -> list[str]:
 
 def fill(session: Session, *indexes: IndexSpec) -> None:
     ensure(session, CollectionSpec(TARGET, indexes=indexes))
-    documents = [
+    documents: list[Json] = [
         {"day": f"2013-01-{day:02d}", "shop": {"city": city}, "number": day * 2 + (city == "Ulm"), "note": "two words"}
         for day in range(1, 10)
         for city in ("Bonn", "Ulm")

@@ -13,12 +13,7 @@ from aol_wire.filters import Compare, Contains, Exists, Filter, Member, Not, Ope
 from aol_wire.projection import project
 
 VALUES = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.sampled_from([0, 1, 1.0, 2**53, 2**53 + 1, float(2**53)]),
-        st.sampled_from(["", "a", "b"]),
-    ),
+    st.sampled_from([None, False, True, 0, 1, 1.0, 2**53, 2**53 + 1, float(2**53), "", "a", "b"]),
     lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from("ab"), inner, max_size=2)),
     max_leaves=4,
 )

@@ -1,5 +1,7 @@
 """Which filters are understood, and what do the others hear?"""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -46,6 +48,16 @@ JSON = st.recursive(
 
 def parse(obj: Any) -> Filter | None:
     return parse_filter(orjson.dumps(obj).decode())
+
+
+def reason_of(parser: Callable[[], object]) -> Reason | None:
+    try:
+        parser()
+    except DataError as error:
+        return error.reason
+    except (orjson.JSONEncodeError, UnicodeEncodeError):  # it is no JSON that could have been sent
+        return None
+    return None
 
 
 def refusal(text: str) -> DataError:
@@ -200,13 +212,9 @@ def test_date_times_are_brought_to_the_stored_form_at_hinted_paths() -> None:
 
 @given(JSON)
 def test_any_json_is_a_filter_or_a_data_error(obj: Any) -> None:
-    for attempt in (lambda: parse(obj), lambda: parse_filter_object(obj)):
-        try:
-            attempt()
-        except DataError as error:
-            assert error.reason in {Reason.BAD_FILTER, Reason.BAD_PATH, Reason.TOO_LARGE}
-        except (orjson.JSONEncodeError, UnicodeEncodeError):
-            pass
+    allowed = {None, Reason.BAD_FILTER, Reason.BAD_PATH, Reason.TOO_LARGE}
+    assert reason_of(partial(parse, obj)) in allowed
+    assert reason_of(partial(parse_filter_object, obj)) in allowed
 
 
 def test_an_error_tells_no_operand_and_stays_short() -> None:
