@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
-from examples.flights.broker_process import BrokerFailedError, RunningBroker
 from rich import box
 from rich.table import Table
 from rich.text import Text
+
+from examples.flights.broker_process import BrokerFailedError, RunningBroker
 
 RECORDS_MAX = 10_000
 FILTER_SHOWN_CHARACTERS = 28

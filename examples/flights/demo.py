@@ -14,17 +14,17 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from aol_client import AOLDataClient, DataClientError, PermissionDeniedError
 from examples.flights.answers import FLIGHTS, SERVICE
 from examples.flights.audit_trail import audit_records, audit_table
 from examples.flights.broker_process import BrokerFailedError, RunningBroker, running_broker
 from examples.flights.dataset import PackageMissingError, Table, count_rows
 from examples.flights.load import load_all
 from examples.flights.questions import answer_all
-from rich.console import Console
-from rich.panel import Panel
-from rich.text import Text
-
-from aol_client import AOLDataClient, DataClientError, PermissionDeniedError
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from examples.flights.dataset import PackageMissingError, Table, count_rows
-from examples.flights.documents import Document, documents
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from aol_client import AOLDataClient, DataClientError
+from examples.flights.dataset import PackageMissingError, Table, count_rows
+from examples.flights.documents import Document, documents
 
 # Several messages' worth: the SDK cuts it up and keeps a few in flight.
 BATCH_DOCUMENTS = 4_000

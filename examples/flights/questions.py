@@ -10,6 +10,11 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from aol_client import AOLDataClient, DataClientError
 from examples.flights.answers import (
     CARRIER_FLIGHTS_MIN,
     LOW_VISIBILITY_MILES,
@@ -24,11 +29,6 @@ from examples.flights.answers import (
     longest_delays,
     save_report,
 )
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
-from aol_client import AOLDataClient, DataClientError
 
 BAR_CELLS = 14
 

@@ -121,9 +121,7 @@ def _check_key(key: str, keys: bool) -> None:
     if keys and not key:
         raise _Wrong("a key is not empty")
     if keys and key[0] == "$":
-        raise _Wrong(
-            "a key does not start with '$'; operators stand directly under a path, a nested path is written a.b"
-        )
+        raise _Wrong("a key does not start with '$'; operators stand directly under a path, and a path is written a.b")
     if keys and "." in key:
         raise _Wrong("a key holds no '.'")
 

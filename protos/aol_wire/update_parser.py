@@ -6,7 +6,7 @@ from aol_wire.filter_operands import unknown_operator
 from aol_wire.filters import Json, Path
 from aol_wire.json_text import decode
 from aol_wire.json_values import examine, sound
-from aol_wire.limits import UPDATE_MAX_BYTES
+from aol_wire.limits import UPDATE_MAX_BYTES, UPDATE_MAX_PATHS
 from aol_wire.metadata import RESERVED
 from aol_wire.paths import below, format_path, overlap, parse_path, shown
 from aol_wire.updates import Inc, Push, Set, Unset, UpdateOperation
@@ -44,6 +44,8 @@ def _operations(key: str, changes: Json, where: str, datetime_paths: frozenset[P
         raise unknown_operator(key, _OPERATORS, where)
     if not isinstance(changes, dict) or not changes:
         raise DataError.invalid(Reason.BAD_FILTER, where, "it takes an object of paths that is not empty")
+    if len(changes) > UPDATE_MAX_PATHS:
+        raise DataError.invalid(Reason.TOO_LARGE, where, f"at most {UPDATE_MAX_PATHS} paths, not {len(changes)}")
     return [
         _operation(key, _writable(text), value, below(where, text), datetime_paths) for text, value in changes.items()
     ]

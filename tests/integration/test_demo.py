@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+
 from examples.flights.broker_process import BrokerFailedError, running_broker
 
 pytestmark = pytest.mark.integration

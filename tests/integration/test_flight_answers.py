@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from rich.console import Console
+
+from aol_client import AOLDataClient
 from examples.flights import answers
 from examples.flights.broker_process import RunningBroker, running_broker
 from examples.flights.dataset import Table, rows
 from examples.flights.load import LOADS, Load, load_all
-from rich.console import Console
-
-from aol_client import AOLDataClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 

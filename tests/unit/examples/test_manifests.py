@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from examples.flights.dataset import Table
-from examples.flights.documents import documents
-from examples.flights.load import LOADS
 
 from aol_broker.manifest.declaration import Manifest
 from aol_broker.manifest.parse import parse_manifest
+from examples.flights.dataset import Table
+from examples.flights.documents import documents
+from examples.flights.load import LOADS
 
 SERVICES = ("delay-analytics", "flight-ops", "weather-station")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from examples.flights.dataset import SLICE, Table, count_rows, rows
 from examples.flights.documents import document, documents
 

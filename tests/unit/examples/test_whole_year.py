@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
 from examples.flights import cut_slice, load
 from examples.flights.dataset import PackageMissingError, Table, count_rows, rows
 

@@ -92,6 +92,13 @@ def test_what_is_wrong_is_named_with_its_place(text: str, reason: Reason, place:
     assert [violation.path for violation in caught.value.violations] == [place]
 
 
+def test_an_update_has_up_to_a_thousand_paths() -> None:
+    assert len(parse({f"k{number}": 1 for number in range(1000)})) == 1000
+    with pytest.raises(DataError) as caught:
+        parse({f"k{number}": 1 for number in range(1001)})
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
 def test_values_are_no_deeper_than_a_document_can_hold_them() -> None:
     assert apply_update({}, parse_update('{"a.b":' + "[" * 62 + "]" * 62 + "}"))
     with pytest.raises(DataError) as caught:
@@ -149,4 +156,4 @@ def test_steps_are_applied_in_order() -> None:
         Set(("a", "0"), 5),
         Inc(("a", "1"), 1),
     ]
-    assert apply_update({"a": "x"}, steps) == {"a": [1, 3]}
+    assert apply_update({"a": "x"}, steps) == {"a": [5, 3]}
