@@ -22,6 +22,8 @@ class Right(Enum):
     WRITE = auto()
     """To hold `write` on the collection."""
     ADMIN = auto()
+    """To hold `admin` on the collection."""
+    GRANT = auto()
     """To hold `admin` on the collection, or to be an operator."""
     OPERATOR = auto()
     """To be an operator."""
@@ -32,6 +34,7 @@ _PERMISSION = {
     Right.READ: Permission.READ,
     Right.WRITE: Permission.WRITE,
     Right.ADMIN: Permission.ADMIN,
+    Right.GRANT: Permission.ADMIN,
 }
 
 
@@ -48,7 +51,7 @@ def authorize(
     if right is Right.OPERATOR:
         _require_operator(principal)
         return None
-    if right is Right.ADMIN and principal.is_operator:
+    if right is Right.GRANT and principal.is_operator:
         return _existing(name, snapshot)
     if not principal.service:
         raise DataError(

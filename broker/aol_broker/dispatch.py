@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from aol_broker.backends import Backends, spec_of, target_of
 from aol_broker.registry.snapshot import CollectionRecord
-from aol_wire.adapter import Adapter, Count, Ensured, Find, Found, Mutation, Outcome, Write
+from aol_wire.adapter import Adapter, Count, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
 from aol_wire.errors import DataError, Reason
+from aol_wire.indexes import IndexStatus
 
 T = TypeVar("T")
 
@@ -20,6 +21,10 @@ class Dispatch:
     async def ensure(self, record: CollectionRecord) -> Ensured:
         """Make sure that the adapter has the collection and its indexes."""
         return await self._backends.of(record).adapter.ensure_collection(spec_of(record))
+
+    async def inspect(self, record: CollectionRecord) -> tuple[IndexStatus, ...]:
+        """Return how the indexes of a collection stand."""
+        return await self._call(record, lambda adapter: adapter.inspect_collection(target_of(record)))
 
     async def write(
         self, record: CollectionRecord, mutations: Sequence[Mutation], *, timeout_s: float, atomic: bool = False
@@ -45,6 +50,10 @@ class Dispatch:
     async def count(self, record: CollectionRecord, request: Count) -> int:
         """Return how many documents match."""
         return await self._call(record, lambda adapter: adapter.count(request))
+
+    async def explain(self, record: CollectionRecord, request: Find) -> Explanation:
+        """Return how a query is answered."""
+        return await self._call(record, lambda adapter: adapter.explain(request))
 
     async def _call(self, record: CollectionRecord, call: Callable[[Adapter], Awaitable[T]]) -> T:
         adapter = self._backends.of(record).adapter

@@ -16,10 +16,11 @@ from aol_broker.audit.log import AuditLog
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
-from aol_broker.commands.documents import DeleteData, StoreBatch, StoreData, UpdateData
+from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
-from aol_broker.commands.queries import CountData, QueryData
+from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
 from aol_broker.health import Health
@@ -235,6 +236,9 @@ def bound_verbs(
         f"/{DATA_SERVICE}/CountData": CountData(backends, dispatch),
         f"/{DATA_SERVICE}/UpdateData": UpdateData(backends, dispatch),
         f"/{DATA_SERVICE}/DeleteData": DeleteData(backends, dispatch),
+        f"/{DATA_SERVICE}/RestoreData": RestoreData(backends, dispatch),
+        f"/{DATA_SERVICE}/PurgeData": PurgeData(backends, dispatch),
+        f"/{DATA_SERVICE}/ExplainQuery": ExplainQuery(backends, dispatch),
         f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry),
         f"/{DATA_SERVICE}/RevokeAccess": RevokeAccess(registry),
         f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),

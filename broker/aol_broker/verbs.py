@@ -57,11 +57,18 @@ VERBS: Mapping[str, Verb] = {
     f"/{DATA_SERVICE}/DeleteData": Verb(
         "delete", data_pb2.DeleteDataRequest, Right.WRITE, writes=True, names="collection"
     ),
+    f"/{DATA_SERVICE}/RestoreData": Verb(
+        "restore", data_pb2.RestoreDataRequest, Right.WRITE, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/PurgeData": Verb(
+        "purge", data_pb2.PurgeDataRequest, Right.ADMIN, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/ExplainQuery": Verb("explain", data_pb2.ExplainQueryRequest, Right.READ, names="collection"),
     f"/{DATA_SERVICE}/GrantAccess": Verb(
-        "grant_access", data_pb2.GrantAccessRequest, Right.ADMIN, writes=True, names="collection"
+        "grant_access", data_pb2.GrantAccessRequest, Right.GRANT, writes=True, names="collection"
     ),
     f"/{DATA_SERVICE}/RevokeAccess": Verb(
-        "revoke_access", data_pb2.RevokeAccessRequest, Right.ADMIN, writes=True, names="collection"
+        "revoke_access", data_pb2.RevokeAccessRequest, Right.GRANT, writes=True, names="collection"
     ),
     f"/{DATA_SERVICE}/ListCollections": Verb("list_collections", data_pb2.ListCollectionsRequest, Right.SERVICE),
     f"/{DATA_SERVICE}/DescribeCollection": Verb(

@@ -55,11 +55,29 @@ def pending_lines(pending: Iterable[dict[str, Any]]) -> list[str]:
     return lines
 
 
-async def apply_manifest(calls: OperatorCalls, text: str, source: str) -> Applied:
-    """Apply one manifest.
+async def apply_manifests(
+    calls: OperatorCalls, manifests: Iterable[tuple[str, str]]
+) -> tuple[list[Applied], list[str]]:
+    """Apply manifests, each given as its source and text; return what they came to, and what is wrong with others.
 
-    :raises DataClientError: the broker refused it, or could not be reached.
+    One that is refused for what it says does not keep the others from being applied.
+
+    :raises DataClientError: the broker cannot be reached, or refuses the token.
     """
+    from aol_client import InvalidRequestError, PreconditionFailedError, UnsupportedError
+
+    applied: list[Applied] = []
+    problems: list[str] = []
+    for source, text in manifests:
+        try:
+            applied.append(await _apply(calls, source, text))
+        except (InvalidRequestError, PreconditionFailedError, UnsupportedError) as error:
+            problems.append(f"{source}: {error}")
+    await _settle(calls, applied)
+    return applied, problems
+
+
+async def _apply(calls: OperatorCalls, source: str, text: str) -> Applied:
     from aol.admin.v1 import admin_pb2 as pb
 
     request = pb.ApplyManifestRequest(manifest=text, source=source)
@@ -75,11 +93,8 @@ async def apply_manifest(calls: OperatorCalls, text: str, source: str) -> Applie
     )
 
 
-async def settle(calls: OperatorCalls, applied: Sequence[Applied]) -> None:
-    """Bring what waits up to date: a manifest that was applied later may have agreed to it.
-
-    :raises DataClientError: the broker could not be reached.
-    """
+async def _settle(calls: OperatorCalls, applied: Sequence[Applied]) -> None:
+    """Bring what waits up to date: a manifest that was applied later may have agreed to it."""
     from aol.admin.v1 import admin_pb2 as pb
 
     if not any(item.pending for item in applied):

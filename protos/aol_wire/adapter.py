@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from aol.data.v1.document_pb2 import Page
-from aol_wire.errors import DataError
+from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Filter, Path
 from aol_wire.indexes import IndexSpec, IndexStatus
 from aol_wire.updates import UpdateOperation
@@ -108,16 +108,29 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete every document that matches, or mark it as deleted (`soft`). Already deleted ones do not match."""
+    """Delete every document that matches, or mark it as deleted (`soft`), which leaves its version alone.
+
+    Already marked ones do not match, unless `purge`: then only they match, and are deleted for good. `if_version` as in
+    `Update`.
+    """
 
     filter: Filter | None
     now_us: int
     soft: bool = False
     max_affected: int | None = None
     if_version: int | None = None
+    purge: bool = False
 
 
-Mutation = Insert | Update | Delete
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Bring back every document that matches and is marked as deleted; its version is what it was."""
+
+    filter: Filter | None
+    max_affected: int | None = None
+
+
+Mutation = Insert | Update | Delete | Restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +207,23 @@ class Count:
     timeout_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a query is answered. `index` is None for a scan, and where the documents' key serves it (`uses_key`).
+
+    `estimated_documents` is the collection's size as far as the database knows; `examined_documents` counts documents
+    or index entries that were looked at.
+    """
+
+    filter_pushed_down: bool
+    sort_pushed_down: bool
+    index: IndexSpec | None
+    estimated_documents: int
+    examined_documents: int
+    returned_documents: int
+    uses_key: bool = False
+
+
 class Adapter(ABC):
     """A database behind the contract. Requests are checked already: names, documents, filters, permission.
 
@@ -230,6 +260,10 @@ class Adapter(ABC):
         """
 
     @abstractmethod
+    async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
+        """Return how every index stands that was ever asked for. It changes nothing, and waits for no write."""
+
+    @abstractmethod
     async def drop_collection(self, target: Target) -> None:
         """Drop the collection and its documents. One that is not there is fine."""
 
@@ -250,3 +284,8 @@ class Adapter(ABC):
     @abstractmethod
     async def count(self, request: Count) -> int:
         """Return how many documents match."""
+
+    async def explain(self, request: Find) -> Explanation:
+        """Return how `find` answers a request, having run it. Only with the capability `explain`."""
+        del request
+        raise DataError(Reason.CAPABILITY_UNSUPPORTED, "this adapter does not explain queries")

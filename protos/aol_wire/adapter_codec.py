@@ -18,6 +18,7 @@ from aol_wire.adapter import (
     Deleted,
     Description,
     Ensured,
+    Explanation,
     Find,
     Found,
     Outcome,
@@ -158,6 +159,19 @@ def ensured_from_proto(message: pb.EnsureCollectionResponse) -> Ensured:
     return Ensured(tuple(index_status_from_proto(status) for status in message.indexes), message.created)
 
 
+def inspected_to_proto(indexes: tuple[IndexStatus, ...]) -> pb.InspectCollectionResponse:
+    """Return the answer to the inspection of a collection."""
+    return pb.InspectCollectionResponse(indexes=[index_status_to_proto(status) for status in indexes])
+
+
+def inspected_from_proto(message: pb.InspectCollectionResponse) -> tuple[IndexStatus, ...]:
+    """Return how the indexes of a collection stand.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    return tuple(index_status_from_proto(status) for status in message.indexes)
+
+
 def write_to_proto(request: Write) -> pb.WriteRequest:
     """Return the message of changes. The time left travels as the call's deadline."""
     return pb.WriteRequest(
@@ -266,6 +280,35 @@ def count_from_proto(message: pb.CountRequest, timeout_s: float | None) -> Count
     """
     target = target_from_proto(message.target)
     return Count(target, optional_filter(message, "filter"), _deleted(message.deleted), timeout_s)
+
+
+def explanation_to_proto(explanation: Explanation) -> pb.ExplainResponse:
+    """Return the message of how a query is answered."""
+    return pb.ExplainResponse(
+        filter_pushed_down=explanation.filter_pushed_down,
+        sort_pushed_down=explanation.sort_pushed_down,
+        index=None if explanation.index is None else index_to_proto(explanation.index),
+        estimated_documents=explanation.estimated_documents,
+        examined_documents=explanation.examined_documents,
+        returned_documents=explanation.returned_documents,
+        uses_key=explanation.uses_key,
+    )
+
+
+def explanation_from_proto(message: pb.ExplainResponse) -> Explanation:
+    """Return how a query is answered.
+
+    :raises DataError: what `index_from_proto` says of the index.
+    """
+    return Explanation(
+        message.filter_pushed_down,
+        message.sort_pushed_down,
+        index_from_proto(message.index, "index") if message.HasField("index") else None,
+        message.estimated_documents,
+        message.examined_documents,
+        message.returned_documents,
+        message.uses_key,
+    )
 
 
 def _deleted(number: int) -> Deleted:

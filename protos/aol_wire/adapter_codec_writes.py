@@ -2,7 +2,7 @@
 
 from aol.adapter.v1 import adapter_pb2 as pb
 from aol.adapter.v1 import filter_pb2
-from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Update
+from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Update
 from aol_wire.adapter_codec_filters import (
     filter_from_proto,
     filter_to_proto,
@@ -18,8 +18,10 @@ from aol_wire.names import check_document_id
 from aol_wire.status import from_status, to_status
 from aol_wire.updates import Inc, Push, Set, Unset, UpdateOperation
 
+_Filtered = pb.Update | pb.Delete | pb.Restore | pb.FindRequest | pb.CountRequest
 
-def optional_filter(message: pb.Update | pb.Delete | pb.FindRequest | pb.CountRequest, where: str) -> Filter | None:
+
+def optional_filter(message: _Filtered, where: str) -> Filter | None:
     """Return a request's filter; None when it has none and so means every document."""
     return filter_from_proto(message.filter, where) if message.HasField("filter") else None
 
@@ -52,8 +54,12 @@ def mutation_to_proto(mutation: Mutation) -> pb.Mutation:
                     now_us=mutation.now_us,
                     max_affected=mutation.max_affected,
                     if_version=mutation.if_version,
+                    purge=mutation.purge,
                 )
             )
+        case Restore(tree, max_affected):
+            restore = pb.Restore(filter=optional_message(tree), max_affected=max_affected)
+            return pb.Mutation(restore=restore)
 
 
 def mutation_from_proto(message: pb.Mutation, where: str) -> Mutation:
@@ -74,7 +80,11 @@ def mutation_from_proto(message: pb.Mutation, where: str) -> Mutation:
                 delete.soft,
                 _limit(delete, where),
                 delete.if_version if delete.HasField("if_version") else None,
+                delete.purge,
             )
+        case "restore":
+            restore = message.restore
+            return Restore(optional_filter(restore, where), _limit(restore, where))
     raise malformed(where, "a mutation has no change")
 
 
@@ -121,7 +131,7 @@ def _update_from_proto(message: pb.Update, where: str) -> Update:
     )
 
 
-def _limit(message: pb.Update | pb.Delete, where: str) -> int | None:
+def _limit(message: pb.Update | pb.Delete | pb.Restore, where: str) -> int | None:
     if not message.HasField("max_affected"):
         return None
     if message.max_affected < 0:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
@@ -106,7 +107,8 @@ def _examined(value: Json, keys: bool, levels: int) -> Json:
 
 def _examine_within(container: Any, keys: bool, levels: int) -> None:
     is_object = isinstance(container, dict)
-    for segment, child in container.items() if is_object else enumerate(container):
+    items: Iterable[tuple[Any, Any]] = container.items() if is_object else enumerate(container)
+    for segment, child in items:
         try:
             if is_object:
                 _check_key(segment, keys)

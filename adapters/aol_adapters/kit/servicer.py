@@ -40,10 +40,12 @@ class AdapterServicer:
         self.methods: Mapping[str, Method] = {
             "Describe": self._describe,
             "EnsureCollection": self._ensure_collection,
+            "InspectCollection": self._inspect_collection,
             "DropCollection": self._drop_collection,
             "Write": self._write,
             "Find": self._find,
             "Count": self._count,
+            "Explain": self._explain,
         }
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -60,6 +62,11 @@ class AdapterServicer:
         del timeout_s
         spec = codec.collection_from_proto(codec.decode(pb.EnsureCollectionRequest, data))
         return codec.ensured_to_proto(await self._adapter.ensure_collection(spec)).SerializeToString()
+
+    async def _inspect_collection(self, data: bytes, timeout_s: float | None) -> bytes:
+        del timeout_s
+        target = codec.target_from_proto(codec.decode(pb.InspectCollectionRequest, data).target)
+        return codec.inspected_to_proto(await self._adapter.inspect_collection(target)).SerializeToString()
 
     async def _drop_collection(self, data: bytes, timeout_s: float | None) -> bytes:
         del timeout_s
@@ -78,6 +85,10 @@ class AdapterServicer:
     async def _count(self, data: bytes, timeout_s: float | None) -> bytes:
         request = codec.count_from_proto(codec.decode(pb.CountRequest, data), timeout_s)
         return pb.CountResponse(count=await self._adapter.count(request)).SerializeToString()
+
+    async def _explain(self, data: bytes, timeout_s: float | None) -> bytes:
+        request = codec.find_from_proto(codec.decode(pb.ExplainRequest, data).find, timeout_s)
+        return codec.explanation_to_proto(await self._adapter.explain(request)).SerializeToString()
 
 
 def _handler(name: str, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":

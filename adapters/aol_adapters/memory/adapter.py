@@ -22,6 +22,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.capabilities import required_by_filter, required_by_indexes
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.indexes import IndexStatus
 
 CAPABILITIES = frozenset(
     {
@@ -69,6 +70,9 @@ class MemoryAdapter(Adapter):
         created = key not in self._collections
         collection = self._collections.setdefault(key, Collection())
         return Ensured(tuple(collection.ensure_index(index) for index in spec.indexes), created)
+
+    async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
+        return (await self._opened(target, None)).statuses()
 
     async def drop_collection(self, target: Target) -> None:
         await self.check()

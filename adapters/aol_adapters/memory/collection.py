@@ -32,6 +32,10 @@ class Collection:
             status = self._statuses[spec] = self._build(spec)
         return status
 
+    def statuses(self) -> tuple[IndexStatus, ...]:
+        """Return every index as it stands."""
+        return tuple(self._statuses.values())
+
     def select(self, tenant: str | None, condition: Filter | None, deleted: Deleted) -> list[Row]:
         """Return the rows that match, in the order of their keys.
 

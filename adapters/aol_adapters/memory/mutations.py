@@ -7,7 +7,7 @@ import orjson
 
 from aol_adapters.memory.collection import Changes, Collection
 from aol_adapters.memory.rows import Row
-from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Outcome, Update
+from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Outcome, Restore, Update
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.json_text import encode
@@ -37,9 +37,12 @@ def plan(collection: Collection, tenant: str | None, mutation: Mutation) -> Plan
         case Insert():
             return _insert(collection, tenant or "", mutation)
         case Update():
-            return _update(_guarded(collection, tenant, mutation), mutation)
+            return _update(_of_version(_selected(collection, tenant, mutation), mutation), mutation)
         case Delete():
-            return _delete(_guarded(collection, tenant, mutation), mutation)
+            return _delete(_of_version(_selected(collection, tenant, mutation), mutation), mutation)
+        case Restore():
+            rows = _selected(collection, tenant, mutation)
+            return Plan({row.key: replace(row, deleted_us=0) for row in rows})
         case _:
             assert_never(mutation)
 
@@ -59,16 +62,21 @@ def _insert(collection: Collection, tenant: str, insert: Insert) -> Plan:
     return Plan(duplicate_of=insert.id)
 
 
-def _guarded(collection: Collection, tenant: str | None, mutation: Update | Delete) -> list[Row]:
-    rows = collection.select(tenant, mutation.filter, Deleted.EXCLUDE)
-    if mutation.if_version is not None and any(row.version != mutation.if_version for row in rows):
-        raise DataError(
-            Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
-        )
+def _selected(collection: Collection, tenant: str | None, mutation: Update | Delete | Restore) -> list[Row]:
+    only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
+    rows = collection.select(tenant, mutation.filter, Deleted.ONLY if only_deleted else Deleted.EXCLUDE)
     if mutation.max_affected is not None and len(rows) > mutation.max_affected:
         raise DataError(
             Reason.MAX_AFFECTED_EXCEEDED,
             f"{len(rows)} documents match, and max_affected is {mutation.max_affected}; nothing was changed",
+        )
+    return rows
+
+
+def _of_version(rows: list[Row], mutation: Update | Delete) -> list[Row]:
+    if mutation.if_version is not None and any(row.version != mutation.if_version for row in rows):
+        raise DataError(
+            Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
         )
     return rows
 

@@ -27,6 +27,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.capabilities import required_by_indexes
 from aol_wire.errors import DataError, Reason
+from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection
 
 CAPABILITIES = frozenset(
@@ -59,6 +60,8 @@ class SqliteAdapter(Adapter):
         busy_timeout_s: float = 5.0,
         max_file_pages: int | None = None,
     ) -> None:
+        if max_open_files < 1 or readers < 1:
+            raise ValueError("max_open_files and readers are at least 1")
         self._data_dir = data_dir
         settings = Settings(busy_timeout_s, max_file_pages)
         self.files = Files(data_dir, limit=max_open_files, readers=readers, settings=settings)
@@ -94,6 +97,16 @@ class SqliteAdapter(Adapter):
         check_collection(spec.target.collection)
         async with self.files.use(spec.target.service) as file:
             return await file.writer.run(partial(building.ensure, spec=spec))
+
+    async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
+        self._require_open()
+        async with self.files.use(target.service) as file:
+            return await file.readers.run(partial(building.inspect, name=target.collection))
+
+    async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
+        self._require_open()
+        async with self.files.use(target.service) as file:
+            return await file.readers.run(partial(building.inspect, name=target.collection))
 
     async def drop_collection(self, target: Target) -> None:
         self._require_open()

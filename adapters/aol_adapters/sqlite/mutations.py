@@ -15,7 +15,7 @@ from aol_adapters.sqlite.compiler import where
 from aol_adapters.sqlite.fulltext import document_words
 from aol_adapters.sqlite.places import place
 from aol_adapters.sqlite.session import Session
-from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Target, Update
+from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Restore, Target, Update
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
@@ -44,6 +44,8 @@ class Mutations:
         self._connection = connection
         self._collection = collection
         self._target = target
+        self._words = collection.words
+        self._text_paths = collection.text_paths
         # Without a conflict target, whatever is not unique makes no change; what it was is looked into afterwards.
         self._insert_sql = (
             f"INSERT INTO {collection.documents} (tenant, id, version, created_us, updated_us, owner, acl, doc) "
@@ -59,11 +61,14 @@ class Mutations:
             case Insert():
                 return 1, self._insert(mutation), [mutation.id]
             case Update():
-                matches = self._guarded_matches(mutation)
+                matches = _of_version(self._selected(mutation), mutation)
                 self._update(matches, mutation)
             case Delete():
-                matches = self._guarded_matches(mutation)
+                matches = _of_version(self._selected(mutation), mutation)
                 self._delete(matches, mutation)
+            case Restore():
+                matches = self._selected(mutation)
+                self._mark_deleted(matches, None)
         return len(matches), False, [match.id for match in matches]
 
     def _insert(self, insert: Insert) -> bool:
@@ -87,7 +92,7 @@ class Mutations:
             if self._require_free_id(insert):
                 return True
             raise self._violation(orjson.loads(insert.json), tenant)
-        if collection.words is not None:
+        if self._words is not None:
             self._add_words(self._connection.last_insert_rowid(), document)
         return False
 
@@ -111,18 +116,16 @@ class Mutations:
             )
         return True
 
-    def _guarded_matches(self, mutation: Update | Delete) -> list[_Match]:
-        """Return the documents that match, if there are not too many and their version is right."""
+    def _selected(self, mutation: Update | Delete | Restore) -> list[_Match]:
+        """Return the documents that match, if there are not too many."""
+        only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
+        deleted = Deleted.ONLY if only_deleted else Deleted.EXCLUDE
         bindings = Bindings()
-        conditions = where(self._collection, self._target, Deleted.EXCLUDE, mutation.filter, bindings)
+        conditions = where(self._collection, self._target, deleted, mutation.filter, bindings)
         rows = self._execute(
             f"SELECT number, id, tenant, version FROM {self._collection.documents} WHERE {conditions}", bindings.values
         )
         matches = [_Match(*row) for row in rows]
-        if mutation.if_version is not None and any(match.version != mutation.if_version for match in matches):
-            raise DataError(
-                Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
-            )
         if mutation.max_affected is not None and len(matches) > mutation.max_affected:
             raise DataError(
                 Reason.MAX_AFFECTED_EXCEEDED,
@@ -168,29 +171,34 @@ class Mutations:
             self._execute(sql, (match.tenant, encode(document), update.now_us, match.number))
             if not self._changes():
                 raise self._violation(document, match.tenant, match.number)
-            if self._collection.words is not None:
+            if self._words is not None:
                 self._remove_words(match.number)
                 self._add_words(match.number, document)
 
     def _delete(self, matches: Sequence[_Match], delete: Delete) -> None:
-        documents = self._collection.documents
         if delete.soft:
-            sql = f"UPDATE {documents} SET deleted_us = {delete.now_us:d} WHERE number = ?"
-        else:
-            sql = f"DELETE FROM {documents} WHERE number = ?"
+            self._mark_deleted(matches, delete.now_us)
+            return
+        sql = f"DELETE FROM {self._collection.documents} WHERE number = ?"
         for match in matches:
             self._session.stop_if_told()
             self._execute(sql, (match.number,))
-            if self._collection.words is not None and not delete.soft:
+            if self._words is not None:
                 self._remove_words(match.number)
 
+    def _mark_deleted(self, matches: Sequence[_Match], deleted_us: int | None) -> None:
+        sql = f"UPDATE {self._collection.documents} SET deleted_us = ? WHERE number = ?"
+        for match in matches:
+            self._session.stop_if_told()
+            self._execute(sql, (deleted_us, match.number))
+
     def _add_words(self, number: int, document: Json) -> None:
-        words = document_words(document, self._collection.text_paths)
+        words = document_words(document, self._text_paths)
         if words:
-            self._execute(f"INSERT INTO {self._collection.words} (rowid, words) VALUES (?, ?)", (number, words))
+            self._execute(f"INSERT INTO {self._words} (rowid, words) VALUES (?, ?)", (number, words))
 
     def _remove_words(self, number: int) -> None:
-        self._execute(f"DELETE FROM {self._collection.words} WHERE rowid = ?", (number,))
+        self._execute(f"DELETE FROM {self._words} WHERE rowid = ?", (number,))
 
     def _violation(self, document: dict[str, Json], tenant: str, number: int = -1) -> DataError:
         """Return the error of a document whose unique values another one has; `number` is its own row, if it has one.
@@ -220,3 +228,12 @@ class Mutations:
             conditions += [f"{at.rank} = {bindings.add(rank)}", f"{at.order} = {bindings.add(value)}"]
         sql = f"SELECT 1 FROM {self._collection.documents} WHERE {' AND '.join(conditions)}"
         return self._execute(sql, bindings.values).get is not None
+
+
+def _of_version(matches: list[_Match], mutation: Update | Delete) -> list[_Match]:
+    """Return the matches if they have the version that the mutation is meant for."""
+    if mutation.if_version is not None and any(match.version != mutation.if_version for match in matches):
+        raise DataError(
+            Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
+        )
+    return matches

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,9 @@ class Session:
         connection, self._connection = self._connection, None
         self.catalogue = Catalogue()
         if connection is not None:
-            connection.close()
+            # What was to be kept is in the journal already, and the next connection carries it over.
+            with suppress(apsw.Error):
+                connection.close()
 
     def stop_if_told(self) -> None:
         """Look whether to stop, between the statements of a long piece of work.
@@ -106,7 +108,6 @@ class Session:
         finally:
             # SQLite itself has rolled back after some failures, such as a full disk.
             if connection.in_transaction:
-                self.catalogue = Catalogue()
                 connection.execute("ROLLBACK")
 
     def _commit(self, connection: apsw.Connection) -> None:

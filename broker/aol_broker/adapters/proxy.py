@@ -16,6 +16,7 @@ from aol_wire.adapter import (
     Count,
     Description,
     Ensured,
+    Explanation,
     Find,
     Found,
     Outcome,
@@ -24,6 +25,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.handshake import MESSAGE_MAX_BYTES, PROTOCOL
+from aol_wire.indexes import IndexStatus
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
 from aol_wire.status import from_status
 
@@ -101,6 +103,17 @@ class AdapterProxy(Adapter):
         except DataError as error:
             raise self._nonsense(error, Applied.UNKNOWN) from error
 
+    async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
+        """Ask how the indexes of a collection stand."""
+        request = pb.InspectCollectionRequest(target=codec.target_to_proto(target))
+        answer = self._decode(
+            pb.InspectCollectionResponse, await self._call("InspectCollection", request, CONTROL_TIMEOUT_S)
+        )
+        try:
+            return codec.inspected_from_proto(answer)
+        except DataError as error:
+            raise self._nonsense(error, None) from error
+
     async def drop_collection(self, target: Target) -> None:
         """Drop a collection."""
         request = pb.DropCollectionRequest(target=codec.target_to_proto(target))
@@ -128,6 +141,15 @@ class AdapterProxy(Adapter):
         """Count documents."""
         answer = await self._call("Count", codec.count_to_proto(request), request.timeout_s)
         return self._decode(pb.CountResponse, answer).count
+
+    async def explain(self, request: Find) -> Explanation:
+        """Tell how a query is answered."""
+        message = pb.ExplainRequest(find=codec.find_to_proto(request))
+        answer = self._decode(pb.ExplainResponse, await self._call("Explain", message, request.timeout_s))
+        try:
+            return codec.explanation_from_proto(answer)
+        except DataError as error:
+            raise self._nonsense(error, None) from error
 
     async def _call(self, method: str, request: Message, timeout_s: float | None, *, writes: bool = False) -> bytes:
         untouched, unsure = (Applied.NO, Applied.UNKNOWN) if writes else (None, None)

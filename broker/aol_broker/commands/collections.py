@@ -17,7 +17,7 @@ from aol_wire.adapter import Ensured
 from aol_wire.capabilities import required_by_indexes
 from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_from_proto
-from aol_wire.indexes import IndexState
+from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.limits import COLLECTION_MAX_INDEXES
 from aol_wire.schema_hint import parse_schema_hint
 
@@ -103,11 +103,13 @@ class DescribeCollection:
     async def dispatch(
         self, request: Request[pb.DescribeCollectionRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
-        """Ask the adapter: making sure of a collection that is there changes nothing and tells how it stands."""
+        """Ask the adapter how the declared indexes stand."""
         record = known(record)
-        ensured = await self._dispatch.ensure(record)
+        stands = {status.spec: status for status in await self._dispatch.inspect(record)}
+        # One that the adapter does not know yet is about to be built.
+        indexes = [stands.get(spec, IndexStatus(spec, IndexState.BUILDING)) for spec in record.indexes]
         permissions = permissions_of(self._registry.snapshot, record, request.principal)
-        collection = collection_to_proto(record, permissions, ensured.indexes)
+        collection = collection_to_proto(record, permissions, indexes)
         return Answer(pb.DescribeCollectionResponse(collection=collection), 1)
 
 

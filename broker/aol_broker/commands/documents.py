@@ -1,24 +1,19 @@
-"""How are documents changed? StoreData, StoreBatch, UpdateData, DeleteData."""
+"""How are documents stored? StoreData, StoreBatch."""
 
 from collections.abc import Sequence
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_broker.admission import Admitted, admit_document, admit_update
+from aol_broker.admission import Admitted, admit_document
 from aol_broker.backends import Backends, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
-from aol_wire.adapter import Capability, Delete, Insert, Outcome, Update
-from aol_wire.capabilities import required_by_filter
+from aol_wire.adapter import Capability, Insert, Outcome
 from aol_wire.errors import DataError, Reason
-from aol_wire.filter_parser import parse_filter
-from aol_wire.filters import Compare, Filter, Operator
 from aol_wire.ids import now_us
 from aol_wire.limits import BATCH_MAX_DOCUMENTS
-from aol_wire.metadata import ID
 from aol_wire.status import to_status
-from aol_wire.update_parser import parse_update
 
 
 class StoreData:
@@ -104,76 +99,3 @@ def _of_document(error: DataError, index: int) -> DataError:
         violations=error.violations,
         metadata={**error.metadata, "index": str(index)},
     )
-
-
-class UpdateData:
-    """Changes the documents that match a filter."""
-
-    def __init__(self, backends: Backends, dispatch: Dispatch) -> None:
-        self._backends = backends
-        self._dispatch = dispatch
-
-    async def admit(self, request: Request[pb.UpdateDataRequest], record: CollectionRecord | None) -> Update:
-        """Check the filter, the guards and the update."""
-        arguments, record = request.arguments, known(record)
-        guarded = _guarded_filter(arguments, record, self._backends)
-        operations = parse_update(arguments.update, record.datetime_paths)
-        return Update(
-            guarded,
-            admit_update(operations, record),
-            now_us(),
-            max_affected=arguments.max_affected if arguments.HasField("max_affected") else None,
-            if_version=arguments.if_version if arguments.HasField("if_version") else None,
-        )
-
-    async def dispatch(
-        self, request: Request[pb.UpdateDataRequest], record: CollectionRecord | None, work: Update
-    ) -> Answer:
-        """Update them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
-        return Answer(pb.UpdateDataResponse(updated_count=outcome.affected), outcome.affected)
-
-
-class DeleteData:
-    """Deletes the documents that match a filter, or marks them where the collection says so."""
-
-    def __init__(self, backends: Backends, dispatch: Dispatch) -> None:
-        self._backends = backends
-        self._dispatch = dispatch
-
-    async def admit(self, request: Request[pb.DeleteDataRequest], record: CollectionRecord | None) -> Delete:
-        """Check the filter and the guards."""
-        arguments, record = request.arguments, known(record)
-        return Delete(
-            _guarded_filter(arguments, record, self._backends),
-            now_us(),
-            soft=record.soft_delete,
-            max_affected=arguments.max_affected if arguments.HasField("max_affected") else None,
-            if_version=arguments.if_version if arguments.HasField("if_version") else None,
-        )
-
-    async def dispatch(
-        self, request: Request[pb.DeleteDataRequest], record: CollectionRecord | None, work: Delete
-    ) -> Answer:
-        """Delete them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
-        return Answer(pb.DeleteDataResponse(deleted_count=outcome.affected), outcome.affected)
-
-
-def _guarded_filter(
-    arguments: pb.UpdateDataRequest | pb.DeleteDataRequest, record: CollectionRecord, backends: Backends
-) -> Filter | None:
-    """Return the parsed filter of a change, when the guards of the design allow it."""
-    parsed = parse_filter(arguments.filter, record.datetime_paths)
-    if parsed is None and not arguments.allow_all:
-        raise DataError.invalid(
-            Reason.FILTER_REQUIRED, "filter", "it is empty, which means every document; say allow_all if that is meant"
-        )
-    if parsed is not None:
-        require(backends.of(record), required_by_filter(parsed))
-    if arguments.HasField("max_affected") and arguments.max_affected < 0:
-        raise DataError.invalid(Reason.BAD_REQUEST, "max_affected", "it is 0 or more")
-    names_one = isinstance(parsed, Compare) and parsed.path == (ID,) and parsed.operator is Operator.EQ
-    if arguments.HasField("if_version") and not names_one:
-        raise DataError.invalid(Reason.BAD_FILTER, "filter", "if_version needs a filter of just _id: {'_id': ...}")
-    return parsed

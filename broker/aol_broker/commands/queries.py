@@ -1,4 +1,4 @@
-"""How are documents found? QueryData, CountData."""
+"""How are documents found? QueryData, CountData, ExplainQuery."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,17 +7,19 @@ import structlog
 
 from aol.data.v1 import data_broker_pb2 as pb
 from aol.data.v1 import document_pb2
+from aol_broker.advice import manifest_line, propose_index, wasteful
 from aol_broker.backends import Backends, require, target_of
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.page_tokens import PagePosition, PageTokens
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
-from aol_wire.adapter import Count, Deleted, Find
+from aol_wire.adapter import Capability, Count, Deleted, Find
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
 from aol_wire.filters import Filter
+from aol_wire.index_parser import index_to_proto
 from aol_wire.limits import PAGE_MAX_BYTES, PAGE_MAX_DOCUMENTS, SKIP_MAX_DOCUMENTS, SKIP_SLOW_DOCUMENTS
 from aol_wire.paths import parse_projection, parse_sort
 
@@ -114,6 +116,50 @@ class CountData:
         """Count them."""
         count = await self._dispatch.count(known(record), work)
         return Answer(pb.CountDataResponse(count=count), count)
+
+
+class ExplainQuery:
+    """Tells how a query is answered, and which index would serve it better."""
+
+    def __init__(self, backends: Backends, dispatch: Dispatch) -> None:
+        self._backends = backends
+        self._dispatch = dispatch
+
+    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> Find:
+        """Check the query."""
+        arguments, record = request.arguments, known(record)
+        require(self._backends.of(record), frozenset({Capability.EXPLAIN}))
+        limit = _in_range(arguments.limit, "limit") if arguments.HasField("limit") else PAGE_MAX_DOCUMENTS
+        return Find(
+            target_of(record),
+            _parsed_filter(arguments.filter, record, self._backends),
+            sort=parse_sort((key.path, key.descending) for key in arguments.sort),
+            limit=max(1, min(limit, PAGE_MAX_DOCUMENTS)),
+            skip=_in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS),
+            deleted=_deleted_mode(arguments.deleted),
+            max_bytes=PAGE_MAX_BYTES,
+            timeout_s=request.remaining_s,
+        )
+
+    async def dispatch(
+        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: Find
+    ) -> Answer:
+        """Ask the adapter, and add advice."""
+        explanation = await self._dispatch.explain(known(record), work)
+        proposed = None
+        if not explanation.uses_key and wasteful(explanation):
+            proposed = propose_index(work.filter, work.sort, known(record).indexes)
+        response = pb.ExplainQueryResponse(
+            filter_pushed_down=explanation.filter_pushed_down,
+            sort_pushed_down=explanation.sort_pushed_down,
+            index="key" if explanation.uses_key else explanation.index.name if explanation.index is not None else "",
+            estimated_documents=explanation.estimated_documents,
+            examined_documents=explanation.examined_documents,
+            returned_documents=explanation.returned_documents,
+            proposed_index=None if proposed is None else index_to_proto(proposed),
+            proposed_line="" if proposed is None else manifest_line(proposed),
+        )
+        return Answer(response, explanation.returned_documents)
 
 
 def _parsed_filter(text: str, record: CollectionRecord, backends: Backends) -> Filter | None:

@@ -10,17 +10,15 @@ import typer
 
 from aol_cli.connection import connected
 from aol_cli.exits import ExitCode, Failure
+from aol_cli.health import Health, ask_health
 from aol_cli.operator_calls import OperatorCalls
 from aol_cli.operator_token import FILE_NAME, VARIABLE, FoundToken, find_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, TokenFile, check_endpoint, near
 from aol_cli.output import Column, print_json, print_table
 
 if TYPE_CHECKING:
-    import grpc.aio
-
     from aol_broker.settings import Settings
 
-_HEALTH_TIMEOUT_S = 5.0
 # The adapter of a broker whose configuration names none.
 _EMBEDDED = "sqlite"
 
@@ -131,16 +129,20 @@ async def _check_broker(
     try:
         async with connected(endpoint) as channel:
             checks.append(Check("endpoint", State.OK, f"{endpoint} answers"))
-            checks.append(await _health(channel, "broker", ""))
+            checks.append(_judged("broker", await ask_health(channel, "")))
             if found is not None:
                 names |= await _check_operator(OperatorCalls(endpoint, found.token, channel), checks)
             for name in sorted(names):
-                check = await _health(channel, f"adapter {name}", f"adapter.{name}")
-                # Only of a configuration do we know that it names the broker's adapters.
-                if check.state is not State.SKIPPED or configured:
-                    checks.append(check)
+                health = await ask_health(channel, f"adapter.{name}")
+                # Without a configuration we only guess at the broker's adapters; with one it should have them.
+                if health.known or configured:
+                    checks.append(_judged(f"adapter {name}", health))
     except Failure as failure:
         checks.append(Check("endpoint", State.FAILED, failure.message))
+
+
+def _judged(name: str, health: Health) -> Check:
+    return Check(name, State.OK if health.serving else State.FAILED, health.detail)
 
 
 async def _check_operator(calls: OperatorCalls, checks: list[Check]) -> set[str]:
@@ -158,20 +160,3 @@ async def _check_operator(calls: OperatorCalls, checks: list[Check]) -> set[str]
     things = "1 collection" if count == 1 else f"{count} collections"
     checks.append(Check("registry", State.OK, f"revision {calls.revision}, {things}"))
     return {collection.adapter for collection in answer.collections}
-
-
-async def _health(channel: "grpc.aio.Channel", name: str, service: str) -> Check:
-    """Ask the health service; SKIPPED means that it has never heard of `service`."""
-    import grpc.aio
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-    stub = health_pb2_grpc.HealthStub(channel)
-    try:
-        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=_HEALTH_TIMEOUT_S)
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            return Check(name, State.SKIPPED, "this broker has no such adapter")
-        return Check(name, State.FAILED, f"its health service answers {error.code().name}: is it an AOL broker?")
-    if answer.status == health_pb2.HealthCheckResponse.SERVING:
-        return Check(name, State.OK, "serving")
-    return Check(name, State.FAILED, "not serving; the broker's log says why")

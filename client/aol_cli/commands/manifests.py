@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aol_cli.applying import Applied, apply_manifest, not_applied, settle
+from aol_cli.applying import Applied, apply_manifests, not_applied
 from aol_cli.exits import ExitCode
 from aol_cli.manifest_files import CheckedManifest, check_manifests, read_manifest, require_manifests
-from aol_cli.operator_calls import OperatorCalls, operator_calls
+from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import print_json, say, say_aside
@@ -75,20 +75,5 @@ def apply(
 
 
 async def _apply(endpoint: str, token: str, texts: list[tuple[str, str]]) -> tuple[list[Applied], list[str]]:
-    """Apply each; one that is refused for what it says does not keep the others from being applied."""
-    applied: list[Applied] = []
-    problems: list[str] = []
     async with operator_calls(endpoint, token) as calls:
-        for source, text in texts:
-            await _apply_one(calls, text, source, applied, problems)
-        await settle(calls, applied)
-    return applied, problems
-
-
-async def _apply_one(calls: OperatorCalls, text: str, source: str, applied: list[Applied], problems: list[str]) -> None:
-    from aol_client import InvalidRequestError, PreconditionFailedError, UnsupportedError
-
-    try:
-        applied.append(await apply_manifest(calls, text, source))
-    except (InvalidRequestError, PreconditionFailedError, UnsupportedError) as error:
-        problems.append(f"{source}: {error}")
+        return await apply_manifests(calls, texts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aol_cli.applying import apply_manifest, pending_lines, settle
+from aol_cli.applying import apply_manifests, not_applied, pending_lines
 from aol_cli.exits import Failure
 from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, require_no_problems
 from aol_cli.operator_calls import operator_calls
@@ -116,8 +116,9 @@ async def _apply(broker: "Broker", manifests: tuple[CheckedManifest, ...]) -> No
     if not manifests:
         return
     async with operator_calls(near(broker.endpoint), broker.operator_token) as calls:
-        applied = [await apply_manifest(calls, item.text, str(item.path)) for item in manifests]
-        await settle(calls, applied)
+        applied, problems = await apply_manifests(calls, [(str(item.path), item.text) for item in manifests])
+    if problems:
+        raise not_applied(len(applied), problems)
     for item in applied:
         for line in pending_lines(item.pending):
             say_aside(line)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -180,8 +181,11 @@ def _open_databases(folder: Path) -> int:
     """How many databases this process has open, where the system tells."""
     if sys.platform != "linux":
         return 0
-    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    targets = {str(link.readlink()) for link in links if link.is_symlink()}
+    targets = set()
+    for link in Path("/proc/self/fd").iterdir():
+        # Files are closed on other threads meanwhile.
+        with suppress(FileNotFoundError):
+            targets.add(str(link.readlink()))
     return len({it for it in targets if it.startswith(str(folder)) and it.endswith(".db")})
 
 

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from aol_adapters.sqlite.adapter import SqliteAdapter
-from aol_wire.adapter import CollectionSpec, Count, Delete, Find, Insert, Outcome, Target, Update, Write
+from aol_wire.adapter import CollectionSpec, Count, Delete, Find, Insert, Outcome, Restore, Target, Update, Write
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
 from aol_wire.filters import Json, Text
@@ -109,6 +110,32 @@ async def test_an_update_that_ends_with_a_value_twice_changes_nothing(adapter: S
         assert outcome.error.metadata["index"] == "unique(number)"
         assert "hunter2" not in str(outcome.error)
     assert [await found(adapter, f'{{"number": {number}}}') for number in (1, 2, 3)] == [["a"], ["b"], ["c"]]
+
+
+async def test_soft_deleted_documents_keep_their_words_and_unique_values(adapter: SqliteAdapter) -> None:
+    await adapter.ensure_collection(CollectionSpec(TARGET, indexes=(UNIQUE, NOTE)))
+    await insert(adapter, a={"number": 1, "note": "one"})
+    await adapter.write(Write(TARGET, [Delete(None, 5, soft=True)]))
+    assert await found(adapter, '{"$text": "one"}') == []
+    assert reason((await insert(adapter, b={"number": 1}))[0]) is Reason.UNIQUE_VIOLATION
+    await adapter.write(Write(TARGET, [Restore(None)]))
+    assert await found(adapter, '{"$text": "one", "number": 1}') == ["a"]
+    await adapter.write(Write(TARGET, [Delete(None, 5, soft=True), Delete(None, 6, purge=True)]))
+    assert reason((await insert(adapter, b={"number": 1}))[0]) is None
+
+
+async def test_the_state_of_indexes_is_told_while_another_process_writes(
+    adapter: SqliteAdapter, tmp_path: Path
+) -> None:
+    await insert(adapter, a={"number": 1}, b={"number": 1})
+    ensured = await adapter.ensure_collection(CollectionSpec(TARGET, indexes=(UNIQUE, DAY)))
+    connection = apsw.Connection(str(tmp_path / "shop.db"))
+    connection.execute("BEGIN IMMEDIATE")
+    assert await adapter.inspect_collection(TARGET) == ensured.indexes
+    connection.close()
+    with pytest.raises(DataError) as raised:
+        await adapter.inspect_collection(Target("shop", "nothing"))
+    assert raised.value.reason is Reason.COLLECTION_NOT_FOUND
 
 
 async def test_words_follow_their_documents(adapter: SqliteAdapter) -> None:

@@ -19,7 +19,7 @@ from aol_wire.errors import DataError, Reason
 EVENTS = CollectionRecord("owner", "events", adapter="memory")
 NAME = CollectionName("owner", "events")
 OTHER = Principal("other")
-ON_COLLECTION = (Right.ANY, Right.READ, Right.WRITE, Right.ADMIN)
+ON_COLLECTION = (Right.ANY, Right.READ, Right.WRITE, Right.ADMIN, Right.GRANT)
 
 
 def snapshot(*grants: tuple[Permission, GrantState]) -> Snapshot:
@@ -48,7 +48,7 @@ def test_the_owner_has_every_right(right: Right) -> None:
     [
         (Permission.READ, {Right.ANY, Right.READ}),
         (Permission.WRITE, {Right.ANY, Right.WRITE}),
-        (Permission.ADMIN, {Right.ANY, Right.READ, Right.WRITE, Right.ADMIN}),
+        (Permission.ADMIN, set(ON_COLLECTION)),
     ],
 )
 def test_a_grant_allows_what_it_covers_and_no_more(held: Permission, allowed: set[Right]) -> None:
@@ -105,10 +105,11 @@ def test_nobody_requests_a_collection_in_anothers_namespace() -> None:
     assert refusal(Right.OWNER, OTHER, NAME, admin).reason is Reason.GRANT_MISSING
 
 
-def test_an_operator_may_grant_but_not_read() -> None:
+def test_an_operator_may_grant_and_nothing_else() -> None:
     operator = Principal("", is_operator=True)
-    assert authorize(Right.ADMIN, operator, NAME, snapshot()) is EVENTS
-    assert refusal(Right.READ, operator, NAME, snapshot()).reason is Reason.NO_CREDENTIALS
+    assert authorize(Right.GRANT, operator, NAME, snapshot()) is EVENTS
+    for right in (Right.READ, Right.WRITE, Right.ADMIN):
+        assert refusal(right, operator, NAME, snapshot()).reason is Reason.NO_CREDENTIALS
 
 
 def test_an_operator_who_acts_for_a_service_reads_no_more_than_it() -> None:

@@ -93,11 +93,11 @@ def test_a_folder_without_manifests_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_folder_s_own_manifest_comes_first_and_no_file_twice(tmp_path: Path) -> None:
-    files = [put(tmp_path, name, "") for name in (".", "a", "b")]
+    own, first, second = [put(tmp_path, name, "") for name in (".", "a", "b")]
     put(tmp_path, "a/deeper", "")
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "manifest.yml").write_text("")
-    assert find_manifests([tmp_path, tmp_path / "a", files[2]]) == (tmp_path / "manifest.yaml", *files[1:])
+    assert find_manifests([tmp_path, second, own]) == (own, first, second)
 
 
 def test_a_path_that_cannot_be_looked_at_is_a_message(tmp_path: Path) -> None:

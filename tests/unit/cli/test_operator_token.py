@@ -33,7 +33,7 @@ def test_an_empty_variable_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_token_the_message_names_every_way_to_give_one(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="AOL_OPERATOR_TOKEN.*--token-file.*--data-dir") as failed:
+    with pytest.raises(Failure, match=r"AOL_OPERATOR_TOKEN.*--token-file.*--data-dir") as failed:
         require_token(None, tmp_path)
     assert failed.value.code is ExitCode.DENIED
 

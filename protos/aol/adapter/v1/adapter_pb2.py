@@ -27,15 +27,15 @@ from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb
 from aol.data.v1 import document_pb2 as aol_dot_data_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ol/adapter/v1/adapter.proto\x12\x0e\x61ol.adapter.v1\x1a\x1b\x61ol/adapter/v1/filter.proto\x1a\x1c\x61ol/data/v1/collection.proto\x1a\x1a\x61ol/data/v1/document.proto\"\x11\n\x0f\x44\x65scribeRequest\"c\n\x10\x44\x65scribeResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x30\n\x0c\x63\x61pabilities\x18\x03 \x03(\x0e\x32\x1a.aol.adapter.v1.Capability\"M\n\x06Target\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x13\n\x06tenant\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_tenant\"\x94\x01\n\x17\x45nsureCollectionRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12\x13\n\x0bschema_hint\x18\x02 \x01(\t\x12\'\n\x07indexes\x18\x03 \x03(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"V\n\x18\x45nsureCollectionResponse\x12)\n\x07indexes\x18\x01 \x03(\x0b\x32\x18.aol.data.v1.IndexStatus\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"?\n\x15\x44ropCollectionRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\"\x18\n\x16\x44ropCollectionResponse\"\x92\x01\n\x08Mutation\x12(\n\x06insert\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.InsertH\x00\x12(\n\x06update\x18\x02 \x01(\x0b\x32\x16.aol.adapter.v1.UpdateH\x00\x12(\n\x06\x64\x65lete\x18\x03 \x01(\x0b\x32\x16.aol.adapter.v1.DeleteH\x00\x42\x08\n\x06\x63hange\"N\n\x06Insert\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04json\x18\x02 \x01(\t\x12\x0e\n\x06now_us\x18\x03 \x01(\x03\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x0b\n\x03\x61\x63l\x18\x05 \x01(\t\"\xc9\x01\n\x06Update\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12\x33\n\noperations\x18\x02 \x03(\x0b\x32\x1f.aol.adapter.v1.UpdateOperation\x12\x0e\n\x06now_us\x18\x03 \x01(\x03\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_max_affectedB\r\n\x0b_if_version\"\xc6\x01\n\x0fUpdateOperation\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12$\n\x03set\x18\x02 \x01(\x0b\x32\x15.aol.adapter.v1.ValueH\x00\x12\x0f\n\x05unset\x18\x03 \x01(\x08H\x00\x12$\n\x03inc\x18\x04 \x01(\x0b\x32\x15.aol.adapter.v1.ValueH\x00\x12%\n\x04push\x18\x05 \x01(\x0b\x32\x15.aol.adapter.v1.ValueH\x00\x42\x0b\n\toperation\"\xa2\x01\n\x06\x44\x65lete\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12\x0c\n\x04soft\x18\x02 \x01(\x08\x12\x0e\n\x06now_us\x18\x03 \x01(\x03\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_max_affectedB\r\n\x0b_if_version\"\x87\x01\n\x0cWriteRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12+\n\tmutations\x18\x02 \x03(\x0b\x32\x18.aol.adapter.v1.Mutation\x12\x0e\n\x06\x61tomic\x18\x03 \x01(\x08\x12\x12\n\nreturn_ids\x18\x04 \x01(\x08\"@\n\rWriteResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aol.adapter.v1.MutationResult\"U\n\x0eMutationResult\x12\x10\n\x08\x61\x66\x66\x65\x63ted\x18\x01 \x01(\x03\x12\x15\n\rwas_duplicate\x18\x02 \x01(\x08\x12\x0b\n\x03ids\x18\x03 \x03(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\x0c\"E\n\x0b\x46indSortKey\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x12\n\ndescending\x18\x02 \x01(\x08\"\x9f\x02\n\x0b\x46indRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12)\n\x04sort\x18\x03 \x03(\x0b\x32\x1b.aol.adapter.v1.FindSortKey\x12(\n\nprojection\x18\x04 \x03(\x0b\x32\x14.aol.adapter.v1.Path\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x0c\n\x04skip\x18\x06 \x01(\x03\x12\x10\n\x08position\x18\x07 \x01(\x0c\x12)\n\x07\x64\x65leted\x18\x08 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12\x11\n\tmax_bytes\x18\t \x01(\x03\"F\n\x0c\x46indResponse\x12\x1f\n\x04page\x18\x01 \x01(\x0b\x32\x11.aol.data.v1.Page\x12\x15\n\rnext_position\x18\x02 \x01(\x0c\"\x89\x01\n\x0c\x43ountRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12)\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\"\x1e\n\rCountResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03*\x96\x02\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41PABILITY_REGEX\x10\x01\x12\x19\n\x15\x43\x41PABILITY_REGEX_FULL\x10\x02\x12\x13\n\x0f\x43\x41PABILITY_TEXT\x10\x03\x12\x12\n\x0e\x43\x41PABILITY_TTL\x10\x04\x12\x15\n\x11\x43\x41PABILITY_UNIQUE\x10\x05\x12\x15\n\x11\x43\x41PABILITY_ATOMIC\x10\x06\x12\x1a\n\x16\x43\x41PABILITY_ATOMIC_MANY\x10\x07\x12\x18\n\x14\x43\x41PABILITY_PARTITION\x10\x08\x12\x16\n\x12\x43\x41PABILITY_TENANCY\x10\t\x12\x16\n\x12\x43\x41PABILITY_EXPLAIN\x10\n2\xef\x03\n\x07\x41\x64\x61pter\x12M\n\x08\x44\x65scribe\x12\x1f.aol.adapter.v1.DescribeRequest\x1a .aol.adapter.v1.DescribeResponse\x12\x65\n\x10\x45nsureCollection\x12\'.aol.adapter.v1.EnsureCollectionRequest\x1a(.aol.adapter.v1.EnsureCollectionResponse\x12_\n\x0e\x44ropCollection\x12%.aol.adapter.v1.DropCollectionRequest\x1a&.aol.adapter.v1.DropCollectionResponse\x12\x44\n\x05Write\x12\x1c.aol.adapter.v1.WriteRequest\x1a\x1d.aol.adapter.v1.WriteResponse\x12\x41\n\x04\x46ind\x12\x1b.aol.adapter.v1.FindRequest\x1a\x1c.aol.adapter.v1.FindResponse\x12\x44\n\x05\x43ount\x12\x1c.aol.adapter.v1.CountRequest\x1a\x1d.aol.adapter.v1.CountResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ol/adapter/v1/adapter.proto\x12\x0e\x61ol.adapter.v1\x1a\x1b\x61ol/adapter/v1/filter.proto\x1a\x1c\x61ol/data/v1/collection.proto\x1a\x1a\x61ol/data/v1/document.proto\"\x11\n\x0f\x44\x65scribeRequest\"c\n\x10\x44\x65scribeResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x30\n\x0c\x63\x61pabilities\x18\x03 \x03(\x0e\x32\x1a.aol.adapter.v1.Capability\"M\n\x06Target\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x13\n\x06tenant\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_tenant\"\x94\x01\n\x17\x45nsureCollectionRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12\x13\n\x0bschema_hint\x18\x02 \x01(\t\x12\'\n\x07indexes\x18\x03 \x03(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"V\n\x18\x45nsureCollectionResponse\x12)\n\x07indexes\x18\x01 \x03(\x0b\x32\x18.aol.data.v1.IndexStatus\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"B\n\x18InspectCollectionRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\"F\n\x19InspectCollectionResponse\x12)\n\x07indexes\x18\x01 \x03(\x0b\x32\x18.aol.data.v1.IndexStatus\"?\n\x15\x44ropCollectionRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\"\x18\n\x16\x44ropCollectionResponse\"\xbe\x01\n\x08Mutation\x12(\n\x06insert\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.InsertH\x00\x12(\n\x06update\x18\x02 \x01(\x0b\x32\x16.aol.adapter.v1.UpdateH\x00\x12(\n\x06\x64\x65lete\x18\x03 \x01(\x0b\x32\x16.aol.adapter.v1.DeleteH\x00\x12*\n\x07restore\x18\x04 \x01(\x0b\x32\x17.aol.adapter.v1.RestoreH\x00\x42\x08\n\x06\x63hange\"N\n\x06Insert\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04json\x18\x02 \x01(\t\x12\x0e\n\x06now_us\x18\x03 \x01(\x03\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x0b\n\x03\x61\x63l\x18\x05 \x01(\t\"\xc9\x01\n\x06Update\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12\x33\n\noperations\x18\x02 \x03(\x0b\x32\x1f.aol.adapter.v1.UpdateOperation\x12\x0e\n\x06now_us\x18\x03 \x01(\x03\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_max_affectedB\r\n\x0b_if_version\"\xc6\x01\n\x0fUpdateOperation\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12$\n\x03set\x18\x02 \x01(\x0b\x32\x15.aol.adapter.v1.ValueH\x00\x12\x0f\n\x05unset\x18\x03 \x01(\x08H\x00\x12$\n\x03inc\x18\x04 \x01(\x0b\x32\x15.aol.adapter.v1.ValueH\x00\x12%\n\x04push\x18\x05 \x01(\x0b\x32\x15.aol.adapter.v1.ValueH\x00\x42\x0b\n\toperation\"\xb1\x01\n\x06\x44\x65lete\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12\x0c\n\x04soft\x18\x02 \x01(\x08\x12\x0e\n\x06now_us\x18\x03 \x01(\x03\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\r\n\x05purge\x18\x06 \x01(\x08\x42\x0f\n\r_max_affectedB\r\n\x0b_if_version\"]\n\x07Restore\x12&\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12\x19\n\x0cmax_affected\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_max_affected\"\x87\x01\n\x0cWriteRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12+\n\tmutations\x18\x02 \x03(\x0b\x32\x18.aol.adapter.v1.Mutation\x12\x0e\n\x06\x61tomic\x18\x03 \x01(\x08\x12\x12\n\nreturn_ids\x18\x04 \x01(\x08\"@\n\rWriteResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aol.adapter.v1.MutationResult\"U\n\x0eMutationResult\x12\x10\n\x08\x61\x66\x66\x65\x63ted\x18\x01 \x01(\x03\x12\x15\n\rwas_duplicate\x18\x02 \x01(\x08\x12\x0b\n\x03ids\x18\x03 \x03(\t\x12\r\n\x05\x65rror\x18\x04 \x01(\x0c\"E\n\x0b\x46indSortKey\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x12\n\ndescending\x18\x02 \x01(\x08\"\x9f\x02\n\x0b\x46indRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12)\n\x04sort\x18\x03 \x03(\x0b\x32\x1b.aol.adapter.v1.FindSortKey\x12(\n\nprojection\x18\x04 \x03(\x0b\x32\x14.aol.adapter.v1.Path\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x0c\n\x04skip\x18\x06 \x01(\x03\x12\x10\n\x08position\x18\x07 \x01(\x0c\x12)\n\x07\x64\x65leted\x18\x08 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12\x11\n\tmax_bytes\x18\t \x01(\x03\"F\n\x0c\x46indResponse\x12\x1f\n\x04page\x18\x01 \x01(\x0b\x32\x11.aol.data.v1.Page\x12\x15\n\rnext_position\x18\x02 \x01(\x0c\"\x89\x01\n\x0c\x43ountRequest\x12&\n\x06target\x18\x01 \x01(\x0b\x32\x16.aol.adapter.v1.Target\x12&\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x16.aol.adapter.v1.Filter\x12)\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\"\x1e\n\rCountResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\";\n\x0e\x45xplainRequest\x12)\n\x04\x66ind\x18\x01 \x01(\x0b\x32\x1b.aol.adapter.v1.FindRequest\"\xd5\x01\n\x0f\x45xplainResponse\x12\x1a\n\x12\x66ilter_pushed_down\x18\x01 \x01(\x08\x12\x18\n\x10sort_pushed_down\x18\x02 \x01(\x08\x12%\n\x05index\x18\x03 \x01(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x1b\n\x13\x65stimated_documents\x18\x04 \x01(\x03\x12\x1a\n\x12\x65xamined_documents\x18\x05 \x01(\x03\x12\x1a\n\x12returned_documents\x18\x06 \x01(\x03\x12\x10\n\x08uses_key\x18\x07 \x01(\x08*\x96\x02\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41PABILITY_REGEX\x10\x01\x12\x19\n\x15\x43\x41PABILITY_REGEX_FULL\x10\x02\x12\x13\n\x0f\x43\x41PABILITY_TEXT\x10\x03\x12\x12\n\x0e\x43\x41PABILITY_TTL\x10\x04\x12\x15\n\x11\x43\x41PABILITY_UNIQUE\x10\x05\x12\x15\n\x11\x43\x41PABILITY_ATOMIC\x10\x06\x12\x1a\n\x16\x43\x41PABILITY_ATOMIC_MANY\x10\x07\x12\x18\n\x14\x43\x41PABILITY_PARTITION\x10\x08\x12\x16\n\x12\x43\x41PABILITY_TENANCY\x10\t\x12\x16\n\x12\x43\x41PABILITY_EXPLAIN\x10\n2\xa5\x05\n\x07\x41\x64\x61pter\x12M\n\x08\x44\x65scribe\x12\x1f.aol.adapter.v1.DescribeRequest\x1a .aol.adapter.v1.DescribeResponse\x12\x65\n\x10\x45nsureCollection\x12\'.aol.adapter.v1.EnsureCollectionRequest\x1a(.aol.adapter.v1.EnsureCollectionResponse\x12h\n\x11InspectCollection\x12(.aol.adapter.v1.InspectCollectionRequest\x1a).aol.adapter.v1.InspectCollectionResponse\x12_\n\x0e\x44ropCollection\x12%.aol.adapter.v1.DropCollectionRequest\x1a&.aol.adapter.v1.DropCollectionResponse\x12\x44\n\x05Write\x12\x1c.aol.adapter.v1.WriteRequest\x1a\x1d.aol.adapter.v1.WriteResponse\x12\x41\n\x04\x46ind\x12\x1b.aol.adapter.v1.FindRequest\x1a\x1c.aol.adapter.v1.FindResponse\x12\x44\n\x05\x43ount\x12\x1c.aol.adapter.v1.CountRequest\x1a\x1d.aol.adapter.v1.CountResponse\x12J\n\x07\x45xplain\x12\x1e.aol.adapter.v1.ExplainRequest\x1a\x1f.aol.adapter.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.adapter.v1.adapter_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAPABILITY']._serialized_start=2360
-  _globals['_CAPABILITY']._serialized_end=2638
+  _globals['_CAPABILITY']._serialized_start=2931
+  _globals['_CAPABILITY']._serialized_end=3209
   _globals['_DESCRIBEREQUEST']._serialized_start=135
   _globals['_DESCRIBEREQUEST']._serialized_end=152
   _globals['_DESCRIBERESPONSE']._serialized_start=154
@@ -46,36 +46,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENSURECOLLECTIONREQUEST']._serialized_end=483
   _globals['_ENSURECOLLECTIONRESPONSE']._serialized_start=485
   _globals['_ENSURECOLLECTIONRESPONSE']._serialized_end=571
-  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=573
-  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=636
-  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=638
-  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=662
-  _globals['_MUTATION']._serialized_start=665
-  _globals['_MUTATION']._serialized_end=811
-  _globals['_INSERT']._serialized_start=813
-  _globals['_INSERT']._serialized_end=891
-  _globals['_UPDATE']._serialized_start=894
-  _globals['_UPDATE']._serialized_end=1095
-  _globals['_UPDATEOPERATION']._serialized_start=1098
-  _globals['_UPDATEOPERATION']._serialized_end=1296
-  _globals['_DELETE']._serialized_start=1299
-  _globals['_DELETE']._serialized_end=1461
-  _globals['_WRITEREQUEST']._serialized_start=1464
-  _globals['_WRITEREQUEST']._serialized_end=1599
-  _globals['_WRITERESPONSE']._serialized_start=1601
-  _globals['_WRITERESPONSE']._serialized_end=1665
-  _globals['_MUTATIONRESULT']._serialized_start=1667
-  _globals['_MUTATIONRESULT']._serialized_end=1752
-  _globals['_FINDSORTKEY']._serialized_start=1754
-  _globals['_FINDSORTKEY']._serialized_end=1823
-  _globals['_FINDREQUEST']._serialized_start=1826
-  _globals['_FINDREQUEST']._serialized_end=2113
-  _globals['_FINDRESPONSE']._serialized_start=2115
-  _globals['_FINDRESPONSE']._serialized_end=2185
-  _globals['_COUNTREQUEST']._serialized_start=2188
-  _globals['_COUNTREQUEST']._serialized_end=2325
-  _globals['_COUNTRESPONSE']._serialized_start=2327
-  _globals['_COUNTRESPONSE']._serialized_end=2357
-  _globals['_ADAPTER']._serialized_start=2641
-  _globals['_ADAPTER']._serialized_end=3136
+  _globals['_INSPECTCOLLECTIONREQUEST']._serialized_start=573
+  _globals['_INSPECTCOLLECTIONREQUEST']._serialized_end=639
+  _globals['_INSPECTCOLLECTIONRESPONSE']._serialized_start=641
+  _globals['_INSPECTCOLLECTIONRESPONSE']._serialized_end=711
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=713
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=776
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=778
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=802
+  _globals['_MUTATION']._serialized_start=805
+  _globals['_MUTATION']._serialized_end=995
+  _globals['_INSERT']._serialized_start=997
+  _globals['_INSERT']._serialized_end=1075
+  _globals['_UPDATE']._serialized_start=1078
+  _globals['_UPDATE']._serialized_end=1279
+  _globals['_UPDATEOPERATION']._serialized_start=1282
+  _globals['_UPDATEOPERATION']._serialized_end=1480
+  _globals['_DELETE']._serialized_start=1483
+  _globals['_DELETE']._serialized_end=1660
+  _globals['_RESTORE']._serialized_start=1662
+  _globals['_RESTORE']._serialized_end=1755
+  _globals['_WRITEREQUEST']._serialized_start=1758
+  _globals['_WRITEREQUEST']._serialized_end=1893
+  _globals['_WRITERESPONSE']._serialized_start=1895
+  _globals['_WRITERESPONSE']._serialized_end=1959
+  _globals['_MUTATIONRESULT']._serialized_start=1961
+  _globals['_MUTATIONRESULT']._serialized_end=2046
+  _globals['_FINDSORTKEY']._serialized_start=2048
+  _globals['_FINDSORTKEY']._serialized_end=2117
+  _globals['_FINDREQUEST']._serialized_start=2120
+  _globals['_FINDREQUEST']._serialized_end=2407
+  _globals['_FINDRESPONSE']._serialized_start=2409
+  _globals['_FINDRESPONSE']._serialized_end=2479
+  _globals['_COUNTREQUEST']._serialized_start=2482
+  _globals['_COUNTREQUEST']._serialized_end=2619
+  _globals['_COUNTRESPONSE']._serialized_start=2621
+  _globals['_COUNTRESPONSE']._serialized_end=2651
+  _globals['_EXPLAINREQUEST']._serialized_start=2653
+  _globals['_EXPLAINREQUEST']._serialized_end=2712
+  _globals['_EXPLAINRESPONSE']._serialized_start=2715
+  _globals['_EXPLAINRESPONSE']._serialized_end=2928
+  _globals['_ADAPTER']._serialized_start=3212
+  _globals['_ADAPTER']._serialized_end=3889
 # @@protoc_insertion_point(module_scope)

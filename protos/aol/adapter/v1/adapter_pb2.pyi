@@ -79,6 +79,18 @@ class EnsureCollectionResponse(_message.Message):
     created: bool
     def __init__(self, indexes: _Optional[_Iterable[_Union[_collection_pb2.IndexStatus, _Mapping]]] = ..., created: bool = ...) -> None: ...
 
+class InspectCollectionRequest(_message.Message):
+    __slots__ = ("target",)
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ...) -> None: ...
+
+class InspectCollectionResponse(_message.Message):
+    __slots__ = ("indexes",)
+    INDEXES_FIELD_NUMBER: _ClassVar[int]
+    indexes: _containers.RepeatedCompositeFieldContainer[_collection_pb2.IndexStatus]
+    def __init__(self, indexes: _Optional[_Iterable[_Union[_collection_pb2.IndexStatus, _Mapping]]] = ...) -> None: ...
+
 class DropCollectionRequest(_message.Message):
     __slots__ = ("target",)
     TARGET_FIELD_NUMBER: _ClassVar[int]
@@ -90,14 +102,16 @@ class DropCollectionResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Mutation(_message.Message):
-    __slots__ = ("insert", "update", "delete")
+    __slots__ = ("insert", "update", "delete", "restore")
     INSERT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     DELETE_FIELD_NUMBER: _ClassVar[int]
+    RESTORE_FIELD_NUMBER: _ClassVar[int]
     insert: Insert
     update: Update
     delete: Delete
-    def __init__(self, insert: _Optional[_Union[Insert, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., delete: _Optional[_Union[Delete, _Mapping]] = ...) -> None: ...
+    restore: Restore
+    def __init__(self, insert: _Optional[_Union[Insert, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., delete: _Optional[_Union[Delete, _Mapping]] = ..., restore: _Optional[_Union[Restore, _Mapping]] = ...) -> None: ...
 
 class Insert(_message.Message):
     __slots__ = ("id", "json", "now_us", "owner", "acl")
@@ -142,18 +156,28 @@ class UpdateOperation(_message.Message):
     def __init__(self, path: _Optional[_Union[_filter_pb2.Path, _Mapping]] = ..., set: _Optional[_Union[_filter_pb2.Value, _Mapping]] = ..., unset: bool = ..., inc: _Optional[_Union[_filter_pb2.Value, _Mapping]] = ..., push: _Optional[_Union[_filter_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class Delete(_message.Message):
-    __slots__ = ("filter", "soft", "now_us", "max_affected", "if_version")
+    __slots__ = ("filter", "soft", "now_us", "max_affected", "if_version", "purge")
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SOFT_FIELD_NUMBER: _ClassVar[int]
     NOW_US_FIELD_NUMBER: _ClassVar[int]
     MAX_AFFECTED_FIELD_NUMBER: _ClassVar[int]
     IF_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PURGE_FIELD_NUMBER: _ClassVar[int]
     filter: _filter_pb2.Filter
     soft: bool
     now_us: int
     max_affected: int
     if_version: int
-    def __init__(self, filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ..., soft: bool = ..., now_us: _Optional[int] = ..., max_affected: _Optional[int] = ..., if_version: _Optional[int] = ...) -> None: ...
+    purge: bool
+    def __init__(self, filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ..., soft: bool = ..., now_us: _Optional[int] = ..., max_affected: _Optional[int] = ..., if_version: _Optional[int] = ..., purge: bool = ...) -> None: ...
+
+class Restore(_message.Message):
+    __slots__ = ("filter", "max_affected")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_AFFECTED_FIELD_NUMBER: _ClassVar[int]
+    filter: _filter_pb2.Filter
+    max_affected: int
+    def __init__(self, filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ..., max_affected: _Optional[int] = ...) -> None: ...
 
 class WriteRequest(_message.Message):
     __slots__ = ("target", "mutations", "atomic", "return_ids")
@@ -238,3 +262,27 @@ class CountResponse(_message.Message):
     COUNT_FIELD_NUMBER: _ClassVar[int]
     count: int
     def __init__(self, count: _Optional[int] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("find",)
+    FIND_FIELD_NUMBER: _ClassVar[int]
+    find: FindRequest
+    def __init__(self, find: _Optional[_Union[FindRequest, _Mapping]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("filter_pushed_down", "sort_pushed_down", "index", "estimated_documents", "examined_documents", "returned_documents", "uses_key")
+    FILTER_PUSHED_DOWN_FIELD_NUMBER: _ClassVar[int]
+    SORT_PUSHED_DOWN_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    EXAMINED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    USES_KEY_FIELD_NUMBER: _ClassVar[int]
+    filter_pushed_down: bool
+    sort_pushed_down: bool
+    index: _collection_pb2.IndexSpec
+    estimated_documents: int
+    examined_documents: int
+    returned_documents: int
+    uses_key: bool
+    def __init__(self, filter_pushed_down: bool = ..., sort_pushed_down: bool = ..., index: _Optional[_Union[_collection_pb2.IndexSpec, _Mapping]] = ..., estimated_documents: _Optional[int] = ..., examined_documents: _Optional[int] = ..., returned_documents: _Optional[int] = ..., uses_key: bool = ...) -> None: ...

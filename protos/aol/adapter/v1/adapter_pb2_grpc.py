@@ -47,6 +47,11 @@ class AdapterStub(object):
                 request_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.EnsureCollectionRequest.SerializeToString,
                 response_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.EnsureCollectionResponse.FromString,
                 _registered_method=True)
+        self.InspectCollection = channel.unary_unary(
+                '/aol.adapter.v1.Adapter/InspectCollection',
+                request_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.InspectCollectionRequest.SerializeToString,
+                response_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.InspectCollectionResponse.FromString,
+                _registered_method=True)
         self.DropCollection = channel.unary_unary(
                 '/aol.adapter.v1.Adapter/DropCollection',
                 request_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.DropCollectionRequest.SerializeToString,
@@ -67,6 +72,11 @@ class AdapterStub(object):
                 request_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.CountRequest.SerializeToString,
                 response_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.CountResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/aol.adapter.v1.Adapter/Explain',
+                request_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.ExplainResponse.FromString,
+                _registered_method=True)
 
 
 class AdapterServicer(object):
@@ -84,6 +94,13 @@ class AdapterServicer(object):
 
     def EnsureCollection(self, request, context):
         """Makes a collection and the indexes that are missing. Repeating it changes nothing; nothing is ever dropped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InspectCollection(self, request, context):
+        """Tells how the indexes of a collection stand. It changes nothing, and waits for no write.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,6 +134,13 @@ class AdapterServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Tells how a Find is answered, without returning documents. Needs the capability `explain`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdapterServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -129,6 +153,11 @@ def add_AdapterServicer_to_server(servicer, server):
                     servicer.EnsureCollection,
                     request_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.EnsureCollectionRequest.FromString,
                     response_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.EnsureCollectionResponse.SerializeToString,
+            ),
+            'InspectCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.InspectCollection,
+                    request_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.InspectCollectionRequest.FromString,
+                    response_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.InspectCollectionResponse.SerializeToString,
             ),
             'DropCollection': grpc.unary_unary_rpc_method_handler(
                     servicer.DropCollection,
@@ -149,6 +178,11 @@ def add_AdapterServicer_to_server(servicer, server):
                     servicer.Count,
                     request_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.CountRequest.FromString,
                     response_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.CountResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.ExplainRequest.FromString,
+                    response_serializer=aol_dot_adapter_dot_v1_dot_adapter__pb2.ExplainResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -208,6 +242,33 @@ class Adapter(object):
             '/aol.adapter.v1.Adapter/EnsureCollection',
             aol_dot_adapter_dot_v1_dot_adapter__pb2.EnsureCollectionRequest.SerializeToString,
             aol_dot_adapter_dot_v1_dot_adapter__pb2.EnsureCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.adapter.v1.Adapter/InspectCollection',
+            aol_dot_adapter_dot_v1_dot_adapter__pb2.InspectCollectionRequest.SerializeToString,
+            aol_dot_adapter_dot_v1_dot_adapter__pb2.InspectCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -316,6 +377,33 @@ class Adapter(object):
             '/aol.adapter.v1.Adapter/Count',
             aol_dot_adapter_dot_v1_dot_adapter__pb2.CountRequest.SerializeToString,
             aol_dot_adapter_dot_v1_dot_adapter__pb2.CountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.adapter.v1.Adapter/Explain',
+            aol_dot_adapter_dot_v1_dot_adapter__pb2.ExplainRequest.SerializeToString,
+            aol_dot_adapter_dot_v1_dot_adapter__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

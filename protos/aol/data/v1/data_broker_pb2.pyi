@@ -195,6 +195,90 @@ class DeleteDataResponse(_message.Message):
     deleted_count: int
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
+class RestoreDataRequest(_message.Message):
+    __slots__ = ("collection", "filter", "allow_all", "max_affected", "context", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_ALL_FIELD_NUMBER: _ClassVar[int]
+    MAX_AFFECTED_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    filter: str
+    allow_all: bool
+    max_affected: int
+    context: _context_pb2.SecurityContext
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[str] = ..., allow_all: bool = ..., max_affected: _Optional[int] = ..., context: _Optional[_Union[_context_pb2.SecurityContext, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RestoreDataResponse(_message.Message):
+    __slots__ = ("restored_count",)
+    RESTORED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    restored_count: int
+    def __init__(self, restored_count: _Optional[int] = ...) -> None: ...
+
+class PurgeDataRequest(_message.Message):
+    __slots__ = ("collection", "filter", "allow_all", "max_affected", "context", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_ALL_FIELD_NUMBER: _ClassVar[int]
+    MAX_AFFECTED_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    filter: str
+    allow_all: bool
+    max_affected: int
+    context: _context_pb2.SecurityContext
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[str] = ..., allow_all: bool = ..., max_affected: _Optional[int] = ..., context: _Optional[_Union[_context_pb2.SecurityContext, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class PurgeDataResponse(_message.Message):
+    __slots__ = ("purged_count",)
+    PURGED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    purged_count: int
+    def __init__(self, purged_count: _Optional[int] = ...) -> None: ...
+
+class ExplainQueryRequest(_message.Message):
+    __slots__ = ("collection", "filter", "sort", "limit", "skip", "deleted", "context", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    SORT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    filter: str
+    sort: _containers.RepeatedCompositeFieldContainer[_document_pb2.SortKey]
+    limit: int
+    skip: int
+    deleted: _document_pb2.DeletedMode
+    context: _context_pb2.SecurityContext
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[str] = ..., sort: _Optional[_Iterable[_Union[_document_pb2.SortKey, _Mapping]]] = ..., limit: _Optional[int] = ..., skip: _Optional[int] = ..., deleted: _Optional[_Union[_document_pb2.DeletedMode, str]] = ..., context: _Optional[_Union[_context_pb2.SecurityContext, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ExplainQueryResponse(_message.Message):
+    __slots__ = ("filter_pushed_down", "sort_pushed_down", "index", "estimated_documents", "examined_documents", "returned_documents", "proposed_index", "proposed_line")
+    FILTER_PUSHED_DOWN_FIELD_NUMBER: _ClassVar[int]
+    SORT_PUSHED_DOWN_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    EXAMINED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    PROPOSED_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PROPOSED_LINE_FIELD_NUMBER: _ClassVar[int]
+    filter_pushed_down: bool
+    sort_pushed_down: bool
+    index: str
+    estimated_documents: int
+    examined_documents: int
+    returned_documents: int
+    proposed_index: _collection_pb2.IndexSpec
+    proposed_line: str
+    def __init__(self, filter_pushed_down: bool = ..., sort_pushed_down: bool = ..., index: _Optional[str] = ..., estimated_documents: _Optional[int] = ..., examined_documents: _Optional[int] = ..., returned_documents: _Optional[int] = ..., proposed_index: _Optional[_Union[_collection_pb2.IndexSpec, _Mapping]] = ..., proposed_line: _Optional[str] = ...) -> None: ...
+
 class GrantAccessRequest(_message.Message):
     __slots__ = ("collection", "target_service", "permission", "reason", "context", "request_id")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]

@@ -75,6 +75,21 @@ class DataBrokerStub(object):
                 request_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.DeleteDataRequest.SerializeToString,
                 response_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.DeleteDataResponse.FromString,
                 _registered_method=True)
+        self.RestoreData = channel.unary_unary(
+                '/aol.data.v1.DataBroker/RestoreData',
+                request_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RestoreDataRequest.SerializeToString,
+                response_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RestoreDataResponse.FromString,
+                _registered_method=True)
+        self.PurgeData = channel.unary_unary(
+                '/aol.data.v1.DataBroker/PurgeData',
+                request_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.PurgeDataRequest.SerializeToString,
+                response_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.PurgeDataResponse.FromString,
+                _registered_method=True)
+        self.ExplainQuery = channel.unary_unary(
+                '/aol.data.v1.DataBroker/ExplainQuery',
+                request_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.ExplainQueryRequest.SerializeToString,
+                response_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.ExplainQueryResponse.FromString,
+                _registered_method=True)
         self.GrantAccess = channel.unary_unary(
                 '/aol.data.v1.DataBroker/GrantAccess',
                 request_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.GrantAccessRequest.SerializeToString,
@@ -155,6 +170,27 @@ class DataBrokerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreData(self, request, context):
+        """Brings back soft-deleted documents that match a filter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeData(self, request, context):
+        """Removes soft-deleted documents that match a filter, for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainQuery(self, request, context):
+        """Tells how a query is answered, and which index would serve it better.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GrantAccess(self, request, context):
         """Lets another service use a collection.
         """
@@ -220,6 +256,21 @@ def add_DataBrokerServicer_to_server(servicer, server):
                     servicer.DeleteData,
                     request_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.DeleteDataRequest.FromString,
                     response_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.DeleteDataResponse.SerializeToString,
+            ),
+            'RestoreData': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreData,
+                    request_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RestoreDataRequest.FromString,
+                    response_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RestoreDataResponse.SerializeToString,
+            ),
+            'PurgeData': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeData,
+                    request_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.PurgeDataRequest.FromString,
+                    response_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.PurgeDataResponse.SerializeToString,
+            ),
+            'ExplainQuery': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainQuery,
+                    request_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.ExplainQueryRequest.FromString,
+                    response_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.ExplainQueryResponse.SerializeToString,
             ),
             'GrantAccess': grpc.unary_unary_rpc_method_handler(
                     servicer.GrantAccess,
@@ -437,6 +488,87 @@ class DataBroker(object):
             '/aol.data.v1.DataBroker/DeleteData',
             aol_dot_data_dot_v1_dot_data__broker__pb2.DeleteDataRequest.SerializeToString,
             aol_dot_data_dot_v1_dot_data__broker__pb2.DeleteDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreData(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.data.v1.DataBroker/RestoreData',
+            aol_dot_data_dot_v1_dot_data__broker__pb2.RestoreDataRequest.SerializeToString,
+            aol_dot_data_dot_v1_dot_data__broker__pb2.RestoreDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeData(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.data.v1.DataBroker/PurgeData',
+            aol_dot_data_dot_v1_dot_data__broker__pb2.PurgeDataRequest.SerializeToString,
+            aol_dot_data_dot_v1_dot_data__broker__pb2.PurgeDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainQuery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.data.v1.DataBroker/ExplainQuery',
+            aol_dot_data_dot_v1_dot_data__broker__pb2.ExplainQueryRequest.SerializeToString,
+            aol_dot_data_dot_v1_dot_data__broker__pb2.ExplainQueryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,268 @@
+"""Do `aol up` and `aol serve` start, say why they do not, and leave nothing running, however they end?"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from aol_cli.app import app
+
+pytestmark = pytest.mark.integration
+
+READY = re.compile(r"aol ready on (127\.0\.0\.1:\d+) · data (\S+) · adapter sqlite(?: · (\d+) manifests? applied)?")
+# What is promised for an end by a signal.
+STOP_S = 5
+WITHIN_S = 30
+
+OWNER = """\
+metadata: {name: owner, version: "1"}
+spec: {dataRequirements: {enabled: true, collections: [{name: things}]}}
+"""
+ASKER = """\
+metadata: {name: asker, version: "1"}
+spec:
+  dataRequirements:
+    enabled: true
+    accessRequests: [{collection: owner.things, permission: write, reason: To add some}]
+"""
+
+Process = subprocess.Popen[str]
+Start = Callable[..., Process]
+runner = CliRunner()
+
+
+@pytest.fixture
+def up(start: Start, tmp_path: Path) -> Start:
+    """`aol up` on a free port, with its data in the test's folder."""
+
+    def start_up(*arguments: str) -> Process:
+        return start("up", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), *arguments)
+
+    return start_up
+
+
+def ready(process: Process) -> re.Match[str]:
+    """Wait for the line that says that a broker can be used."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    match = READY.match(line)
+    if match is None:
+        pytest.fail(f"{line!r}, and on stderr: {process.communicate()[1]}")
+    assert line.endswith(" · Ctrl-C stops it\n")
+    return match
+
+
+def failed(process: Process) -> str:
+    """Wait for a process that cannot start; return what it says."""
+    stdout, stderr = process.communicate(timeout=WITHIN_S)
+    assert (process.returncode, stdout) == (1, "")
+    assert "Error: " in stderr
+    assert "Traceback" not in stderr
+    return stderr
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The processes that were given something in this folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it may end while it is read
+            if str(folder).encode() in entry.read_bytes():
+                found.append(int(entry.parent.name))
+    return found
+
+
+def put(folder: Path, name: str, text: str) -> Path:
+    file = folder / name / "manifest.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="tells processes by /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_broker_and_its_adapter_in_time_with_exit_code_0(
+    up: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = up()
+    assert ready(process)[3] == "0"
+    assert len(processes_of(tmp_path)) == 2
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=STOP_S)
+    assert (process.returncode, stdout, stderr) == (0, "", "")
+    assert processes_of(tmp_path) == []
+
+
+@needs_proc
+def test_a_signal_while_it_starts_ends_it_too(start: Start, tmp_path: Path) -> None:
+    pid_file = tmp_path / "adapter.pid"
+    config = tmp_path / "broker.yaml"
+    never_ready = ["sh", "-c", f"echo $$ > {pid_file}; exec sleep 60"]
+    config.write_text(
+        json.dumps(
+            {
+                "listen": "127.0.0.1:0",
+                "data_dir": str(tmp_path / "data"),
+                "adapters": {"slow": {"command": never_ready}},
+            }
+        )
+    )
+    process = start("serve", "--config", str(config))
+    deadline = time.monotonic() + WITHIN_S
+    while not (pid_file.exists() and pid_file.read_text().endswith("\n")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+    process.terminate()
+    stdout, _ = process.communicate(timeout=STOP_S)
+    assert (process.returncode, stdout) == (0, "")
+    assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()
+
+
+def test_manifests_are_applied_before_it_is_ready_and_recorded_like_any_other_call(up: Start, tmp_path: Path) -> None:
+    put(tmp_path / "manifests", "asker", ASKER)
+    put(tmp_path / "manifests", "owner", OWNER)
+    process = up("--manifests", str(tmp_path / "manifests"))
+    assert ready(process)[3] == "2"
+    [audit] = (tmp_path / "data" / "audit").glob("*.jsonl")
+    records = [json.loads(line) for line in audit.read_text().splitlines()]
+    assert [record["outcome"] for record in records if record["operation"] == "apply_manifest"] == ["ok", "ok"]
+    process.terminate()
+    assert "aol grant owner.things asker write" in process.communicate(timeout=STOP_S)[1]
+    again = up("--manifests", str(tmp_path / "manifests" / "owner" / "manifest.yaml"))
+    assert ready(again)[3] == "1"
+
+
+def test_the_folder_manifests_is_taken_where_there_is_one(up: Start, tmp_path: Path) -> None:
+    put(tmp_path / "cwd" / "manifests", "owner", OWNER)
+    assert ready(up())[3] == "1"
+
+
+def test_a_broken_manifest_is_told_with_all_others_and_nothing_is_started(up: Start, tmp_path: Path) -> None:
+    put(tmp_path / "manifests", "a", OWNER.replace("collections", "colections"))
+    put(tmp_path / "manifests", "b", "metadata: {name: Not A Name}\n")
+    put(tmp_path / "manifests", "c", OWNER)
+    error = failed(up("--manifests", str(tmp_path / "manifests")))
+    assert error.startswith("Error: 2 problems in the manifests:\n")
+    assert "a/manifest.yaml:2 spec.dataRequirements.colections" in error
+    assert "b/manifest.yaml:1 metadata.name" in error
+    assert not (tmp_path / "data").exists()
+
+
+@needs_proc
+def test_a_manifest_that_the_broker_refuses_ends_it(up: Start, tmp_path: Path) -> None:
+    """SQLite keeps no index that removes documents by itself, which only the broker can know."""
+    index = "{fields: [at], type: ttl, expireAfterSeconds: 60}"
+    file = put(tmp_path / "manifests", "owner", OWNER.replace("name: things", f"name: things, indexes: [{index}]"))
+    error = failed(up("--manifests", str(tmp_path / "manifests")))
+    assert str(file) in error
+    assert "CAPABILITY_UNSUPPORTED" in error
+    assert processes_of(tmp_path) == []
+
+
+def test_a_second_broker_on_the_same_data_folder_is_refused(up: Start) -> None:
+    first = up()
+    ready(first)
+    error = failed(up())
+    assert f"in use by another broker (process {first.pid})" in error
+    assert first.poll() is None
+
+
+def test_a_port_in_use_is_a_message(start: Start, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+        error = failed(start("up", "--listen", endpoint, "--data-dir", str(tmp_path / "data")))
+    assert f"Cannot listen on {endpoint}" in error
+    assert "--listen" in error
+
+
+def test_a_data_folder_of_a_newer_version_is_left_alone(up: Start, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "layout-version").write_text("999\n")
+    assert "newer version" in failed(up())
+    assert (data / "layout-version").read_text() == "999\n"
+    assert not (data / "registry.db").exists()
+
+
+def test_an_operator_s_token_that_cannot_be_read_is_a_message(up: Start, tmp_path: Path) -> None:
+    (tmp_path / "data" / "operator.token").mkdir(parents=True)
+    assert "operator" in failed(up())
+
+
+def test_a_data_folder_that_cannot_be_made_is_a_message(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    error = failed(start("up", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "file" / "data")))
+    assert "--data-dir" in error
+
+
+def test_it_does_not_listen_to_the_world(start: Start, tmp_path: Path) -> None:
+    error = failed(start("up", "--listen", "0.0.0.0:0", "--data-dir", str(tmp_path / "data")))
+    assert "loopback" in error
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("listen: 127.0.0.1:0\nlisten_on: x\n", "broker.yaml:2 listen_on"),
+        ("listen: [", "broker.yaml:1"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_a_message_with_its_place(
+    start: Start, tmp_path: Path, text: str | None, hint: str
+) -> None:
+    config = tmp_path / "broker.yaml"
+    if text is not None:
+        config.write_text(text)
+    assert hint in failed(start("serve", "--config", str(config)))
+
+
+def doctor_ends_with(code: int, config: Path, endpoint: str) -> dict[str, str]:
+    """Ask the doctor until it comes to this; return the states of its last checks."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        result = runner.invoke(app, ["doctor", "--config", str(config), "--endpoint", endpoint, "--json"])
+        if result.exit_code == code:
+            return {check["name"]: check["state"] for check in json.loads(result.stdout)["checks"]}
+        assert time.monotonic() < deadline, result.stdout
+
+
+@needs_proc
+def test_the_doctor_sees_a_killed_adapter_and_then_its_recovery(start: Start, tmp_path: Path) -> None:
+    data, broken, pid_file, config = (tmp_path / name for name in ("data", "broken", "adapter.pid", "broker.yaml"))
+    program = f"{sys.executable} -m aol_adapters.sqlite --data-dir {data / 'sqlite'}"
+    # A program that can be kept from coming back, so that there is something to see.
+    script = f"test ! -e {broken} || exit 1; echo $$ > {pid_file}; exec {program}"
+    settings = {
+        "listen": "127.0.0.1:0",
+        "data_dir": str(data),
+        "adapters": {"sqlite": {"command": ["sh", "-c", script]}},
+        "log": {"level": "error"},
+    }
+    config.write_text(json.dumps(settings))
+    process = start("serve", "--config", str(config))
+    endpoint = ready(process)[1]
+    assert set(doctor_ends_with(0, config, endpoint).values()) == {"ok"}
+    broken.touch()
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    states = doctor_ends_with(1, config, endpoint)
+    assert (states["endpoint"], states["broker"], states["adapter sqlite"]) == ("ok", "failed", "failed")
+    broken.unlink()
+    doctor_ends_with(0, config, endpoint)
+    process.terminate()
+    process.communicate(timeout=STOP_S)
+    assert process.returncode == 0
+    assert processes_of(tmp_path) == []
