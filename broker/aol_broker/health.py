@@ -1,10 +1,15 @@
 """Is the broker able to serve? gRPC health, overall and per adapter."""
 
+import asyncio
+
+import structlog
 from grpc_health.v1 import health, health_pb2
 
 from aol_broker.audit.log import AuditLog
 from aol_broker.backends import Backends
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE
+
+_log = structlog.get_logger("aol.health")
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -26,11 +31,30 @@ class Health:
         self._servicer = servicer
         self._backends = backends
         self._audit = audit
-        self.registry_reachable = True
+        self._registry_reachable = True
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """Have `follow` publish how things stand."""
+        self._changed.set()
+
+    def set_registry_reachable(self, reachable: bool) -> None:
+        """Take notice of whether the registry can be read."""
+        if reachable != self._registry_reachable:
+            self._registry_reachable = reachable
+            _log.warning("registry can be read again" if reachable else "registry cannot be read")
+            self.changed()
+
+    async def follow(self) -> None:
+        """Publish after each change, one at a time, for as long as the broker runs."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self.publish()
 
     async def publish(self) -> None:
         """Tell the health service how things stand now."""
-        own = self.registry_reachable and not self._audit.failure
+        own = self._registry_reachable and not self._audit.failure
         overall = own
         for backend in self._backends.all():
             await self._servicer.set(adapter_service(backend.name), _SERVING if backend.ready else _NOT_SERVING)

@@ -25,6 +25,7 @@ from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.ids import now_us, uuid7
+from aol_wire.limits import REQUEST_MAX_BYTES
 
 CANCELLED = "CANCELLED"
 """The audit reason of a call whose caller went away; it is no reason of the contract, as nobody is told."""
@@ -85,37 +86,53 @@ class Pipeline:
         self._audit = audit
         self._settings = settings
         self._in_flight = 0
+        self._writes: set[asyncio.Task[Reply]] = set()
 
     async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
         """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time."""
         bound = self._verbs[method]
         call = _Call(bound)
+        if not bound.verb.writes:
+            return await self._serve(bound, call, payload, peer, timeout_s)
+        # A write goes on when its caller goes away, so that its record tells what became of it.
+        serving = asyncio.create_task(self._serve(bound, call, payload, peer, timeout_s))
+        self._writes.add(serving)
+        serving.add_done_callback(self._writes.discard)
+        return await asyncio.shield(serving)
+
+    async def drain(self) -> None:
+        """Wait for the writes whose callers went away; their deadlines bound it."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
+    async def _serve(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None) -> Reply:
         self._in_flight += 1
         try:
             answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
             error = await self._record(call, answer, error)
         except asyncio.CancelledError:
-            # Nobody waits for an answer; that the call was made, and may have had an effect, is recorded all the same.
+            # Nobody waits for an answer; that the call was made is recorded all the same.
             await self._record(call, None, None, cancelled=True)
             raise
         finally:
             self._in_flight -= 1
-        payload = answer.message.SerializeToString() if answer is not None and error is None else b""
-        return Reply(payload, error, call.request_id, self._registry.snapshot.revision)
+        reply = answer.message.SerializeToString() if answer is not None and error is None else b""
+        return Reply(reply, error, call.request_id, self._registry.snapshot.revision)
 
     async def _recovered(
         self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None
     ) -> tuple[Answer | None, DataError | None]:
         """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
-        limit_s = min(timeout_s or self._settings.default_deadline_s, self._settings.max_deadline_s)
+        wanted_s = self._settings.default_deadline_s if timeout_s is None else max(0.0, timeout_s)
+        limit_s = min(wanted_s, self._settings.max_deadline_s)
+        deadline = asyncio.timeout(limit_s)
         try:
-            async with asyncio.timeout(limit_s):
+            async with deadline:
                 return await self._line(bound, call, payload, peer, call.started + limit_s), None
         except DataError as error:
             return None, error
-        except TimeoutError:
-            return None, DataError(Reason.DEADLINE, f"The call's time of {limit_s:.3g} s was over before it was done.")
         except Exception as error:  # a bug must not reach the transport: its text could hold anything
+            if deadline.expired():
+                return None, _out_of_time(limit_s)
             _log.error("bug", request_id=call.request_id, fault=describe_fault(error))
             return None, DataError(
                 Reason.INTERNAL_BUG,
@@ -131,6 +148,11 @@ class Pipeline:
                 retry_after_s=0.1,
                 applied=Applied.NO,
             )
+        if len(payload) > REQUEST_MAX_BYTES:
+            raise DataError(
+                Reason.TOO_LARGE,
+                f"The request has {len(payload):,} bytes; {REQUEST_MAX_BYTES:,} are the most. Send several.",
+            )
         principal = call.principal = identify(peer, self._settings.operator_token)
         request = self._decoded(call, payload, principal, deadline)
         snapshot = self._registry.snapshot
@@ -141,6 +163,8 @@ class Pipeline:
         work = await bound.command.admit(request, record)
         if verb.writes:
             await self._audit.intend(verb.operation, call.request_id)
+        if request.remaining_s <= 0:
+            raise _out_of_time(deadline - call.started)
         call.dispatched = True
         return await bound.command.dispatch(request, record, work)
 
@@ -162,8 +186,8 @@ class Pipeline:
         if cancelled:
             outcome, reason = Outcome.FAILED, CANCELLED
         elif error is not None:
-            outcome = Outcome.DENIED if error.reason in _DENIALS else Outcome.FAILED
-            reason = error.reason.value
+            error.applied = _applied(call, answer, error)
+            outcome, reason = _outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
         record = AuditRecord(
@@ -194,9 +218,17 @@ class Pipeline:
         except DataError as unrecorded:
             unrecorded.applied = _applied(call, answer, error)
             return unrecorded
-        if error is not None:
-            error.applied = _applied(call, answer, error)
         return error
+
+
+def _out_of_time(limit_s: float) -> DataError:
+    return DataError(Reason.DEADLINE, f"The call's time of {limit_s:.3g} s was over before it was done.")
+
+
+def _outcome_of(error: DataError) -> Outcome:
+    if error.reason in _DENIALS:
+        return Outcome.DENIED
+    return Outcome.UNKNOWN if error.applied is Applied.UNKNOWN else Outcome.FAILED
 
 
 def _applied(call: _Call, answer: Answer | None, error: DataError | None) -> Applied | None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import grpc.aio
@@ -36,11 +36,12 @@ from aol_wire.errors import DataError
 from aol_wire.limits import REQUEST_MAX_BYTES
 
 ADAPTER_START_TIMEOUT_S = 10.0
-STOP_GRACE_S = 2.0
-# How often a broker looks whether another one changed the registry that they share.
-REGISTRY_POLL_S = 0.5
-# Room for what stands around a request's documents.
-_MESSAGE_MAX_BYTES = REQUEST_MAX_BYTES + (1 << 20)
+# Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
+STOP_GRACE_S = 1.0
+# How often a broker looks whether another one changed the registry that they share, and how it is doing itself.
+TEND_EVERY_S = 0.5
+# Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
+_MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
 
 _log = structlog.get_logger("aol.broker")
 
@@ -60,7 +61,6 @@ class Broker:
         self._in_process = dict(in_process or {})
         self._stack = contextlib.AsyncExitStack()
         self._backends = Backends({}, "")
-        self._changes: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start everything, adapters first; a wait for an adapter that does not come up is bounded.
@@ -108,7 +108,10 @@ class Broker:
         verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
         pipeline = Pipeline(verbs, registry, audit, self._line_settings())
         await self._start_backends()
-        self._watch(registry, await self._listen(pipeline, audit))
+        self._stack.push_async_callback(pipeline.drain)
+        state = await self._listen(pipeline, audit)
+        self._keep_running(state.follow())
+        self._keep_running(_tend(registry, audit, state))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -148,7 +151,7 @@ class Broker:
         await asyncio.gather(*(backend.start(ADAPTER_START_TIMEOUT_S) for backend in self._backends.all()))
 
     async def _stop_backends(self) -> None:
-        await asyncio.gather(*(backend.stop() for backend in self._backends.all()))
+        await asyncio.gather(*(backend.stop() for backend in self._backends.all()), return_exceptions=True)
 
     async def _listen(self, pipeline: Pipeline, audit: AuditLog) -> Health:
         server = grpc.aio.server(
@@ -174,8 +177,8 @@ class Broker:
             ) from None
         state = Health(servicer, self._backends, audit)
         for backend in self._backends.all():
-            backend.on_change(lambda: self._publish(state))
-        audit.on_change(lambda: self._publish(state))
+            backend.on_change(state.changed)
+        audit.on_change(state.changed)
         await state.publish()
         await server.start()
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
@@ -184,29 +187,9 @@ class Broker:
         _log.info("listening", endpoint=self.endpoint, insecure_remote=self.settings.authentication.insecure_remote)
         return state
 
-    def _watch(self, registry: Registry, state: Health) -> None:
-        """Follow what other brokers change in the registry; callers that know more make it read at once anyway."""
-
-        async def follow() -> None:
-            while True:
-                await asyncio.sleep(REGISTRY_POLL_S)
-                reachable = True
-                try:
-                    await registry.refresh(registry.snapshot.revision + 1)
-                except DataError:
-                    reachable = False
-                if reachable != state.registry_reachable:
-                    state.registry_reachable = reachable
-                    _log.warning("registry reachable again" if reachable else "registry cannot be read")
-                    await state.publish()
-
-        task = asyncio.get_running_loop().create_task(follow())
+    def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._stack.callback(task.cancel)
-
-    def _publish(self, state: Health) -> None:
-        task = asyncio.get_running_loop().create_task(state.publish())
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
 
     def _line_settings(self) -> LineSettings:
         settings = self.settings
@@ -252,6 +235,21 @@ def bound_verbs(
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
 
+async def _tend(registry: Registry, audit: AuditLog, state: Health) -> None:
+    """Follow what other brokers change in the registry, and notice when what failed works again.
+
+    Callers that know of a newer registry make it read at once anyway.
+    """
+    while True:
+        await asyncio.sleep(TEND_EVERY_S)
+        try:
+            await registry.refresh(registry.snapshot.revision + 1)
+        except DataError:
+            state.set_registry_reachable(False)
+        else:
+            state.set_registry_reachable(True)
+
+
 async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
     """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
 
@@ -284,4 +282,6 @@ async def _unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await task
     finally:
+        task.cancel()
         signalled.cancel()
+        await asyncio.gather(task, signalled, return_exceptions=True)

@@ -349,8 +349,15 @@ async def test_bytes_that_are_no_message_are_refused_and_recorded(broker: Runnin
     assert (record["operation"], record["outcome"], record["reason"]) == ("query", "failed", "BAD_REQUEST")
 
 
-async def test_a_request_over_the_transports_limit_is_refused_and_the_broker_stays_well(stub: Any) -> None:
+async def test_a_request_over_the_limit_is_refused_by_name_and_recorded(stub: Any, broker: RunningBroker) -> None:
     request = pb.StoreDataRequest(collection="things", document="x" * (20 << 20))
+    error = await refusal(stub.StoreData(request, metadata=HEADERS))
+    assert error.reason is Reason.TOO_LARGE
+    assert broker.audit()[-1]["reason"] == "TOO_LARGE"
+
+
+async def test_a_request_over_the_transports_limit_leaves_the_broker_well(stub: Any) -> None:
+    request = pb.StoreDataRequest(collection="things", document="x" * (40 << 20))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.StoreData(request, metadata=HEADERS)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -103,11 +103,6 @@ class SqliteAdapter(Adapter):
         async with self.files.use(target.service) as file:
             return await file.readers.run(partial(building.inspect, name=target.collection))
 
-    async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
-        self._require_open()
-        async with self.files.use(target.service) as file:
-            return await file.readers.run(partial(building.inspect, name=target.collection))
-
     async def drop_collection(self, target: Target) -> None:
         self._require_open()
         async with self.files.use(target.service) as file:

@@ -62,13 +62,6 @@ def inspect(session: Session, name: str) -> tuple[IndexStatus, ...]:
         return tuple(catalogue.read_indexes(connection, name).values())
 
 
-def inspect(session: Session, name: str) -> tuple[IndexStatus, ...]:
-    """Return how the indexes of a collection stand; see `Adapter.inspect_collection`."""
-    with session.reading() as connection:
-        session.catalogue.collection(connection, name)
-        return tuple(catalogue.read_indexes(connection, name).values())
-
-
 def drop(session: Session, name: str) -> None:
     """Drop a collection; see `Adapter.drop_collection`."""
     if not session.has_file():

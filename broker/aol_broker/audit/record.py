@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     OK = "ok"
     DENIED = "denied"
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """A write of which nobody can say whether it was made."""
 
 
 @dataclass(frozen=True, slots=True)

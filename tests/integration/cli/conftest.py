@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from aol_cli.app import app
 from aol_client import AOLDataClient
+from running_brokers import RunningBroker
 
 MANIFEST = """\
 metadata: {{name: {name}, version: "1"}}
@@ -36,17 +36,8 @@ WANTED = """
 Aol = Callable[..., Result]
 
 
-class Broker(Protocol):
-    """What these fixtures need of the fixture `broker`."""
-
-    @property
-    def endpoint(self) -> str: ...
-    @property
-    def data_dir(self) -> Path: ...
-
-
 @pytest.fixture(scope="session")
-def environment(broker: Broker) -> dict[str, str]:
+def environment(broker: RunningBroker) -> dict[str, str]:
     """What leads the command to the broker, and to its operator's token."""
     return {"AOL_ENDPOINT": broker.endpoint, "AOL_DATA_DIR": str(broker.data_dir)}
 
@@ -104,7 +95,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def applied(aol: Aol, manifests: Path, broker: Broker) -> Result:
+def applied(aol: Aol, manifests: Path, broker: RunningBroker) -> Result:
     """The manifests of both services, the reader's first, and three tickets."""
 
     async def store() -> None:

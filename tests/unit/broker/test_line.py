@@ -37,11 +37,18 @@ class TroubledAdapter(MemoryAdapter):
     hang: asyncio.Event | None = None
     calls = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._go_on = asyncio.Event()
+
+    def hang_no_more(self) -> None:
+        self._go_on.set()
+
     async def _meet_trouble(self) -> None:
         self.calls += 1
         if self.hang is not None:
             self.hang.set()
-            await asyncio.Event().wait()
+            await self._go_on.wait()
         if self.trouble is not None:
             trouble, self.trouble = self.trouble, None
             raise trouble
@@ -202,14 +209,46 @@ async def test_a_deadline_ends_a_call_that_hangs(line: Line) -> None:
     assert line.records()[-1]["reason"] == "DEADLINE"
 
 
-async def test_a_cancelled_call_is_recorded(line: Line) -> None:
+async def test_a_cancelled_read_is_recorded(line: Line) -> None:
     line.adapter.hang = asyncio.Event()
-    task = asyncio.create_task(line.call("StoreData", insert()))
+    task = asyncio.create_task(line.call("QueryData", pb.QueryDataRequest(collection="events")))
     await line.adapter.hang.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert line.records()[-1]["reason"] == "CANCELLED"
+
+
+async def test_a_write_whose_caller_goes_away_is_finished_and_recorded_as_what_it_was(line: Line) -> None:
+    for number in range(20):
+        task = asyncio.create_task(line.call("StoreData", insert(f'{{"_id": "{number}"}}')))
+        for _ in range(number):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await line.pipeline.drain()
+    stored = (await line.call("CountData", pb.CountDataRequest(collection="events"))).payload
+    recorded = [record["outcome"] for record in line.records() if record["operation"] == "insert"]
+    assert pb.CountDataResponse.FromString(stored).count == recorded.count("ok") == len(recorded)
+
+
+async def test_a_write_that_ran_out_of_time_is_recorded_as_unknown(line: Line) -> None:
+    line.adapter.hang = asyncio.Event()
+    await line.refusal("StoreData", insert(), timeout_s=0.05)
+    assert line.records()[-1]["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, -1.0])
+async def test_a_call_without_time_left_is_refused_before_anything_is_sent(line: Line, timeout_s: float) -> None:
+    error = await line.refusal("StoreData", insert(), timeout_s=timeout_s)
+    assert (error.reason, error.applied) == (Reason.DEADLINE, Applied.NO)
+    assert line.adapter.calls == 0
+
+
+async def test_a_time_out_of_the_adapters_own_is_not_taken_for_the_callers(line: Line) -> None:
+    line.adapter.trouble = TimeoutError("a driver's")
+    error = await line.refusal("QueryData", pb.QueryDataRequest(collection="events"))
+    assert error.reason is Reason.INTERNAL_BUG
 
 
 async def test_a_write_whose_intention_cannot_be_recorded_is_not_made(
@@ -260,9 +299,9 @@ async def test_too_many_calls_at_once_are_refused_and_recorded(tmp_path: Path) -
     error = await line.refusal("QueryData", pb.QueryDataRequest(collection="events"))
     assert error.reason is Reason.OVERLOADED
     assert error.retry_after_s is not None
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    assert line.records()[-1]["reason"] == "OVERLOADED"
+    line.adapter.hang_no_more()
+    await asyncio.gather(*tasks)
     await line.stop()
 
 
