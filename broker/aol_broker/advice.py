@@ -1,11 +1,15 @@
 """Which index would serve a query? Advice for manifests, from the shape of a filter and a sort order."""
 
 import orjson
+from google.protobuf.message import Message
 
+from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.adapter import Explanation, SortKey
+from aol_wire.filter_parser import parse_filter
 from aol_wire.filters import And, Compare, Filter, Json, Member, Operator, Path
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.limits import INDEX_MAX_FIELDS
+from aol_wire.paths import parse_sort
 
 # Looking at this many documents for each one returned, and at this many at least, is worth an index.
 _WASTEFUL_RATIO = 4
@@ -37,6 +41,23 @@ def propose_index(tree: Filter | None, sort: tuple[SortKey, ...], existing: tupl
         return None
     spec = IndexSpec(usable, _type_of(usable))
     return None if any(_serves(index, usable) for index in existing) else spec
+
+
+def shape_of_request(arguments: Message, record: CollectionRecord) -> dict[str, Json]:
+    """Return what the log of a slow call says of its query: its shape, without values, and the index that may help."""
+    said: dict[str, Json] = {}
+    text = getattr(arguments, "filter", "")
+    sort = [(key.path, key.descending) for key in getattr(arguments, "sort", ())]
+    if text:
+        said["filter"] = filter_shape(orjson.loads(text))
+    if sort:
+        said["sort"] = [f"{path} desc" if descending else path for path, descending in sort]
+    if text or sort:
+        tree = parse_filter(text, record.datetime_paths)
+        proposed = propose_index(tree, parse_sort(sort), record.indexes)
+        if proposed is not None:
+            said["proposed_index"] = manifest_line(proposed)
+    return said
 
 
 def manifest_line(spec: IndexSpec) -> str:

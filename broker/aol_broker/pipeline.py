@@ -13,17 +13,20 @@ from typing import Any
 import structlog
 from google.protobuf.message import Message
 
+from aol_broker.advice import shape_of_request
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.record import AuditRecord, Outcome, recorded_filter
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode
 from aol_broker.identity import identify
+from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import CollectionName, resolve
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
+from aol_wire.filters import Json
 from aol_wire.ids import now_us, uuid7
 from aol_wire.limits import REQUEST_MAX_BYTES
 
@@ -61,7 +64,18 @@ class LineSettings:
 class _Call:
     """What is known of one call so far, for its audit record."""
 
-    __slots__ = ("collection", "dispatched", "filters", "name", "principal", "request_id", "started", "time_us", "verb")
+    __slots__ = (
+        "arguments",
+        "dispatched",
+        "filters",
+        "name",
+        "principal",
+        "request_id",
+        "served",
+        "started",
+        "time_us",
+        "verb",
+    )
 
     def __init__(self, bound: BoundVerb) -> None:
         self.verb = bound.verb
@@ -70,7 +84,8 @@ class _Call:
         self.time_us = now_us()
         self.principal: Principal | None = None
         self.name: CollectionName | None = None
-        self.collection = ""
+        self.arguments: Message | None = None
+        self.served: CollectionRecord | None = None
         self.filters = b"null"
         self.dispatched = False
 
@@ -159,7 +174,7 @@ class Pipeline:
         if peer.revision > snapshot.revision:
             snapshot = await self._registry.refresh(peer.revision)
         name = call.name = resolve(request.collection, principal.service) if verb.names else None
-        record = authorize(verb.right, principal, name, snapshot)
+        record = call.served = authorize(verb.right, principal, name, snapshot)
         work = await bound.command.admit(request, record)
         if verb.writes:
             await self._audit.intend(verb.operation, call.request_id)
@@ -172,11 +187,11 @@ class Pipeline:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
         call.request_id = check_request_id(arguments.request_id) or call.request_id
-        if verb.names:
-            call.collection = getattr(arguments, verb.names)
+        call.arguments = arguments
+        collection = getattr(arguments, verb.names) if verb.names else ""
         if verb.filters:
             call.filters = recorded_filter(arguments.filter)
-        return Request(principal, verb.operation, call.collection, arguments, deadline)
+        return Request(principal, verb.operation, collection, arguments, deadline)
 
     async def _record(
         self, call: _Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
@@ -205,20 +220,29 @@ class Pipeline:
             duration_ms=duration_s * 1000,
         )
         if duration_s > self._settings.slow_call_s:
-            _log.warning(
-                "slow call",
-                operation=record.operation,
-                collection=record.collection,
-                service=record.service,
-                request_id=record.request_id,
-                duration_ms=round(record.duration_ms),
-            )
+            _log_slow(call, record)
         try:
             await self._audit.complete(record)
         except DataError as unrecorded:
             unrecorded.applied = _applied(call, answer, error)
             return unrecorded
         return error
+
+
+def _log_slow(call: _Call, record: AuditRecord) -> None:
+    """Log a slow call with the shape of its query, and the index that may help. Off the hot path."""
+    advice: dict[str, Json] = {}
+    if call.served is not None and call.arguments is not None and call.dispatched:
+        advice = shape_of_request(call.arguments, call.served)
+    _log.warning(
+        "slow call",
+        operation=record.operation,
+        collection=record.collection,
+        service=record.service,
+        request_id=record.request_id,
+        duration_ms=round(record.duration_ms),
+        **advice,
+    )
 
 
 def _out_of_time(limit_s: float) -> DataError:
