@@ -1,12 +1,17 @@
 """Whose is the data folder? One broker's at a time, and of a layout that this program knows."""
 
-import fcntl
 import os
+import re
 from pathlib import Path
+
+from aol_broker.folder_lock import FolderInUseError, FolderLock
 
 LAYOUT_VERSION = 1
 _LOCK_FILE = "broker.lock"
 _VERSION_FILE = "layout-version"
+_VERSION = re.compile(r"[0-9]{1,9}")
+# More than any version takes up, so that a damaged file is not read whole.
+_VERSION_MAX_BYTES = 64
 
 
 class DataFolderError(Exception):
@@ -24,46 +29,63 @@ class DataFolder:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
+            self._lock = FolderLock(path / _LOCK_FILE)
+        except FolderInUseError as error:
             raise DataFolderError(
-                f"The data folder {path} cannot be used: {error.strerror}. Give another one with --data-dir, or "
-                "see to its permissions."
+                f"The data folder {path} is in use by another broker (process {error.process}). Stop that one first, "
+                "or give this one a folder of its own with --data-dir."
             ) from None
+        except OSError as error:
+            raise self._unusable(error) from None
         try:
-            self._take()
             self._check_layout()
-        except DataFolderError:
-            os.close(self._lock)
+        except OSError as error:
+            self._lock.release()
+            raise self._unusable(error) from None
+        except BaseException:
+            self._lock.release()
             raise
 
     def release(self) -> None:
         """Let another broker have it."""
-        os.close(self._lock)
-
-    def _take(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
-            raise DataFolderError(
-                f"The data folder {self.path} is in use by another broker (process {owner or 'unknown'}). Stop that "
-                "one first, or give this one a folder of its own with --data-dir."
-            ) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        self._lock.release()
 
     def _check_layout(self) -> None:
         file = self.path / _VERSION_FILE
-        if not file.exists():
-            file.write_text(f"{LAYOUT_VERSION}\n")
+        text = _beginning_of(file).strip()
+        if not text:
+            # Missing; or empty, which is what a crash can leave of a file that was just made.
+            self._write_layout(file)
             return
-        text = file.read_text(errors="replace").strip()
-        version = int(text) if text.isdecimal() else None
-        if version is None:
+        if _VERSION.fullmatch(text) is None:
             raise DataFolderError(f"{file} is damaged: it should hold the number of the folder's layout.")
-        if version > LAYOUT_VERSION:
+        if int(text) > LAYOUT_VERSION:
             raise DataFolderError(
-                f"The data folder {self.path} has layout {version}, made by a newer version of this program, which "
+                f"The data folder {self.path} has layout {int(text)}, made by a newer version of this program, which "
                 f"knows layouts up to {LAYOUT_VERSION}. Use that version, or another folder. Nothing was changed."
             )
+
+    def _write_layout(self, file: Path) -> None:
+        """Write the version so that the file is there with all of its text, or not at all."""
+        temporary = file.with_suffix(".new")
+        with temporary.open("w") as writer:
+            writer.write(f"{LAYOUT_VERSION}\n")
+            writer.flush()
+            os.fsync(writer.fileno())
+        temporary.replace(file)
+
+    def _unusable(self, error: OSError) -> DataFolderError:
+        named = Path(error.filename) if isinstance(error.filename, str | os.PathLike) else self.path
+        where = "" if named == self.path else f" ({named.name})"
+        return DataFolderError(
+            f"The data folder {self.path} cannot be used: {error.strerror}{where}. Give another one with --data-dir, "
+            "or see to its permissions."
+        )
+
+
+def _beginning_of(file: Path) -> str:
+    try:
+        with file.open("rb") as reader:
+            return reader.read(_VERSION_MAX_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return ""

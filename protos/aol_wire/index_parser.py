@@ -41,6 +41,7 @@ def parse_index(obj: Json, where: str) -> IndexSpec:
         raise DataError.invalid(Reason.BAD_REQUEST, f"{where}.type", f"it is one of {', '.join(IndexType)}")
     if not isinstance(names, list):
         raise DataError.invalid(Reason.BAD_REQUEST, f"{where}.fields", "it is a list of paths")
+    _check_count(len(names), where)
     fields = tuple(_field(item, f"{where}.fields.{index}") for index, item in enumerate(names))
     expire = obj.get("expireAfterSeconds")
     if expire is not None and (isinstance(expire, bool) or not isinstance(expire, int)):
@@ -55,6 +56,7 @@ def index_from_proto(message: collection_pb2.IndexSpec, where: str = "index") ->
     """
     if message.type not in _TYPES:
         raise DataError.invalid(Reason.BAD_REQUEST, f"{where}.type", f"it is one of {', '.join(IndexType)}")
+    _check_count(len(message.fields), where)
     fields = tuple(IndexField(parse_path(field.path, index=True), field.descending) for field in message.fields)
     expire = message.expire_after_seconds if message.HasField("expire_after_seconds") else None
     return _checked(IndexSpec(fields, _TYPES[message.type], expire), where)
@@ -82,6 +84,12 @@ def check_indexes(indexes: Iterable[IndexSpec], where: str = "indexes") -> tuple
     return distinct
 
 
+def _check_count(count: int, where: str) -> None:
+    """Return if an index has as many fields as it may; asked before they are parsed, because there may be millions."""
+    if not 1 <= count <= INDEX_MAX_FIELDS:
+        raise DataError.invalid(Reason.BAD_REQUEST, where, f"it has 1 to {INDEX_MAX_FIELDS} fields, not {count}")
+
+
 def _field(item: Json, where: str) -> IndexField:
     if isinstance(item, str):
         return IndexField(parse_path(item, index=True))
@@ -96,9 +104,7 @@ def _checked(spec: IndexSpec, where: str) -> IndexSpec:
     """Return an index whose parts fit together; `descending` says so of its field too."""
     count = len(spec.fields)
     directed = any(field.descending for field in spec.fields)
-    if not 1 <= count <= INDEX_MAX_FIELDS:
-        problem = f"it has 1 to {INDEX_MAX_FIELDS} fields, not {count}"
-    elif spec.type in _SINGLE and count > 1:
+    if spec.type in _SINGLE and count > 1:
         problem = f"type {spec.type} has one field; several fields together are compound"
     elif spec.type is IndexType.COMPOUND and count == 1:
         problem = "type compound has several fields; one field alone is ascending or descending"

@@ -1,7 +1,7 @@
 """What is a path? Text such as `a.b.0` made into segments, checked for where it is used."""
 
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from aol_wire.adapter import SortKey
 from aol_wire.errors import DataError, Reason
@@ -22,6 +22,11 @@ def parse_path(text: str, *, projection: bool = False, index: bool = False) -> P
 
     :raises DataError: BAD_PATH.
     """
+    count = text.count(".") + 1
+    if count > PATH_MAX_SEGMENTS:
+        # Before it is split: a text of megabytes would be millions of segments.
+        description = f"a path has at most {PATH_MAX_SEGMENTS} segments, not {count}"
+        raise DataError.invalid(Reason.BAD_PATH, shown([text[: _SHOWN_CHARACTERS + 1]]), description)
     segments = tuple(text.split("."))
     problem = _problem(segments)
     if problem is None and (projection or index) and any(array_index(segment) is not None for segment in segments):
@@ -57,9 +62,10 @@ def parse_sort(keys: Iterable[tuple[str, bool]]) -> tuple[SortKey, ...]:
 
     :raises DataError: BAD_PATH, BAD_FILTER (a path twice), TOO_LARGE (more than 4 keys).
     """
-    sort = tuple(SortKey(parse_path(text), descending) for text, descending in keys)
-    if len(sort) > SORT_MAX_KEYS:
-        raise DataError.invalid(Reason.TOO_LARGE, "sort", f"at most {SORT_MAX_KEYS} keys, not {len(sort)}")
+    given = list(islice(keys, SORT_MAX_KEYS + 1))
+    if len(given) > SORT_MAX_KEYS:
+        raise DataError.invalid(Reason.TOO_LARGE, "sort", f"at most {SORT_MAX_KEYS} keys")
+    sort = tuple(SortKey(parse_path(text), descending) for text, descending in given)
     if len({key.path for key in sort}) < len(sort):
         raise DataError.invalid(Reason.BAD_FILTER, "sort", "a path stands in it twice")
     return sort
@@ -70,11 +76,10 @@ def parse_projection(paths: Iterable[str]) -> tuple[Path, ...]:
 
     :raises DataError: BAD_PATH, TOO_LARGE (more than 256 paths).
     """
-    parsed = dict.fromkeys(parse_path(text, projection=True) for text in paths)
-    if len(parsed) > PROJECTION_MAX_PATHS:
-        raise DataError.invalid(
-            Reason.TOO_LARGE, "projection", f"at most {PROJECTION_MAX_PATHS} paths, not {len(parsed)}"
-        )
+    given = list(islice(paths, PROJECTION_MAX_PATHS + 1))
+    if len(given) > PROJECTION_MAX_PATHS:
+        raise DataError.invalid(Reason.TOO_LARGE, "projection", f"at most {PROJECTION_MAX_PATHS} paths")
+    parsed = dict.fromkeys(parse_path(text, projection=True) for text in given)
     return tuple(path for path in parsed if not any(path[:size] in parsed for size in range(1, len(path))))
 
 
@@ -89,8 +94,6 @@ def overlap(paths: Iterable[Path]) -> tuple[Path, Path] | None:
 
 
 def _problem(segments: Path) -> str | None:
-    if len(segments) > PATH_MAX_SEGMENTS:
-        return f"a path has at most {PATH_MAX_SEGMENTS} segments, not {len(segments)}"
     for segment in segments:
         if not segment:
             return "a path has no empty segments"

@@ -33,9 +33,7 @@ from aol_wire.status import from_status
 CONTROL_TIMEOUT_S = 2.0
 
 _SERVICE = f"/{PROTOCOL}.Adapter/"
-_METHODS = {
-    name: _SERVICE + name for name in ("Describe", "EnsureCollection", "DropCollection", "Write", "Find", "Count")
-}
+_METHODS = {method.name: _SERVICE + method.name for method in pb.DESCRIPTOR.services_by_name["Adapter"].methods}
 _HEALTH_METHOD = "/grpc.health.v1.Health/Check"
 
 Call = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aol_cli.exits import ExitCode, Failure
+from aol_cli.exits import Failure
 from aol_cli.operator_calls import OperatorCalls, operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile, moment_us
@@ -149,7 +149,7 @@ def _decoded(record: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         value = None
     if not isinstance(value, dict) or not isinstance(value.get("seq"), int):
-        raise Failure("the broker sent an audit record that is none; its audit files may be damaged.", ExitCode.FAILED)
+        raise Failure("the broker sent an audit record that is none; its audit files may be damaged.")
     return value
 
 

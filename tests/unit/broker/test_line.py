@@ -1,7 +1,6 @@
 """The line: every RPC has a verb, every call leaves one record, and nothing raw reaches a transport."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,96 +9,14 @@ import pytest
 
 from aol.admin.v1 import admin_pb2
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_adapters.memory.adapter import MemoryAdapter
-from aol_broker.audit.log import AuditLog
-from aol_broker.audit.search import AuditQuery, search
 from aol_broker.authorize import Right
-from aol_broker.backends import Backends, InProcessBackend
-from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
-from aol_broker.request import Peer, Reply
-from aol_broker.server import bound_verbs
-from aol_broker.settings import load_settings
+from aol_broker.request import Peer
 from aol_broker.verbs import VERBS
-from aol_wire.adapter import Find, Found, Outcome, Write
 from aol_wire.errors import Applied, DataError, Reason
+from line import ADMIN, DATA, Line
 
-DATA = "/aol.data.v1.DataBroker/"
-ADMIN = "/aol.admin.v1.Admin/"
-TOKEN = "the operator's own token"
 SECRET = "canary-4711"
-
-
-class TroubledAdapter(MemoryAdapter):
-    """The memory adapter, with troubles on request."""
-
-    trouble: BaseException | None = None
-    hang: asyncio.Event | None = None
-    calls = 0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._go_on = asyncio.Event()
-
-    def hang_no_more(self) -> None:
-        self._go_on.set()
-
-    async def _meet_trouble(self) -> None:
-        self.calls += 1
-        if self.hang is not None:
-            self.hang.set()
-            await self._go_on.wait()
-        if self.trouble is not None:
-            trouble, self.trouble = self.trouble, None
-            raise trouble
-
-    async def write(self, request: Write) -> list[Outcome]:
-        await self._meet_trouble()
-        return await super().write(request)
-
-    async def find(self, request: Find) -> Found:
-        await self._meet_trouble()
-        return await super().find(request)
-
-
-class Line:
-    """A whole line over the memory adapter, without a transport."""
-
-    def __init__(self, folder: Path, **limits: Any) -> None:
-        self.adapter = TroubledAdapter()
-        self.folder = folder
-        self.audit = AuditLog(folder / "audit", max_file_bytes=1 << 20)
-        self.registry = Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
-        self._limits = limits
-
-    async def start(self) -> None:
-        backend = InProcessBackend("memory", self.adapter)
-        await backend.start(1)
-        await self.registry.open()
-        self.audit.open()
-        settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
-        verbs = bound_verbs(settings, self.registry, Backends({"memory": backend}, "memory"), self.audit, b"k" * 32)
-        values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
-        line = LineSettings(broker_id="here", operator_token=TOKEN, **{**values, **self._limits})
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
-
-    async def stop(self) -> None:
-        self.audit.close()
-        await self.registry.close()
-        await self.adapter.close()
-
-    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
-        peer = Peer("test", service="my-service")
-        return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
-
-    async def refusal(self, method: str, message: Any, **kwargs: Any) -> DataError:
-        reply = await self.call(method, message, **kwargs)
-        assert reply.error is not None
-        assert reply.payload == b""
-        return reply.error
-
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in search(self.audit.directory, AuditQuery(limit=1000))]
 
 
 @pytest.fixture

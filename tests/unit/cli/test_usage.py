@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from aol_cli.app import app
 from aol_cli.exits import MEANINGS
+from aol_cli.options import check_endpoint
 
 DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 # Those of typer itself.
@@ -129,6 +130,11 @@ def test_bad_usage_is_exit_code_2_with_a_hint_on_stderr(
     assert hint in result.stderr
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:1", "broker.internal:50051", "[::1]:50051", "10.0.0.1:65535"])
+def test_an_endpoint_is_a_host_and_a_port(endpoint: str) -> None:
+    assert check_endpoint(endpoint) == endpoint
 
 
 def test_a_filter_that_is_refused_is_not_repeated() -> None:
