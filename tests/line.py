@@ -91,4 +91,4 @@ class Line:
         return reply.error
 
     def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in search(self.audit.directory, AuditQuery(limit=1000))]
+        return [json.loads(line) for line in search(self.audit.directory, AuditQuery(limit=1000)).lines]

@@ -1,32 +1,22 @@
 """Is this document fit to be stored, and as what? Checks it, applies the collection's policies, and normalises it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import structlog
+import orjson
 
+from aol_broker.hints import check_document_fits, check_update_fits
 from aol_broker.registry.snapshot import CollectionRecord, Validation
-from aol_wire.datetimes import normalise
-from aol_wire.documents import encode, parse_document
-from aol_wire.errors import DataError, Reason, Violation
-from aol_wire.filters import Json, Path
+from aol_wire.datetimes import normalise_within
+from aol_wire.documents import parse_document
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import Json
 from aol_wire.ids import uuid7
+from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.metadata import ID, IGNORED_ON_INSERT
 from aol_wire.names import check_document_id
-from aol_wire.updates import Set, UpdateOperation
-from aol_wire.values import MISSING, get
+from aol_wire.updates import UpdateOperation
 
 _RESERVED = IGNORED_ON_INSERT | {ID}
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "datetime": (str,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "object": (dict,),
-    "array": (list,),
-}
-
-_log = structlog.get_logger("aol.admission")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +39,24 @@ def admit_document(text: str, document_id: str, record: CollectionRecord) -> Adm
     for key in IGNORED_ON_INSERT:
         document.pop(key, None)
     identifier = _decide_id(document_id, own_id)
-    for path in record.datetime_paths:
-        _normalise_at(document, path)
+    normalise_within(document, (), record.datetime_paths)
     if record.validation is not Validation.OFF:
-        hinted = ((path, get(document, tuple(path.split(".")))) for path in record.schema_hint)
-        _validate({path: value for path, value in hinted if value is not MISSING}, record)
-    return Admitted(identifier, encode(document))
+        check_document_fits(document, record)
+    data = orjson.dumps(document)
+    # Numbers and date-times may be longer as they are stored: `1e15` becomes 1000000000000000.0.
+    if len(data) > DOCUMENT_MAX_BYTES:
+        description = f"at most {DOCUMENT_MAX_BYTES} bytes in the form that is stored, not {len(data)}"
+        raise DataError.invalid(Reason.TOO_LARGE, "document", description)
+    return Admitted(identifier, data.decode())
 
 
 def admit_update(operations: tuple[UpdateOperation, ...], record: CollectionRecord) -> tuple[UpdateOperation, ...]:
-    """Return the steps of an update, when the values that they set fit the schema hint.
+    """Return the steps of an update, when documents that fit the schema hint still do after them.
 
     :raises DataError: VALIDATION_FAILED.
     """
     if record.validation is not Validation.OFF:
-        values = {".".join(step.path): step.value for step in operations if isinstance(step, Set)}
-        _validate({path: value for path, value in values.items() if path in record.schema_hint}, record)
+        check_update_fits(operations, record)
     return operations
 
 
@@ -77,43 +69,3 @@ def _decide_id(document_id: str, own_id: Json) -> str:
     if document_id or own_id is not None:
         return check_document_id(document_id or str(own_id))
     return uuid7()
-
-
-def _normalise_at(document: dict[str, Json], path: Path) -> None:
-    parent: Json = document
-    for segment in path[:-1]:
-        if not isinstance(parent, dict):
-            return
-        parent = parent.get(segment)
-    if isinstance(parent, dict) and isinstance(value := parent.get(path[-1]), str):
-        normalised = normalise(value)
-        if normalised is not None:
-            parent[path[-1]] = normalised
-
-
-def _validate(values: Mapping[str, Json], record: CollectionRecord) -> None:
-    violations = tuple(
-        Violation(path, f"the schema hint says {record.schema_hint[path]}")
-        for path, value in values.items()
-        if value is not None and not _fits(value, record.schema_hint[path])
-    )
-    if not violations:
-        return
-    if record.validation is Validation.WARN:
-        paths = [violation.path for violation in violations]
-        _log.warning("document does not fit the schema hint", collection=record.collection_id, paths=paths)
-        return
-    lines = "; ".join(f"{violation.path}: {violation.description}" for violation in violations)
-    raise DataError(
-        Reason.VALIDATION_FAILED,
-        f"The document does not fit the schema hint of '{record.collection_id}' (validation: strict): {lines}",
-        violations=violations,
-    )
-
-
-def _fits(value: Json, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    if kind == "datetime":
-        return isinstance(value, str) and normalise(value) is not None
-    return isinstance(value, _TYPES[kind])

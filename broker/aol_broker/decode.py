@@ -4,7 +4,8 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from aol_wire.errors import DataError, Reason
+from aol_wire.adapter import Capability
+from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.limits import REQUEST_ID_MAX_BYTES
 
 M = TypeVar("M", bound=Message)
@@ -23,6 +24,24 @@ def decode(message_type: type[M], payload: bytes) -> M:
             f"The request's bytes are no {message_type.DESCRIPTOR.full_name}. Is the client made from another version "
             "of the .proto files?",
         ) from None
+
+
+def refuse_context(arguments: Message) -> None:
+    """Return if a request says nothing of on whose behalf it is made: nothing here would keep to it.
+
+    :raises DataError: CAPABILITY_UNSUPPORTED.
+    """
+    if "context" not in arguments.DESCRIPTOR.fields_by_name or not arguments.HasField("context"):
+        return
+    context: Message = getattr(arguments, "context")  # noqa: B009 - which messages have it, only the descriptor knows
+    if context.ByteSize():
+        raise DataError(
+            Reason.CAPABILITY_UNSUPPORTED,
+            "The call carries a security context (tenant, user, teams, roles or attributes), but this broker keeps no "
+            "record-level security, so that the call would reach more than is meant. Make it without a context.",
+            metadata={"capabilities": Capability.TENANCY.value},
+            applied=Applied.NO,
+        )
 
 
 def check_request_id(request_id: str) -> str:

@@ -1,8 +1,10 @@
 """How do registry records look on the wire?"""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import orjson
+from google.protobuf.message import Message
 
 from aol.admin.v1 import admin_pb2
 from aol.data.v1 import collection_pb2
@@ -10,7 +12,12 @@ from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Pe
 from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
+from aol_wire.limits import LIST_MAX_BYTES
 
+M = TypeVar("M", bound=Message)
+
+# What stands before each element of a list: its tag, and its length.
+_ELEMENT_BYTES = 6
 _PERMISSIONS = {
     Permission.READ: collection_pb2.PERMISSION_READ,
     Permission.WRITE: collection_pb2.PERMISSION_WRITE,
@@ -82,3 +89,21 @@ def grant_to_proto(grant: Grant) -> admin_pb2.Grant:
         reason=grant.reason,
         created_us=grant.created_us,
     )
+
+
+def within_one_answer(elements: Iterable[M], advice: str) -> list[M]:
+    """Return what a list answers with, when one answer can carry it.
+
+    :param advice: how to ask for less, as a sentence.
+    :raises DataError: TOO_LARGE.
+    """
+    listed: list[M] = []
+    size_bytes = 0
+    for element in elements:
+        size_bytes += element.ByteSize() + _ELEMENT_BYTES
+        if size_bytes > LIST_MAX_BYTES:
+            raise DataError(
+                Reason.TOO_LARGE, f"The list is longer than the {LIST_MAX_BYTES:,} bytes of an answer. {advice}"
+            )
+        listed.append(element)
+    return listed

@@ -1,12 +1,14 @@
 """What is known of a call, step by step? The values that travel down the line."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from aol_wire.errors import DataError
+from aol_wire.filters import Json
 
 M = TypeVar("M", bound=Message)
 
@@ -55,10 +57,14 @@ class Request(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command returns: the response message, and how many documents (or things) it is about."""
+    """What a command returns: the response message, and how many documents (or things) it is about.
+
+    `details` are further facts for the audit record, which holds them under `filters`: names and counts, never values.
+    """
 
     message: Message
     result_count: int = 0
+    details: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,10 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.rpc import status_pb2
 
 from aol_broker.pipeline import Pipeline
 from aol_broker.request import Peer
 from aol_broker.verbs import VERBS
-from aol_wire.errors import DataError
 from aol_wire.metadata import (
     AUTHORIZATION_HEADER,
     REQUEST_ID_HEADER,
@@ -22,11 +20,7 @@ from aol_wire.metadata import (
     SERVICE_HEADER,
     STATUS_DETAILS_TRAILER,
 )
-from aol_wire.status import to_status
-
-# Clients accept 8 KiB of trailers by default; the status message goes out twice (grpc-message and the details).
-_MESSAGE_MAX_CHARACTERS = 1500
-_DETAILS_MAX_BYTES = 4 << 10
+from aol_wire.status import to_trailers
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _Unary = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Coroutine[Any, Any, bytes]]
@@ -50,7 +44,7 @@ def _unary(pipeline: Pipeline, method: str) -> _Unary:
         if reply.error is None:
             context.set_trailing_metadata(trailers)
             return reply.payload
-        message, details = bounded_status(reply.error, reply.request_id)
+        message, details = to_trailers(reply.error, reply.request_id)
         await context.abort(_CODES[reply.error.code], message, (*trailers, (STATUS_DETAILS_TRAILER, details)))
         return b""
 
@@ -67,16 +61,3 @@ def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
         authorization=headers.get(AUTHORIZATION_HEADER, ""),
         revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
     )
-
-
-def bounded_status(error: DataError, request_id: str) -> tuple[str, bytes]:
-    """Return an error's message and encoded google.rpc.Status, cut to what clients accept in trailers."""
-    status = to_status(error, request_id)
-    if len(status.message) > _MESSAGE_MAX_CHARACTERS:
-        status.message = status.message[:_MESSAGE_MAX_CHARACTERS] + " …"
-    encoded = status.SerializeToString()
-    if len(encoded) > _DETAILS_MAX_BYTES:
-        # The first detail, ErrorInfo, says why; lists of violations are what grows.
-        shorter = status_pb2.Status(code=status.code, message=status.message, details=status.details[:1])
-        encoded = shorter.SerializeToString()
-    return status.message, encoded

@@ -25,6 +25,7 @@ from aol_client.exceptions import (
     UnsupportedError,
 )
 from aol_client.pages import Document
+from aol_client.query_plan import QueryPlan
 
 __all__ = [
     "AOLDataClient",
@@ -42,6 +43,7 @@ __all__ = [
     "OverloadedError",
     "PermissionDeniedError",
     "PreconditionFailedError",
+    "QueryPlan",
     "UnauthenticatedError",
     "UnavailableError",
     "UnsupportedError",

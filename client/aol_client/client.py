@@ -7,24 +7,19 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_client.arguments import (
-    Sort,
-    deleted_mode,
-    index_specs,
-    permission_value,
-    seconds,
-    text_argument,
-    whole_number,
-)
+from aol_client.arguments import Sort, seconds, text_argument, whole_number
 from aol_client.bulk import BulkInsert, Documents
 from aol_client.calls import Caller, Headers
+from aol_client.changes import change_request, insert_request
 from aol_client.collection_info import CollectionInfo, collection_info
+from aol_client.collection_requests import collection_request, grant_request, revoke_request
 from aol_client.connections import Connections
-from aol_client.encoding import check_id, encode_argument, encode_document
+from aol_client.encoding import check_id, encode_argument
 from aol_client.exceptions import invalid_request
 from aol_client.failures import from_data_error, malformed_answer
 from aol_client.pages import Document
-from aol_client.queries import query_request, read_pages
+from aol_client.queries import count_request, explain_request, query_request, read_pages
+from aol_client.query_plan import QueryPlan, query_plan
 from aol_client.retries import EFFECT_OF_RPC
 from aol_wire.errors import DataError, Reason
 from aol_wire.ids import uuid7
@@ -47,7 +42,8 @@ class AOLDataClient:
 
     `timeout` is in seconds and bounds each call of the broker together with its repetitions; every method takes
     another one for itself. Reading many pages makes a call a page. Reads, inserts, grants and requests of collections
-    are repeated while the broker is unavailable; updates and deletes only if it is sure that they changed nothing.
+    are repeated while the broker is unavailable; updates, deletes, restores and purges only if it is sure that they
+    changed nothing.
 
     Every method raises `DataClientError`, of which the classes in `aol_client` tell what went wrong.
     """
@@ -122,13 +118,7 @@ class AOLDataClient:
         Repeating it changes nothing. `schema_hint` maps field paths to `string`, `number`, `boolean`, `datetime`,
         `object` or `array`; `indexes` are as in a manifest, for example `{"fields": ["at"], "type": "ascending"}`.
         """
-        request = pb.RequestCollectionRequest(
-            name=text_argument("name", name),
-            schema_hint=encode_argument("schema_hint", schema_hint, Reason.BAD_REQUEST),
-            indexes=index_specs(indexes),
-            description=text_argument("description", description),
-            request_id=uuid7(),
-        )
+        request = collection_request(name, schema_hint, indexes, description)
         response = await self._call("RequestCollection", request, pb.RequestCollectionResponse, timeout)
         return response.collection_id
 
@@ -137,13 +127,7 @@ class AOLDataClient:
 
         A document that was read may be inserted again: `_created_at`, `_updated_at` and `_version` are left aside.
         """
-        document_id, text = encode_document(document)
-        request = pb.StoreDataRequest(
-            collection=text_argument("collection", collection),
-            document=text.decode(),
-            document_id=document_id,
-            request_id=uuid7(),
-        )
+        request = insert_request(collection, document)
         response = await self._call("StoreData", request, pb.StoreDataResponse, timeout)
         return response.document_id
 
@@ -248,14 +232,27 @@ class AOLDataClient:
         timeout: float | None = None,
     ) -> int:
         """Return how many documents match."""
-        request = pb.CountDataRequest(
-            collection=text_argument("collection", collection),
-            filter=encode_argument("filter", filters),
-            deleted=deleted_mode(deleted),
-            request_id=uuid7(),
-        )
+        request = count_request(collection, filters, deleted=deleted)
         response = await self._call("CountData", request, pb.CountDataResponse, timeout)
         return response.count
+
+    async def explain(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        sort: Sort | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+        deleted: str = "exclude",
+        timeout: float | None = None,
+    ) -> QueryPlan:
+        """Return how `query` with these arguments is answered, and the index that would serve it better.
+
+        The query is run, as far as its first page. Not every database can tell (`UnsupportedError`).
+        """
+        request = explain_request(collection, filters, sort=sort, limit=limit, skip=skip, deleted=deleted)
+        return query_plan(await self._call("ExplainQuery", request, pb.ExplainQueryResponse, timeout))
 
     async def update(
         self,
@@ -274,14 +271,14 @@ class AOLDataClient:
         filter needs `allow_all`. If more than `max_affected` match, nothing changes. `if_version` needs the filter
         `{"_id": ...}` and changes the document only if its `_version` is still this.
         """
-        request = pb.UpdateDataRequest(
-            collection=text_argument("collection", collection),
-            filter=encode_argument("filter", filters),
+        request = change_request(
+            pb.UpdateDataRequest,
+            collection,
+            filters,
+            allow_all=allow_all,
+            max_affected=max_affected,
             update=encode_argument("update", update_data),
-            allow_all=bool(allow_all),
-            max_affected=whole_number("max_affected", max_affected),
             if_version=whole_number("if_version", if_version),
-            request_id=uuid7(),
         )
         response = await self._call("UpdateData", request, pb.UpdateDataResponse, timeout)
         return response.updated_count
@@ -296,29 +293,61 @@ class AOLDataClient:
         if_version: int | None = None,
         timeout: float | None = None,
     ) -> int:
-        """Delete the documents that match; return how many did. The guards are those of `update`."""
-        request = pb.DeleteDataRequest(
-            collection=text_argument("collection", collection),
-            filter=encode_argument("filter", filters),
-            allow_all=bool(allow_all),
-            max_affected=whole_number("max_affected", max_affected),
+        """Delete the documents that match; return how many did. The guards are those of `update`.
+
+        A soft-delete collection hides them instead, until `restore` or `purge`; meanwhile their ids stay taken.
+        """
+        request = change_request(
+            pb.DeleteDataRequest,
+            collection,
+            filters,
+            allow_all=allow_all,
+            max_affected=max_affected,
             if_version=whole_number("if_version", if_version),
-            request_id=uuid7(),
         )
         response = await self._call("DeleteData", request, pb.DeleteDataResponse, timeout)
         return response.deleted_count
+
+    async def restore(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        allow_all: bool = False,
+        max_affected: int | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Bring back the soft-deleted documents that match; return how many did. The guards are those of `update`."""
+        request = change_request(
+            pb.RestoreDataRequest, collection, filters, allow_all=allow_all, max_affected=max_affected
+        )
+        response = await self._call("RestoreData", request, pb.RestoreDataResponse, timeout)
+        return response.restored_count
+
+    async def purge(
+        self,
+        collection: str,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        allow_all: bool = False,
+        max_affected: int | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Remove the soft-deleted documents that match for good; return how many did. It needs `admin`.
+
+        Others are left alone: delete first. The guards are those of `update`.
+        """
+        request = change_request(
+            pb.PurgeDataRequest, collection, filters, allow_all=allow_all, max_affected=max_affected
+        )
+        response = await self._call("PurgeData", request, pb.PurgeDataResponse, timeout)
+        return response.purged_count
 
     async def grant_access(
         self, collection: str, target_service: str, permission: str, *, reason: str = "", timeout: float | None = None
     ) -> bool:
         """Give another service `read`, `write` or `admin` on a collection; return whether that is new."""
-        request = pb.GrantAccessRequest(
-            collection=text_argument("collection", collection),
-            target_service=text_argument("target_service", target_service),
-            permission=permission_value(permission),
-            reason=text_argument("reason", reason),
-            request_id=uuid7(),
-        )
+        request = grant_request(collection, target_service, permission, reason)
         response = await self._call("GrantAccess", request, pb.GrantAccessResponse, timeout)
         return response.granted
 
@@ -326,12 +355,7 @@ class AOLDataClient:
         self, collection: str, target_service: str, permission: str | None = None, *, timeout: float | None = None
     ) -> bool:
         """Take a permission back, or all of them; return whether there was anything to take back."""
-        request = pb.RevokeAccessRequest(
-            collection=text_argument("collection", collection),
-            target_service=text_argument("target_service", target_service),
-            permission=None if permission is None else permission_value(permission),
-            request_id=uuid7(),
-        )
+        request = revoke_request(collection, target_service, permission)
         response = await self._call("RevokeAccess", request, pb.RevokeAccessResponse, timeout)
         return response.revoked
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from aol.data.v1.data_broker_pb2 import QueryDataRequest, QueryDataResponse
+from aol.data.v1.data_broker_pb2 import CountDataRequest, ExplainQueryRequest, QueryDataRequest, QueryDataResponse
 from aol_client.arguments import Sort, deleted_mode, projection_paths, sort_keys, text_argument, whole_number
 from aol_client.encoding import encode_argument
 from aol_client.failures import malformed_answer
@@ -39,6 +39,43 @@ def query_request(
         deleted=deleted_mode(deleted),
         # The broker's own page is never larger than this: asking for more is asking for the largest.
         page_size=min(whole_number("page_size", page_size) or 0, PAGE_MAX_DOCUMENTS),
+        request_id=uuid7(),
+    )
+
+
+def count_request(collection: str, filters: Mapping[str, Any] | None, *, deleted: str) -> CountDataRequest:
+    """Return the request for how many documents match.
+
+    :raises InvalidRequestError: an argument is of a wrong type or kind.
+    """
+    return CountDataRequest(
+        collection=text_argument("collection", collection),
+        filter=encode_argument("filter", filters),
+        deleted=deleted_mode(deleted),
+        request_id=uuid7(),
+    )
+
+
+def explain_request(
+    collection: str,
+    filters: Mapping[str, Any] | None,
+    *,
+    sort: Sort | None,
+    limit: int | None,
+    skip: int,
+    deleted: str,
+) -> ExplainQueryRequest:
+    """Return the request for how a query is answered.
+
+    :raises InvalidRequestError: an argument is of a wrong type or kind.
+    """
+    return ExplainQueryRequest(
+        collection=text_argument("collection", collection),
+        filter=encode_argument("filter", filters),
+        sort=sort_keys(sort),
+        limit=whole_number("limit", limit),
+        skip=whole_number("skip", skip) or 0,
+        deleted=deleted_mode(deleted),
         request_id=uuid7(),
     )
 

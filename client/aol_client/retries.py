@@ -22,7 +22,7 @@ class Effect(Enum):
     REPEATABLE = auto()
     """It writes, and a second time changes nothing more: an insert with its id, a grant."""
     EVERY_TIME = auto()
-    """It changes something each time: an update, a delete."""
+    """It may change something each time: an update, a delete."""
 
 
 EFFECT_OF_RPC: Mapping[str, Effect] = {
@@ -33,6 +33,9 @@ EFFECT_OF_RPC: Mapping[str, Effect] = {
     "CountData": Effect.NONE,
     "UpdateData": Effect.EVERY_TIME,
     "DeleteData": Effect.EVERY_TIME,
+    "RestoreData": Effect.EVERY_TIME,
+    "PurgeData": Effect.EVERY_TIME,
+    "ExplainQuery": Effect.NONE,
     "GrantAccess": Effect.REPEATABLE,
     "RevokeAccess": Effect.REPEATABLE,
     "ListCollections": Effect.NONE,

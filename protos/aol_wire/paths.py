@@ -1,5 +1,6 @@
 """What is a path? Text such as `a.b.0` made into segments, checked for where it is used."""
 
+import re
 from collections.abc import Iterable
 from itertools import islice, pairwise
 
@@ -10,6 +11,7 @@ from aol_wire.limits import INDEX_PATH_MAX_BYTES, PATH_MAX_SEGMENTS, PROJECTION_
 from aol_wire.metadata import RESERVED
 from aol_wire.values import array_index
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_CHARACTERS = 120
 _PLACE_CHARACTERS = 240
 
@@ -26,7 +28,7 @@ def parse_path(text: str, *, projection: bool = False, index: bool = False) -> P
     if count > PATH_MAX_SEGMENTS:
         # Before it is split: a text of megabytes would be millions of segments.
         description = f"a path has at most {PATH_MAX_SEGMENTS} segments, not {count}"
-        raise DataError.invalid(Reason.BAD_PATH, shown([text[: _SHOWN_CHARACTERS + 1]]), description)
+        raise DataError.invalid(Reason.BAD_PATH, shown([text]), description)
     segments = tuple(text.split("."))
     problem = _problem(segments)
     if problem is None and (projection or index) and any(array_index(segment) is not None for segment in segments):
@@ -99,7 +101,7 @@ def _problem(segments: Path) -> str | None:
             return "a path has no empty segments"
         if segment[0] == "$":
             return "a segment of a path does not start with '$'"
-        if "\0" in segment or (not segment.isascii() and any("\ud800" <= char <= "\udfff" for char in segment)):
+        if "\0" in segment or (not segment.isascii() and _SURROGATE.search(segment)):
             return "a path holds no NUL and no lone surrogate"
     return _metadata_problem(segments)
 

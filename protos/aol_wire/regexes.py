@@ -36,7 +36,7 @@ def compile_regex(pattern: str, ignore_case: bool, where: str = "$regex") -> Com
     options.case_sensitive = not ignore_case
     try:
         compiled: CompiledRegex = re2.compile(pattern, options)
-    except re2.error:
+    except (re2.error, UnicodeEncodeError):
         description = (
             "not a regular expression of RE2; it has no look-around and no back-references, and repeats to 1,000"
         )
@@ -49,7 +49,7 @@ def classify(pattern: str, ignore_case: bool, where: str = "$regex") -> RegexLev
 
     :raises DataError: BAD_FILTER when RE2 refuses it, TOO_LARGE beyond 1,024 bytes.
     """
-    if len(pattern.encode()) > REGEX_MAX_BYTES:
+    if len(pattern.encode(errors="surrogatepass")) > REGEX_MAX_BYTES:
         raise DataError.invalid(Reason.TOO_LARGE, where, f"a pattern has at most {REGEX_MAX_BYTES} bytes")
     compile_regex(pattern, ignore_case, where)
     try:

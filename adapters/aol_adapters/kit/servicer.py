@@ -13,7 +13,7 @@ from aol_wire.errors import DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.handshake import TRAILER_MAX_BYTES
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
-from aol_wire.status import to_status
+from aol_wire.status import to_trailers
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Adapter"].full_name
 
@@ -21,9 +21,6 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 Method = Callable[[bytes, float | None], Awaitable[bytes]]
 
 _STATUS_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-# A trailer carries the message twice, once percent-encoded at up to three bytes for one.
-_STATUS_MAX_BYTES = TRAILER_MAX_BYTES // 8
-_MESSAGE_MAX_CHARACTERS = 1000
 
 _log = structlog.get_logger("aol.adapter")
 
@@ -115,17 +112,5 @@ def _time_left_s(context: Context) -> float | None:
 
 
 async def _abort(context: Context, error: DataError) -> bytes:
-    status = to_status(error)
-    if status.ByteSize() > _STATUS_MAX_BYTES:
-        status = to_status(_shortened(error))
-    details = (STATUS_DETAILS_TRAILER, status.SerializeToString())
-    await context.abort(_STATUS_CODES[status.code], status.message, (details,))
-
-
-def _shortened(error: DataError) -> DataError:
-    return DataError(
-        error.reason,
-        error.message[:_MESSAGE_MAX_CHARACTERS] + " …",
-        retry_after_s=error.retry_after_s,
-        applied=error.applied,
-    )
+    message, details = to_trailers(error, max_bytes=TRAILER_MAX_BYTES)
+    await context.abort(_STATUS_CODES[error.code], message, ((STATUS_DETAILS_TRAILER, details),))

@@ -1,22 +1,22 @@
-"""How are collections and indexes made and dropped?"""
+"""How are collections and their indexes made and dropped?
+
+An index of a collection that is not small is built in the background; the steps of that are here, and `builds` takes
+them. From the moment that an index is asked for, the rule about values at its paths holds for everything that is
+written; what was there before is looked through. A unique index is enforced once it is ready.
+"""
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import apsw
-import orjson
 
-from aol_adapters.sqlite import catalogue, statistics
-from aol_adapters.sqlite.bindings import Bindings
-from aol_adapters.sqlite.catalogue import documents_table, index_name, rank_column, value_column, words_table
-from aol_adapters.sqlite.fulltext import create_statement, document_words
-from aol_adapters.sqlite.places import json_rank, place
-from aol_adapters.sqlite.quoting import json_path, quote_name, quote_text
+from aol_adapters.sqlite import catalogue, filling, indexing, statistics
+from aol_adapters.sqlite.catalogue import Collection, documents_table, filling_table, words_table
+from aol_adapters.sqlite.quoting import quote_name
 from aol_adapters.sqlite.session import Session
+from aol_adapters.sqlite.sweeping import remove_all_expired
 from aol_wire.adapter import CollectionSpec, Ensured
-from aol_wire.filters import Json, Path
-from aol_wire.indexed_paths import fits
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType
 
 # `number` names a row for the full-text table and stays what it is when the file is vacuumed. The document comes last:
@@ -35,10 +35,16 @@ CREATE TABLE {table} (
     doc BLOB NOT NULL
 )
 """
+_ALL_ROWS = -1
+_LAST_ROW = (1 << 63) - 1
 
 
-def ensure(session: Session, spec: CollectionSpec) -> Ensured:
-    """Make what is missing of a collection; see `Adapter.ensure_collection`."""
+def ensure(session: Session, spec: CollectionSpec, *, at_once_up_to: int) -> Ensured:
+    """Make what is missing of a collection; see `Adapter.ensure_collection`.
+
+    :param at_once_up_to: how many documents a collection has at most whose indexes are built here and now. Those of
+        others are left as BUILDING.
+    """
     session.connect(create=True)
     found = _complete(session, spec)
     if found is not None:
@@ -48,8 +54,9 @@ def ensure(session: Session, spec: CollectionSpec) -> Ensured:
         created = catalogue.read_collection(connection, name) is None
         if created:
             _create_collection(connection, name)
+        at_once = not _is_larger(connection, name, at_once_up_to)
         for index in dict.fromkeys(spec.indexes):
-            _ensure_index(session, connection, name, index)
+            _ensure_index(session, connection, name, index, at_once=at_once)
         # A connection takes notice of statistics only when it is told, or when it reads a changed schema.
         statistics.load(connection)
         return Ensured(_statuses(connection, spec), created)
@@ -69,9 +76,92 @@ def drop(session: Session, name: str) -> None:
     with session.writing() as connection:
         if catalogue.read_collection(connection, name) is None:
             return
-        connection.execute(f"DROP TABLE IF EXISTS {quote_name(words_table(name))}")
+        for number in catalogue.read_indexes(connection, name):
+            filling.drop_table(connection, filling_table(name, number))
+        filling.drop_table(connection, words_table(name))
         connection.execute(f"DROP TABLE {quote_name(documents_table(name))}")
         catalogue.remove_collection(connection, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An index that is to be built. Another process may have built it meanwhile, or dropped its collection: each step
+    looks."""
+
+    collection: str
+    number: int
+    spec: IndexSpec
+
+
+def next_build(session: Session) -> Build | None:
+    """Return the first index of a data file that is not built yet."""
+    with session.reading() as connection:
+        found = catalogue.first_building(connection)
+        if found is None:
+            return None
+        collection, number = found
+        return Build(collection, number, catalogue.read_indexes(connection, collection)[number].spec)
+
+
+def count_misfits(session: Session, build: Build, *, after: int, rows: int) -> tuple[int, int | None]:
+    """Return how many of so many rows that follow a number an index does not take, and the last one's number."""
+    with session.reading() as connection:
+        collection = _collection(session, connection, build)
+        last = indexing.last_of_slice(connection, collection, after, rows) if collection is not None else None
+        if collection is None or last is None:
+            return 0, None
+        return _misfits(session, connection, collection, build.spec, after, last), last
+
+
+def count_repeats(session: Session, build: Build) -> int:
+    """Return how many documents have the values that another one has, if the index is unique."""
+    with session.reading() as connection:
+        collection = _collection(session, connection, build)
+        return 0 if collection is None else _repeats(session, connection, collection, build.spec)
+
+
+def begin_filling(session: Session, build: Build) -> catalogue.WordsTable | None:
+    """Make the table that a text index is built in, and return it; None when there is nothing to build any more."""
+    with session.writing() as connection:
+        if _is_pending(connection, build):
+            filling.create_table(connection, build.collection, build.number)
+    with session.reading() as connection:
+        return _filling(session, connection, build)
+
+
+def fill(session: Session, build: Build, *, after: int, rows: int) -> int | None:
+    """Fill in the words of so many rows that follow a number; return the last one's number, None at the end."""
+    with session.writing() as connection:
+        collection, table = _collection(session, connection, build), _filling(session, connection, build)
+        if collection is None or table is None:
+            return None
+        return filling.fill(connection, collection, table, after=after, rows=rows)
+
+
+def finish(session: Session, build: Build, filled: catalogue.WordsTable | None = None) -> bool:
+    """Make an index ready, whose documents were looked through; return whether that is so.
+
+    :param filled: the table of a text index as it was when it was filled from the beginning. When other paths belong
+        to it by now, the index is not ready.
+    :raises apsw.ConstraintError: for a unique index, when a document that came meanwhile repeats another's values.
+    """
+    with session.writing() as connection:
+        if not _is_pending(connection, build):
+            return True
+        if filled is not None and _filling(session, connection, build) != filled:
+            return False
+        _make_ready(session, connection, build)
+        statistics.load(connection)
+        return True
+
+
+def fail(session: Session, build: Build, offenders: int) -> None:
+    """Give an index up, for so many documents that it does not take."""
+    with session.writing() as connection:
+        if _is_pending(connection, build):
+            filling.drop_table(connection, filling_table(build.collection, build.number))
+            status = IndexStatus(build.spec, IndexState.FAILED, offenders)
+            catalogue.put_index(connection, build.collection, build.number, status)
 
 
 def _complete(session: Session, spec: CollectionSpec) -> Ensured | None:
@@ -79,12 +169,12 @@ def _complete(session: Session, spec: CollectionSpec) -> Ensured | None:
     with session.reading() as connection:
         if catalogue.read_collection(connection, spec.target.collection) is None:
             return None
-        ready = {
+        found = {
             status.spec
             for status in catalogue.read_indexes(connection, spec.target.collection).values()
-            if status.state is IndexState.READY
+            if status.state is not IndexState.FAILED
         }
-        return Ensured(_statuses(connection, spec), created=False) if ready.issuperset(spec.indexes) else None
+        return Ensured(_statuses(connection, spec), created=False) if found.issuperset(spec.indexes) else None
 
 
 def _statuses(connection: apsw.Connection, spec: CollectionSpec) -> tuple[IndexStatus, ...]:
@@ -101,99 +191,49 @@ def _create_collection(connection: apsw.Connection, name: str) -> None:
     catalogue.add_collection(connection, name)
 
 
-def _ensure_index(session: Session, connection: apsw.Connection, name: str, spec: IndexSpec) -> None:
+def _is_larger(connection: apsw.Connection, name: str, documents: int) -> bool:
+    found = connection.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM {quote_name(documents_table(name))} LIMIT ?)", (documents + 1,)
+    ).get
+    return int(found) > documents
+
+
+def _ensure_index(
+    session: Session, connection: apsw.Connection, name: str, spec: IndexSpec, *, at_once: bool
+) -> None:
     indexes = catalogue.read_indexes(connection, name)
     number, status = next(
         ((number, status) for number, status in indexes.items() if status.spec == spec),
         (max(indexes, default=0) + 1, None),
     )
-    if status is not None and status.state is IndexState.READY:
+    if status is not None and status.state is not IndexState.FAILED:
         return
-    offenders = _count_offenders(session, connection, name, spec)
-    state = IndexState.FAILED if offenders else IndexState.READY
-    catalogue.put_index(connection, name, number, IndexStatus(spec, state, offenders))
+    build = Build(name, number, spec)
+    catalogue.put_index(connection, name, number, IndexStatus(spec, IndexState.BUILDING))
+    if at_once:
+        _build_at_once(session, connection, build)
+
+
+def _build_at_once(session: Session, connection: apsw.Connection, build: Build) -> None:
+    collection = _read(connection, build.collection)
+    offenders = _misfits(session, connection, collection, build.spec, 0, _LAST_ROW)
+    offenders += _repeats(session, connection, collection, build.spec)
     if offenders:
+        status = IndexStatus(build.spec, IndexState.FAILED, offenders)
+        catalogue.put_index(connection, build.collection, build.number, status)
         return
-    if spec.type is IndexType.TEXT:
-        _rebuild_words(session, connection, name)
+    if build.spec.type is IndexType.TEXT:
+        filling.create_table(connection, build.collection, build.number)
+        collection = _read(connection, build.collection)
+        filling.fill(connection, collection, collection.filling[build.number], after=0, rows=_ALL_ROWS)
+    _make_ready(session, connection, build)
+
+
+def _make_ready(session: Session, connection: apsw.Connection, build: Build) -> None:
+    # An expired document would be in the way of a unique index, and may hold what the index does not take.
+    remove_all_expired(connection, _read(connection, build.collection), session.now_us())
+    if build.spec.type is IndexType.TEXT:
+        filling.replace_table(connection, build.collection, build.number)
     else:
-        _create_index(connection, name, number, spec)
-
-
-def _count_offenders(session: Session, connection: apsw.Connection, name: str, spec: IndexSpec) -> int:
-    """Return how many documents do not fit an index: their values cannot stand in it, or are another's already."""
-    misfits = [number for number, document in _all_documents(session, connection, name) if not fits(document, spec)]
-    if spec.type is not IndexType.UNIQUE:
-        return len(misfits)
-    bindings = Bindings()
-    left_out = bindings.add(orjson.dumps(misfits).decode())
-    places = [place(field.path, {}, bindings) for field in spec.fields]
-    values = ", ".join(f"{at.rank}, {at.order}" for at in places)
-    repeated = connection.execute(
-        "SELECT coalesce(sum(documents - 1), 0) FROM ("
-        f"SELECT count(*) AS documents FROM {quote_name(documents_table(name))} "
-        f"WHERE number NOT IN (SELECT value FROM json_each({left_out})) GROUP BY tenant, {values})",
-        bindings.values,
-    ).get
-    return len(misfits) + int(repeated)
-
-
-def _create_index(connection: apsw.Connection, name: str, number: int, spec: IndexSpec) -> None:
-    fields = catalogue.read_fields(connection, name)
-    columns = ["tenant"]
-    direction = ""
-    for field in spec.fields:
-        if field.path not in fields:
-            fields[field.path] = max(fields.values(), default=0) + 1
-            _add_columns(connection, name, field.path, fields[field.path])
-        direction = " DESC" if field.descending else ""
-        columns += [f"{column(fields[field.path])}{direction}" for column in (rank_column, value_column)]
-    is_unique = spec.type is IndexType.UNIQUE
-    if not is_unique:
-        # Documents of equal values come in the order of their ids, in the direction of the last field.
-        columns.append(f"id{direction}")
-    index, table = index_name(name, number), documents_table(name)
-    connection.execute(
-        f"CREATE {'UNIQUE ' if is_unique else ''}INDEX {quote_name(index)} "
-        f"ON {quote_name(table)} ({', '.join(columns)})"
-    )
-    statistics.assume(connection, table, index, fields=len(spec.fields), has_id=not is_unique)
-
-
-def _add_columns(connection: apsw.Connection, name: str, path: Path, number: int) -> None:
-    """Add the columns of an indexed path, which holds no arrays and objects in any document.
-
-    NOT NULL lets the planner know that the values of a unique index differ.
-    """
-    at = quote_text(json_path(path))
-    for column, expression in (
-        (rank_column(number), json_rank("doc", at)),
-        (value_column(number), f"ifnull(json_extract(doc, {at}), 0)"),
-    ):
-        connection.execute(
-            f"ALTER TABLE {quote_name(documents_table(name))} "
-            f"ADD COLUMN {column} NOT NULL GENERATED ALWAYS AS ({expression}) VIRTUAL"
-        )
-    catalogue.add_field(connection, name, path, number)
-
-
-def _rebuild_words(session: Session, connection: apsw.Connection, name: str) -> None:
-    """Fill the full-text table anew: all text indexes of a collection share it."""
-    collection = catalogue.read_collection(connection, name)
-    assert collection is not None  # noqa: S101 - made in this transaction at the latest
-    table = quote_name(words_table(name))
-    connection.execute(f"DROP TABLE IF EXISTS {table}")
-    connection.execute(create_statement(words_table(name)))
-    rows = (
-        (number, words)
-        for number, document in _all_documents(session, connection, name)
-        if (words := document_words(document, collection.text_paths))
-    )
-    connection.executemany(f"INSERT INTO {table} (rowid, words) VALUES (?, ?)", rows)
-
-
-def _all_documents(session: Session, connection: apsw.Connection, name: str) -> Iterator[tuple[int, dict[str, Json]]]:
-    for number, text in connection.execute(f"SELECT number, json(doc) FROM {quote_name(documents_table(name))}"):
-        session.stop_if_told()
-        assert isinstance(number, int)  # noqa: S101 - the column's definition
-        yield number, orjson.loads(str(text))
+        indexing.create_index(connection, build.collection, build.number, build.spec)
+    catalogue.put_index(connection, build.collection, build.number, IndexStatus(build.spec, IndexState.READY))

@@ -2,8 +2,8 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import apsw
 import orjson
@@ -16,15 +16,26 @@ from aol_wire.indexes import IndexField, IndexSpec, IndexState, IndexStatus, Ind
 
 
 @dataclass(frozen=True, slots=True)
+class WordsTable:
+    """A full-text table, its name quoted, and the paths whose words are in it."""
+
+    name: str
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """A collection as a session knows it; valid for as long as the file's schema stays as it is.
 
-    `fields` are the indexed paths, each with the number of its columns. `indexes` are those that are ready.
+    `fields` are the indexed paths, each with the number of its columns. `indexes` are those that are ready, `building`
+    those that are being built; `filling` are the full-text tables of the latter that are there already.
     """
 
     name: str
     fields: Mapping[Path, int]
     indexes: tuple[IndexSpec, ...]
+    building: tuple[IndexSpec, ...] = ()
+    filling: Mapping[int, WordsTable] = field(default_factory=dict)
 
     @property
     def documents(self) -> str:
@@ -39,8 +50,18 @@ class Collection:
     @property
     def text_paths(self) -> tuple[Path, ...]:
         """The paths of all text indexes together, each once."""
-        paths = (field.path for index in self.indexes if index.type is IndexType.TEXT for field in index.fields)
-        return tuple(dict.fromkeys(paths))
+        return _text_paths(self.indexes)
+
+    @property
+    def words_tables(self) -> tuple[WordsTable, ...]:
+        """The full-text tables that follow the documents."""
+        active = (WordsTable(self.words, self.text_paths),) if self.words is not None else ()
+        return (*active, *self.filling.values())
+
+    @property
+    def expiring(self) -> tuple[IndexSpec, ...]:
+        """The ttl indexes."""
+        return tuple(index for index in self.indexes if index.type is IndexType.TTL)
 
     @property
     def unique_indexes(self) -> tuple[IndexSpec, ...]:
@@ -83,6 +104,11 @@ def words_table(collection: str) -> str:
     return f"{collection}:words"
 
 
+def filling_table(collection: str, number: int) -> str:
+    """Return the name of the full-text table that a text index is built in, before it replaces the one in use."""
+    return f"{collection}:filling:{number}"
+
+
 def index_name(collection: str, number: int) -> str:
     """Return the name of an index in the database."""
     return f"{collection}:index:{number}"
@@ -102,10 +128,33 @@ def read_collection(connection: apsw.Connection, name: str) -> Collection | None
     """Return a collection, or None when it is not there."""
     if connection.execute('SELECT 1 FROM "aol:collections" WHERE name = ?', (name,)).get is None:
         return None
-    indexes = tuple(
-        status.spec for status in read_indexes(connection, name).values() if status.state is IndexState.READY
+    indexes = read_indexes(connection, name)
+    ready = tuple(status.spec for status in indexes.values() if status.state is IndexState.READY)
+    building = {number: status.spec for number, status in indexes.items() if status.state is IndexState.BUILDING}
+    filling = {
+        number: WordsTable(quote_name(filling_table(name, number)), _text_paths((*ready, spec)))
+        for number, spec in building.items()
+        if spec.type is IndexType.TEXT and _has_table(connection, filling_table(name, number))
+    }
+    return Collection(name, read_fields(connection, name), ready, tuple(building.values()), filling)
+
+
+def collections_with(connection: apsw.Connection, type: IndexType) -> list[str]:
+    """Return the names of the collections that were ever asked to have an index of a type."""
+    rows = connection.execute(
+        """SELECT DISTINCT collection FROM "aol:indexes" WHERE json_extract(spec, '$.type') = ? ORDER BY collection""",
+        (type.value,),
     )
-    return Collection(name, read_fields(connection, name), indexes)
+    return [str(name) for (name,) in rows]
+
+
+def first_building(connection: apsw.Connection) -> tuple[str, int] | None:
+    """Return the collection and number of an index that is not built yet."""
+    found = connection.execute(
+        'SELECT collection, number FROM "aol:indexes" WHERE state = ? ORDER BY collection, number LIMIT 1',
+        (IndexState.BUILDING.value,),
+    ).fetchone()
+    return None if found is None else (str(found[0]), _integer(found[1]))
 
 
 def read_fields(connection: apsw.Connection, collection: str) -> dict[Path, int]:
@@ -141,17 +190,28 @@ def add_field(connection: apsw.Connection, collection: str, path: Path, number: 
 
 
 def put_index(connection: apsw.Connection, collection: str, number: int, status: IndexStatus) -> None:
-    """Record how an index stands."""
+    """Record how an index stands, and let every connection know."""
     connection.execute(
         'INSERT OR REPLACE INTO "aol:indexes" (collection, number, spec, state, offenders) VALUES (?, ?, ?, ?, ?)',
         (collection, number, _spec_text(status.spec), status.state.value, status.offenders),
     )
+    # Any change of the schema makes connections read the catalogue again.
+    connection.execute('CREATE TABLE "aol:changed" (x); DROP TABLE "aol:changed"')
 
 
 def remove_collection(connection: apsw.Connection, name: str) -> None:
     """Forget a collection, its fields and indexes."""
     for table, column in (("aol:collections", "name"), ("aol:fields", "collection"), ("aol:indexes", "collection")):
         connection.execute(f"DELETE FROM {quote_name(table)} WHERE {column} = ?", (name,))
+
+
+def _text_paths(indexes: Iterable[IndexSpec]) -> tuple[Path, ...]:
+    paths = (field.path for index in indexes if index.type is IndexType.TEXT for field in index.fields)
+    return tuple(dict.fromkeys(paths))
+
+
+def _has_table(connection: apsw.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (name,)).get is not None
 
 
 def _spec_text(spec: IndexSpec) -> str:

@@ -8,6 +8,7 @@ import orjson
 
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
+from aol_adapters.sqlite.expiring import expired
 from aol_adapters.sqlite.fulltext import match_expression
 from aol_adapters.sqlite.functions import EQUALS_ANY, MATCHES
 from aol_adapters.sqlite.places import ARRAY, NOTHING, STRING, Place, place
@@ -33,10 +34,11 @@ def where(
     deleted: Deleted,
     filter: Filter | None,
     bindings: Bindings,
+    now_us: int,
     *,
     bounded: Bounded = None,
 ) -> str:
-    """Return the condition for the documents that a request is about.
+    """Return the condition for the documents that a request is about; those that are expired are none of them.
 
     :raises DataError: BAD_FILTER, for `$text` where no text index is ready.
     """
@@ -44,6 +46,9 @@ def where(
     if target.tenant is not None:
         conditions.append(f"tenant = {bindings.add(target.tenant)}")
     conditions += _DELETED[deleted]
+    is_expired = expired(collection, now_us, bindings)
+    if is_expired is not None:
+        conditions.append(f"NOT {is_expired}")
     if filter is not None:
         conditions.append(FilterCompiler(collection, bindings, bounded).compile(filter))
     return " AND ".join(conditions) or TRUE

@@ -5,6 +5,8 @@
 from contextlib import closing
 from dataclasses import dataclass
 
+import apsw
+
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -24,17 +26,21 @@ class Query:
     order: Order
 
 
-def compile_find(collection: Collection, request: Find) -> Query:
+def compile_find(collection: Collection, request: Find, now_us: int, *, examined: str = "") -> Query:
     """Return the statement that finds a page's documents and the one after it.
 
+    :param examined: a function of SQL to call with the number of each row that is looked at, before anything else is
+        asked of the row; it returns true.
     :raises DataError: BAD_PAGE_TOKEN.
     """
     bindings = Bindings()
     by = order(request.sort, request.filter, collection.fields, bindings, tenant=request.target.tenant)
     bounded = by.bounded() if request.position else None
-    conditions = where(collection, request.target, request.deleted, request.filter, bindings, bounded=bounded)
+    conditions = where(collection, request.target, request.deleted, request.filter, bindings, now_us, bounded=bounded)
     if request.position:
         conditions += f" AND {by.after(request.position, bindings)}"
+    if examined:
+        conditions = f"{examined}(number) AND {conditions}"
     # The one document more tells whether there is a next page.
     limit, skip = bindings.add(request.limit + 1), bindings.add(request.skip)
     sql = (
@@ -47,16 +53,19 @@ def compile_find(collection: Collection, request: Find) -> Query:
 def find(session: Session, request: Find) -> Found:
     """Return a page; see `Adapter.find`."""
     with session.reading() as connection:
-        query = compile_find(session.catalogue.collection(connection, request.target.collection), request)
-        builder = PageBuilder(request.projection, request.limit, request.max_bytes)
-        is_last = True
-        with closing(connection.execute(query.sql, query.values)) as rows:
-            for values in rows:
-                if not builder.add(row(values)):
-                    is_last = False
-                    break
+        collection = session.catalogue.collection(connection, request.target.collection)
+        query = compile_find(collection, request, session.now_us())
+        builder, is_last = read_page(connection, query, request)
     position = b"" if is_last or not builder.rows else query.order.position(builder.rows[-1].view())
     return Found(builder.page(), position)
+
+
+def read_page(connection: apsw.Connection, query: Query, request: Find) -> tuple[PageBuilder, bool]:
+    """Run a query until the page is full, and return the page and whether nothing comes after it."""
+    builder = PageBuilder(request.projection, request.limit, request.max_bytes)
+    with closing(connection.execute(query.sql, query.values)) as rows:
+        is_last = all(builder.add(row(values)) for values in rows)
+    return builder, is_last
 
 
 def count(session: Session, request: Count) -> int:
@@ -64,6 +73,6 @@ def count(session: Session, request: Count) -> int:
     with session.reading() as connection:
         collection = session.catalogue.collection(connection, request.target.collection)
         bindings = Bindings()
-        conditions = where(collection, request.target, request.deleted, request.filter, bindings)
+        conditions = where(collection, request.target, request.deleted, request.filter, bindings, session.now_us())
         found = connection.execute(f"SELECT count(*) FROM {collection.documents} WHERE {conditions}", bindings.values)
         return int(found.get)

@@ -4,9 +4,14 @@
 as they are.
 """
 
+# ruff: noqa: S608 - SQL is made here, of quoted names; values are bound.
+
 import hashlib
 from collections.abc import Iterable
 
+import apsw
+
+from aol_adapters.sqlite.catalogue import WordsTable
 from aol_adapters.sqlite.quoting import quote_name
 from aol_wire.filters import Json, Path
 from aol_wire.values import get
@@ -19,7 +24,7 @@ _WORD_MAX_BYTES = 1024
 def create_statement(table: str) -> str:
     """Return the statement that makes a full-text table: row numbers and words, no copies of texts, no positions."""
     return (
-        f"CREATE VIRTUAL TABLE {quote_name(table)} USING fts5"
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {quote_name(table)} USING fts5"
         "(words, content='', contentless_delete=1, detail=none, tokenize='ascii')"
     )
 
@@ -32,6 +37,18 @@ def document_words(document: Json, paths: Iterable[Path]) -> str:
         if isinstance(value, str):
             words.update(dict.fromkeys(split(value)))
     return " ".join(map(_encode, words))
+
+
+def add_words(connection: apsw.Connection, table: WordsTable, number: int, document: Json) -> None:
+    """Add the words of a document, whose row has this number and no words there yet."""
+    words = document_words(document, table.paths)
+    if words:
+        connection.execute(f"INSERT INTO {table.name} (rowid, words) VALUES (?, ?)", (number, words))
+
+
+def remove_statement(table: WordsTable) -> str:
+    """Return the statement that removes the words of the row whose number is bound, if there are any."""
+    return f"DELETE FROM {table.name} WHERE rowid = ?"
 
 
 def match_expression(words: Iterable[str]) -> str:

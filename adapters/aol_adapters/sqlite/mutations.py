@@ -12,16 +12,18 @@ import orjson
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
-from aol_adapters.sqlite.fulltext import document_words
-from aol_adapters.sqlite.places import place
+from aol_adapters.sqlite.expiring import expired
+from aol_adapters.sqlite.fulltext import add_words, remove_statement
+from aol_adapters.sqlite.holders import expired_holders, unique_violation
 from aol_adapters.sqlite.session import Session
+from aol_adapters.sqlite.sweeping import remove_rows
 from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Restore, Target, Update
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
 from aol_wire.json_text import encode
 from aol_wire.update_apply import apply_update
-from aol_wire.values import equal, get, sort_key
+from aol_wire.values import equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,10 @@ class Mutations:
         self._connection = connection
         self._collection = collection
         self._target = target
-        self._words = collection.words
-        self._text_paths = collection.text_paths
+        self._checked = collection.indexes + collection.building
+        self._words = collection.words_tables
+        # All mutations of a write happen at one moment.
+        self._now_us = session.now_us()
         # Without a conflict target, whatever is not unique makes no change; what it was is looked into afterwards.
         self._insert_sql = (
             f"INSERT INTO {collection.documents} (tenant, id, version, created_us, updated_us, owner, acl, doc) "
@@ -73,37 +77,48 @@ class Mutations:
 
     def _insert(self, insert: Insert) -> bool:
         """Insert; return whether an equal document was there."""
-        collection = self._collection
         document: dict[str, Json] | None = None
-        if collection.indexes:
+        if self._checked:
             document = orjson.loads(insert.json)
             try:
-                check_indexed(document, collection.indexes)
+                check_indexed(document, self._checked)
             except DataError:
                 # A document of the same id comes before what is wrong with this one.
                 self._require_free_id(insert)
                 raise
-        tenant = cast("str", self._target.tenant)
-        self._execute(
-            self._insert_sql,
-            (tenant, insert.id, insert.now_us, insert.owner or None, insert.acl or None, insert.json),
-        )
-        if not self._changes():
+        if not self._put(insert):
             if self._require_free_id(insert):
                 return True
-            raise self._violation(orjson.loads(insert.json), tenant)
-        if self._words is not None:
-            self._add_words(self._connection.last_insert_rowid(), document)
+            document = orjson.loads(insert.json)
+            tenant = cast("str", self._target.tenant)
+            if not (self._make_room((tenant, insert.id), document) and self._put(insert)):
+                raise self._violation(document, tenant)
+        if self._words:
+            number = self._connection.last_insert_rowid()
+            for table in self._words:
+                add_words(self._connection, table, number, document)
         return False
+
+    def _put(self, insert: Insert) -> bool:
+        """Add a row, or return false when a row that is there does not let it."""
+        self._execute(
+            self._insert_sql,
+            (self._target.tenant, insert.id, insert.now_us, insert.owner or None, insert.acl or None, insert.json),
+        )
+        return self._changes() > 0
 
     def _require_free_id(self, insert: Insert) -> bool:
         """Return false when no document has an insert's id, true when an equal one does.
 
         :raises DataError: DUPLICATE_ID.
         """
+        bindings = Bindings()
+        is_expired = expired(self._collection, self._now_us, bindings) or "0"
         found = self._execute(
-            f"SELECT json(doc), deleted_us FROM {self._collection.documents} WHERE tenant = ? AND id = ?",
-            (self._target.tenant, insert.id),
+            f"SELECT json(doc), deleted_us FROM {self._collection.documents} "
+            f"WHERE tenant = {bindings.add(self._target.tenant)} AND id = {bindings.add(insert.id)} "
+            f"AND NOT {is_expired}",
+            bindings.values,
         ).get
         if found is None:
             return False
@@ -121,7 +136,7 @@ class Mutations:
         only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
         deleted = Deleted.ONLY if only_deleted else Deleted.EXCLUDE
         bindings = Bindings()
-        conditions = where(self._collection, self._target, deleted, mutation.filter, bindings)
+        conditions = where(self._collection, self._target, deleted, mutation.filter, bindings, self._now_us)
         rows = self._execute(
             f"SELECT number, id, tenant, version FROM {self._collection.documents} WHERE {conditions}", bindings.values
         )
@@ -167,24 +182,26 @@ class Mutations:
         for match in matches:
             self._session.stop_if_told()
             document = apply_update(orjson.loads(self._execute(select, (match.number,)).get), update.operations)
-            check_indexed(document, self._collection.indexes)
-            self._execute(sql, (match.tenant, encode(document), update.now_us, match.number))
+            check_indexed(document, self._checked)
+            values = (match.tenant, encode(document), update.now_us, match.number)
+            self._execute(sql, values)
             if not self._changes():
-                raise self._violation(document, match.tenant, match.number)
-            if self._words is not None:
-                self._remove_words(match.number)
-                self._add_words(match.number, document)
+                # What expires by this update stays in the way of the others.
+                numbers = [it.number for it in matches]
+                if self._make_room((match.tenant, match.id), document, numbers):
+                    self._execute(sql, values)
+                if not self._changes():
+                    raise self._violation(document, match.tenant, match.number)
+            for table in self._words:
+                self._execute(remove_statement(table), (match.number,))
+                add_words(self._connection, table, match.number, document)
 
     def _delete(self, matches: Sequence[_Match], delete: Delete) -> None:
-        if delete.soft:
+        if delete.soft and not delete.purge:
             self._mark_deleted(matches, delete.now_us)
-            return
-        sql = f"DELETE FROM {self._collection.documents} WHERE number = ?"
-        for match in matches:
+        else:
             self._session.stop_if_told()
-            self._execute(sql, (match.number,))
-            if self._words is not None:
-                self._remove_words(match.number)
+            remove_rows(self._connection, self._collection, [match.number for match in matches])
 
     def _mark_deleted(self, matches: Sequence[_Match], deleted_us: int | None) -> None:
         sql = f"UPDATE {self._collection.documents} SET deleted_us = ? WHERE number = ?"
@@ -192,42 +209,15 @@ class Mutations:
             self._session.stop_if_told()
             self._execute(sql, (deleted_us, match.number))
 
-    def _add_words(self, number: int, document: Json) -> None:
-        words = document_words(document, self._text_paths)
-        if words:
-            self._execute(f"INSERT INTO {self._words} (rowid, words) VALUES (?, ?)", (number, words))
-
-    def _remove_words(self, number: int) -> None:
-        self._execute(f"DELETE FROM {self._words} WHERE rowid = ?", (number,))
+    def _make_room(self, key: tuple[str, str], document: dict[str, Json], besides: Sequence[int] = ()) -> bool:
+        """Remove the expired documents that are in a document's way; return whether there were any."""
+        numbers = expired_holders(
+            self._connection, self._collection, key, document, now_us=self._now_us, besides=besides
+        )
+        return remove_rows(self._connection, self._collection, numbers) > 0
 
     def _violation(self, document: dict[str, Json], tenant: str, number: int = -1) -> DataError:
-        """Return the error of a document whose unique values another one has; `number` is its own row, if it has one.
-
-        SQLite says which index it was in the text of its error only, and texts are not to be relied on.
-        """
-        name = next(
-            (
-                index.name
-                for index in self._collection.unique_indexes
-                if self._is_taken([(field.path, document) for field in index.fields], tenant, number)
-            ),
-            "unknown",
-        )
-        return DataError(
-            Reason.UNIQUE_VIOLATION,
-            f"another document has the values of this one in the index {name}",
-            metadata={"index": name},
-        )
-
-    def _is_taken(self, fields: Sequence[tuple[tuple[str, ...], Json]], tenant: str, number: int) -> bool:
-        bindings = Bindings()
-        conditions = [f"tenant = {bindings.add(tenant)}", f"number <> {bindings.add(number)}"]
-        for path, document in fields:
-            at = place(path, self._collection.fields, bindings)
-            rank, value = sort_key(get(document, path))
-            conditions += [f"{at.rank} = {bindings.add(rank)}", f"{at.order} = {bindings.add(value)}"]
-        sql = f"SELECT 1 FROM {self._collection.documents} WHERE {' AND '.join(conditions)}"
-        return self._execute(sql, bindings.values).get is not None
+        return unique_violation(self._connection, self._collection, document, tenant, number)
 
 
 def _of_version(matches: list[_Match], mutation: Update | Delete) -> list[_Match]:

@@ -14,6 +14,7 @@ from aol_adapters.sqlite.failures import commit_failure, deadline
 from aol_adapters.sqlite.functions import register
 from aol_adapters.sqlite.layout import prepare
 from aol_wire.errors import DataError, Reason
+from aol_wire.ids import now_us
 
 # How many virtual-machine steps a statement runs between two looks at whether to stop: some 0.1 ms.
 _STEPS_BETWEEN_CHECKS = 10_000
@@ -30,11 +31,13 @@ _CHECKPOINT_PAGES = 4000
 class Settings:
     """How connections to a data file behave.
 
-    `max_pages` bounds the file's size (SQLite's `max_page_count`); None leaves it to the disk.
+    `max_pages` bounds the file's size (SQLite's `max_page_count`); None leaves it to the disk. `now_us` is the clock by
+    which documents expire, in microseconds since 1970.
     """
 
     busy_timeout_s: float = 5.0
     max_pages: int | None = None
+    now_us: Callable[[], int] = now_us
 
 
 class Session:
@@ -47,6 +50,10 @@ class Session:
         self._path = path
         self._settings = settings
         self._connection: apsw.Connection | None = None
+
+    def now_us(self) -> int:
+        """Return the time by which documents expire."""
+        return self._settings.now_us()
 
     def has_file(self) -> bool:
         """Return whether there is a data file."""

@@ -12,7 +12,11 @@ from typing import cast
 from aol_wire.handshake import HANDSHAKE_MAX_BYTES, Handshake, HandshakeError, Launch, parse_line
 
 STDERR_TAIL_LINES = 8
-_LINE_MAX_BYTES = 4096
+STDERR_LINE_MAX_CHARACTERS = 2000
+"""What is kept of a line that an adapter writes on stderr; the rest of the line is passed over."""
+
+# As many characters take up at most.
+_LINE_MAX_BYTES = 4 * STDERR_LINE_MAX_CHARACTERS
 _KILLED_WITHIN_S = 2.0
 
 
@@ -22,6 +26,9 @@ class AdapterProcess(asyncio.SubprocessProtocol):
     The program gets the broker's environment without its `AOL_` variables (settings and secrets of the broker), a
     pipe as standard input that closes when the broker dies, and a session of its own, so that Ctrl-C in a terminal
     reaches the broker alone and everything that the program starts can be ended with it.
+
+    What it writes on stderr is for operators, and goes into the broker's log as it stands, cut to
+    STDERR_LINE_MAX_CHARACTERS a line: that it holds no stored value and no credential is up to the program.
     """
 
     def __init__(self, cookie: str, on_stderr_line: Callable[[str], None]) -> None:
@@ -35,6 +42,7 @@ class AdapterProcess(asyncio.SubprocessProtocol):
         self._closed = False
         self._stdout = b""
         self._stderr = b""
+        self._passing_over = False
         self._transport: asyncio.SubprocessTransport | None = None
 
     @classmethod
@@ -162,12 +170,20 @@ class AdapterProcess(asyncio.SubprocessProtocol):
 
     def _take_stderr(self, data: bytes) -> None:
         *lines, rest = (self._stderr + data).split(b"\n")
-        if len(rest) > _LINE_MAX_BYTES:
-            lines.append(rest)
-            rest = b""
-        self._stderr = rest
         for line in lines:
-            text = line[:_LINE_MAX_BYTES].decode(errors="replace").rstrip()
-            if text:
-                self.stderr_tail.append(text)
-                self._on_stderr_line(text)
+            self._end_stderr_line(line)
+        if len(rest) > _LINE_MAX_BYTES and not self._passing_over:
+            self._end_stderr_line(rest)
+            self._passing_over = True
+        # Of a line whose beginning was taken already, nothing more is kept.
+        self._stderr = b"" if self._passing_over else rest
+
+    def _end_stderr_line(self, line: bytes) -> None:
+        passed_over, self._passing_over = self._passing_over, False
+        text = line[: _LINE_MAX_BYTES + 1].decode(errors="replace").rstrip()
+        if passed_over or not text:
+            return
+        if len(text) > STDERR_LINE_MAX_CHARACTERS:
+            text = text[: STDERR_LINE_MAX_CHARACTERS - 2] + " …"
+        self.stderr_tail.append(text)
+        self._on_stderr_line(text)

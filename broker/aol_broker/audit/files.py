@@ -23,16 +23,12 @@ def first_seq_of(path: Path) -> int:
 
 
 def files_of(directory: Path) -> list[Path]:
-    """Return the audit files of a folder, oldest first; none if there is no folder.
+    """Return the audit files of a folder, oldest first.
 
-    :raises OSError: the folder cannot be read.
+    :raises OSError: the folder is not there, or cannot be read.
     """
-    try:
-        # A glob would pass over a folder that may not be read, and the sequence would begin anew.
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        return []
-    return [directory / name for name in sorted(names) if _NAME.fullmatch(name)]
+    # A glob would pass over a folder that cannot be read, and the sequence would begin anew.
+    return [directory / name for name in sorted(os.listdir(directory)) if _NAME.fullmatch(name)]
 
 
 def lines_backwards(path: Path) -> Iterator[bytes]:

@@ -1,15 +1,17 @@
 """Which audit records match? Reads the files of one broker, newest first."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from aol_broker.audit.log import files_of
+from aol_broker.audit.files import files_of, lines_backwards
 from aol_wire.datetimes import from_us
+from aol_wire.errors import DataError, Reason
+from aol_wire.limits import AUDIT_ANSWER_MAX_BYTES
 
-_BLOCK_BYTES = 1 << 20
 # Records stand in the order in which calls ended, and say when they began: look a little further back.
 _OVERLAP_US = 600_000_000
 DEFAULT_LIMIT = 100
@@ -30,14 +32,41 @@ class AuditQuery:
     limit: int = DEFAULT_LIMIT
 
 
-def search(directory: Path, query: AuditQuery) -> list[str]:
-    """Return the newest `limit` records that match, oldest first, each as its line of JSON."""
+@dataclass(frozen=True, slots=True)
+class AuditRecords:
+    """Records, oldest first, each as its line of JSON; `truncated` when more match, within the limit, than fit."""
+
+    lines: list[str]
+    truncated: bool
+
+
+def search(directory: Path, query: AuditQuery, stopped: Callable[[], bool] = lambda: False) -> AuditRecords:
+    """Return the newest `limit` records that match, or of these the newest AUDIT_ANSWER_MAX_BYTES.
+
+    :param stopped: asked at every record; when it says so, nobody wants the answer any more.
+    :raises DataError: AUDIT_UNAVAILABLE, the files cannot be read.
+    """
+    try:
+        return _search(directory, query, stopped)
+    except OSError as error:
+        raise DataError(
+            Reason.AUDIT_UNAVAILABLE,
+            f"The audit files cannot be read ({error.strerror}). An operator sees to the broker's audit folder.",
+            retry_after_s=1.0,
+        ) from None
+
+
+def _search(directory: Path, query: AuditQuery, stopped: Callable[[], bool]) -> AuditRecords:
     since = from_us(query.since_us) if query.since_us else ""
     oldest = from_us(max(0, query.since_us - _OVERLAP_US))
     until = from_us(query.until_us) if query.until_us else "\uffff"
     wanted = {key: value for key in ("service", "collection", "operation", "outcome") if (value := getattr(query, key))}
     found: list[str] = []
+    size_bytes = 0
+    truncated = False
     for line in _lines_backwards(directory):
+        if stopped() or len(found) >= query.limit:
+            break
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError:
@@ -45,29 +74,22 @@ def search(directory: Path, query: AuditQuery) -> list[str]:
         if record["seq"] <= query.after_seq or record["timestamp"] < oldest:
             break
         if since <= record["timestamp"] < until and all(record[key] == value for key, value in wanted.items()):
-            found.append(line.decode())
-            if len(found) >= query.limit:
+            size_bytes += len(line)
+            if found and size_bytes > AUDIT_ANSWER_MAX_BYTES:
+                truncated = True
                 break
+            found.append(line.decode())
     found.reverse()
-    return found
+    return AuditRecords(found, truncated)
 
 
 def _lines_backwards(directory: Path) -> Iterator[bytes]:
+    # A folder that is gone would look like one without records.
+    with os.scandir(directory):
+        pass
     for path in reversed(files_of(directory)):
-        yield from _file_backwards(path)
-
-
-def _file_backwards(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        end = file.seek(0, 2)
-        rest = b""
-        while end > 0:
-            start = max(0, end - _BLOCK_BYTES)
-            file.seek(start)
-            block = file.read(end - start) + rest
-            lines = block.split(b"\n")
-            rest = lines[0]
-            yield from (line for line in reversed(lines[1:]) if line)
-            end = start
-        if rest:
-            yield rest
+        try:
+            yield from lines_backwards(path)
+        except FileNotFoundError:
+            # Retention removes the oldest files, and those before it are gone too or about to go.
+            continue

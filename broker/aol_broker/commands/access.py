@@ -8,9 +8,8 @@ from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_wire.errors import DataError, Reason
+from aol_wire.limits import GRANT_REASON_MAX_CHARACTERS
 from aol_wire.names import check_service
-
-_REASON_MAX_CHARACTERS = 1000
 
 
 class GrantAccess:
@@ -23,8 +22,8 @@ class GrantAccess:
         """Check who gets what."""
         arguments = request.arguments
         check_service(arguments.target_service)
-        if len(arguments.reason) > _REASON_MAX_CHARACTERS:
-            raise DataError.invalid(Reason.TOO_LARGE, "reason", f"at most {_REASON_MAX_CHARACTERS:,} characters")
+        if len(arguments.reason) > GRANT_REASON_MAX_CHARACTERS:
+            raise DataError.invalid(Reason.TOO_LARGE, "reason", f"at most {GRANT_REASON_MAX_CHARACTERS:,} characters")
         return permission_of(arguments.permission)
 
     async def dispatch(

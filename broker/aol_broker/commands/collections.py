@@ -1,13 +1,12 @@
 """How are collections made and shown? RequestCollection, ListCollections, DescribeCollection."""
 
-import orjson
 import structlog
 
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.backends import Backends, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
-from aol_broker.presentation import collection_to_proto
+from aol_broker.presentation import collection_to_proto, within_one_answer
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Snapshot
 from aol_broker.registry.store import Registry
@@ -17,9 +16,9 @@ from aol_wire.adapter import Ensured
 from aol_wire.capabilities import required_by_indexes
 from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_from_proto
-from aol_wire.indexes import IndexState, IndexStatus
-from aol_wire.limits import COLLECTION_MAX_INDEXES
-from aol_wire.schema_hint import parse_schema_hint
+from aol_wire.indexes import IndexSpec, IndexState, IndexStatus
+from aol_wire.limits import COLLECTION_MAX_INDEXES, DESCRIPTION_MAX_CHARACTERS
+from aol_wire.schema_hint import read_schema_hint
 
 _log = structlog.get_logger("aol.collections")
 
@@ -44,13 +43,11 @@ class RequestCollection:
             name.service,
             name.collection,
             adapter=self._backends.default,
-            description=arguments.description,
-            schema_hint=_schema_hint(arguments.schema_hint),
-            indexes=tuple(dict.fromkeys(index_from_proto(index) for index in arguments.indexes)),
+            description=_description(arguments.description),
+            schema_hint=read_schema_hint(arguments.schema_hint),
+            indexes=_indexes(arguments),
         )
         wanted = requested(record, asked)
-        if len(wanted.indexes) > COLLECTION_MAX_INDEXES:
-            raise DataError.invalid(Reason.TOO_LARGE, "indexes", f"at most {COLLECTION_MAX_INDEXES} a collection")
         require(self._backends.of(wanted), required_by_indexes(wanted.indexes))
         return wanted
 
@@ -81,13 +78,13 @@ class ListCollections:
         """Look them up."""
         snapshot, service = self._registry.snapshot, request.principal.service
         ids = sorted({*snapshot.owned_by(service), *snapshot.granted_to(service)})
-        response = pb.ListCollectionsResponse()
-        for collection_id in ids:
-            found = snapshot.collections.get(collection_id)
-            permissions = permissions_of(snapshot, found, request.principal) if found is not None else ()
-            if found is not None and permissions:
-                response.collections.append(collection_to_proto(found, permissions))
-        return Answer(response, len(response.collections))
+        found = (record for collection_id in ids if (record := snapshot.collections.get(collection_id)) is not None)
+        usable = ((record, held) for record in found if (held := permissions_of(snapshot, record, request.principal)))
+        collections = within_one_answer(
+            (collection_to_proto(record, held) for record, held in usable),
+            "Describe the collections one by one.",
+        )
+        return Answer(pb.ListCollectionsResponse(collections=collections), len(collections))
 
 
 class DescribeCollection:
@@ -137,14 +134,17 @@ def warn_of_failed_indexes(record: CollectionRecord, ensured: Ensured) -> None:
             )
 
 
-def _schema_hint(text: str) -> dict[str, str]:
-    if not text:
-        return {}
-    try:
-        decoded = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise DataError.invalid(Reason.BAD_REQUEST, "schema_hint", "it is not JSON") from None
-    return parse_schema_hint(decoded)
+def _description(text: str) -> str:
+    if len(text) > DESCRIPTION_MAX_CHARACTERS:
+        raise DataError.invalid(Reason.TOO_LARGE, "description", f"at most {DESCRIPTION_MAX_CHARACTERS:,} characters")
+    return text
+
+
+def _indexes(arguments: pb.RequestCollectionRequest) -> tuple[IndexSpec, ...]:
+    # Counted before they are parsed, because a request may hold hundreds of thousands.
+    if len(arguments.indexes) > COLLECTION_MAX_INDEXES:
+        raise DataError.invalid(Reason.TOO_LARGE, "indexes", f"at most {COLLECTION_MAX_INDEXES} a collection")
+    return tuple(dict.fromkeys(index_from_proto(index) for index in arguments.indexes))
 
 
 def _undeclared(collection: str, service: str) -> DataError:

@@ -1,5 +1,7 @@
 """How are documents stored? StoreData, StoreBatch."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from aol.data.v1 import data_broker_pb2 as pb
@@ -14,6 +16,13 @@ from aol_wire.errors import DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.limits import BATCH_MAX_DOCUMENTS
 from aol_wire.status import to_status
+
+# Checking documents holds the event loop; other calls get their turn after so much text, some ten milliseconds.
+_SLICE_CHARACTERS = 256 << 10
+# What a document costs besides its text, in characters.
+_DOCUMENT_CHARACTERS = 256
+# Failures beyond this are told by their reason alone, so that the answer stays one that a channel takes.
+_FAILURES_FULL_BYTES = 4 << 20
 
 
 class StoreData:
@@ -56,7 +65,12 @@ class StoreBatch:
         if arguments.atomic:
             require(self._backends.of(record), frozenset({Capability.ATOMIC}))
         admitted: list[Admitted | DataError] = []
+        characters = 0
         for index, text in enumerate(documents):
+            characters += len(text) + _DOCUMENT_CHARACTERS
+            if characters > _SLICE_CHARACTERS:
+                characters = 0
+                await asyncio.sleep(0)
             try:
                 admitted.append(admit_document(text, ids[index] if ids else "", record))
             except DataError as error:
@@ -82,14 +96,21 @@ class StoreBatch:
 def _batch_answer(work: Sequence[Admitted | DataError], outcomes: Sequence[Outcome]) -> Answer:
     response = pb.StoreBatchResponse()
     remaining = iter(outcomes)
+    reasons: Counter[str] = Counter()
+    failures_bytes = 0
     for index, item in enumerate(work):
         error = item if isinstance(item, DataError) else next(remaining).error
         response.document_ids.append(item.id if isinstance(item, Admitted) else "")
         if error is None:
             response.stored_count += 1
         else:
-            response.failures.add(index=index, status=to_status(error).SerializeToString())
-    return Answer(response, result_count=response.stored_count)
+            reasons[error.reason.value] += 1
+            if failures_bytes > _FAILURES_FULL_BYTES:
+                error = DataError(error.reason, "The answer has no room for more of this failure than its reason.")
+            status = to_status(error).SerializeToString()
+            failures_bytes += len(status)
+            response.failures.add(index=index, status=status)
+    return Answer(response, response.stored_count, {"failures": dict(reasons)} if reasons else {})
 
 
 def _of_document(error: DataError, index: int) -> DataError:

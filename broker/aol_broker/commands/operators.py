@@ -1,6 +1,7 @@
 """What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants, SearchAudit."""
 
 import asyncio
+import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,15 +12,18 @@ from aol_broker.backends import Backends, require
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
-from aol_broker.presentation import collection_to_proto, grant_to_proto
+from aol_broker.presentation import collection_to_proto, grant_to_proto, within_one_answer
 from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_wire.capabilities import required_by_indexes
+from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError, Reason
+from aol_wire.filters import Json
+from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
 
-_SOURCE_MAX_CHARACTERS = 500
+_LATEST_US = to_us("9999-12-31T23:59:59.999999Z") or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ class ApplyManifest:
     ) -> ManifestToApply:
         """Check all of the manifest, and that the adapters can do what it asks."""
         source = request.arguments.source or "manifest.yaml"
-        if len(source) > _SOURCE_MAX_CHARACTERS or not source.isprintable():
+        if len(source) > MANIFEST_SOURCE_MAX_CHARACTERS or not source.isprintable():
             raise DataError.invalid(
-                Reason.BAD_REQUEST, "source", f"at most {_SOURCE_MAX_CHARACTERS} printable characters"
+                Reason.BAD_REQUEST, "source", f"at most {MANIFEST_SOURCE_MAX_CHARACTERS} printable characters"
             )
         # Reading YAML strictly takes its time; other calls go on meanwhile.
         manifest = await asyncio.to_thread(parse_manifest, request.arguments.manifest, source)
@@ -83,7 +87,8 @@ class ApplyManifest:
             active_grants=[grant_to_proto(grant) for grant in applied.active],
             pending_grants=[grant_to_proto(grant) for grant in applied.pending],
         )
-        return Answer(response, len(work.collections))
+        details: dict[str, Json] = {"service": applied.service, "version": applied.version, "changed": applied.changed}
+        return Answer(response, len(work.collections), details)
 
 
 class ListServices:
@@ -101,15 +106,18 @@ class ListServices:
         """Look them up."""
         snapshot = self._registry.snapshot
         owned = Counter(collection.service for collection in snapshot.collections.values())
-        services = [
-            pb.Service(
-                name=service.name,
-                manifest_version=service.manifest_version,
-                collection_count=owned[service.name],
-                created_us=service.created_us,
-            )
-            for _, service in sorted(snapshot.services.items())
-        ]
+        services = within_one_answer(
+            (
+                pb.Service(
+                    name=service.name,
+                    manifest_version=service.manifest_version,
+                    collection_count=owned[service.name],
+                    created_us=service.created_us,
+                )
+                for _, service in sorted(snapshot.services.items())
+            ),
+            "The registry holds more services than can be listed.",
+        )
         return Answer(pb.ListServicesResponse(services=services), len(services))
 
 
@@ -127,11 +135,14 @@ class ListAllCollections:
     ) -> Answer:
         """Look them up."""
         snapshot, service = self._registry.snapshot, request.arguments.service
-        collections = [
-            collection_to_proto(collection)
-            for _, collection in sorted(snapshot.collections.items())
-            if not service or collection.service == service
-        ]
+        collections = within_one_answer(
+            (
+                collection_to_proto(collection)
+                for _, collection in sorted(snapshot.collections.items())
+                if not service or collection.service == service
+            ),
+            "Describe the collections one by one." if service else "List the collections of one service at a time.",
+        )
         return Answer(pb.ListCollectionsResponse(collections=collections), len(collections))
 
 
@@ -149,12 +160,15 @@ class ListGrants:
     ) -> Answer:
         """Look them up."""
         wanted_collection, wanted_service = request.arguments.collection, request.arguments.service
-        grants = [
-            grant_to_proto(grant)
-            for (collection_id, service), held in sorted(self._registry.snapshot.grants.items())
-            if wanted_collection in ("", collection_id) and wanted_service in ("", service)
-            for grant in held
-        ]
+        grants = within_one_answer(
+            (
+                grant_to_proto(grant)
+                for (collection_id, service), held in sorted(self._registry.snapshot.grants.items())
+                if wanted_collection in ("", collection_id) and wanted_service in ("", service)
+                for grant in held
+            ),
+            "List the grants of one collection, or to one service, at a time.",
+        )
         return Answer(pb.ListGrantsResponse(grants=grants), len(grants))
 
 
@@ -168,13 +182,12 @@ class SearchAudit:
     async def admit(self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None) -> AuditQuery:
         """Check the bounds."""
         arguments = request.arguments
-        for path, value in (
-            ("limit", arguments.limit),
-            ("since_us", arguments.since_us),
-            ("until_us", arguments.until_us),
-        ):
-            if value < 0:
-                raise DataError.invalid(Reason.BAD_REQUEST, path, "it is 0 or more")
+        if arguments.limit < 0:
+            raise DataError.invalid(Reason.BAD_REQUEST, "limit", "it is 0 or more")
+        for path, value in (("since_us", arguments.since_us), ("until_us", arguments.until_us)):
+            if not 0 <= value <= _LATEST_US:
+                description = "a time from 1970 to the end of the year 9999, in microseconds since 1970"
+                raise DataError.invalid(Reason.BAD_REQUEST, path, description)
         return AuditQuery(
             service=arguments.service,
             collection=arguments.collection,
@@ -189,6 +202,11 @@ class SearchAudit:
     async def dispatch(
         self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None, work: AuditQuery
     ) -> Answer:
-        """Read the files in a thread: other calls go on."""
-        records = await asyncio.to_thread(search, self._audit.directory, work)
-        return Answer(pb.SearchAuditResponse(records=records, broker=self._broker_id), len(records))
+        """Read the files in a thread: other calls go on. The thread stops when the call is over before it."""
+        over = threading.Event()
+        try:
+            found = await asyncio.to_thread(search, self._audit.directory, work, over.is_set)
+        finally:
+            over.set()
+        response = pb.SearchAuditResponse(records=found.lines, broker=self._broker_id, truncated=found.truncated)
+        return Answer(response, len(found.lines))

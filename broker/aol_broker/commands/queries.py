@@ -55,6 +55,8 @@ class QueryData:
         parsed = _parsed_filter(arguments.filter, record, self._backends)
         page_size = _in_range(arguments.page_size, "page_size", PAGE_MAX_DOCUMENTS) or PAGE_MAX_DOCUMENTS
         skip = _in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS)
+        sort = parse_sort((key.path, key.descending) for key in arguments.sort)
+        projection = parse_projection(arguments.projection)
         page = PagePosition(b"", None)
         if arguments.HasField("limit"):
             page = PagePosition(b"", _in_range(arguments.limit, "limit"))
@@ -71,8 +73,8 @@ class QueryData:
         find = Find(
             target_of(record),
             parsed,
-            sort=parse_sort((key.path, key.descending) for key in arguments.sort),
-            projection=parse_projection(arguments.projection),
+            sort=sort,
+            projection=projection,
             limit=page_size if page.remaining is None else min(page_size, page.remaining),
             skip=skip,
             position=page.position,

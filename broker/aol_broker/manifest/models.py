@@ -6,7 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from aol_wire.errors import DataError
-from aol_wire.limits import COLLECTION_MAX_INDEXES, INDEX_MAX_FIELDS
+from aol_wire.limits import (
+    COLLECTION_MAX_INDEXES,
+    DESCRIPTION_MAX_CHARACTERS,
+    GRANT_REASON_MAX_CHARACTERS,
+    INDEX_MAX_FIELDS,
+)
 from aol_wire.names import COLLECTION, SERVICE, check_collection, check_service
 
 _PATH_SCHEMA = {"type": "string", "minLength": 1, "description": "A path of object keys, as a.b."}
@@ -96,7 +101,9 @@ class CollectionModel(_Part):
     """A collection that the service owns."""
 
     name: CollectionName = Field(description="Its name without the service's name before it.")
-    description: str | None = Field(default=None, description="What is in it, for people.")
+    description: str | None = Field(
+        default=None, max_length=DESCRIPTION_MAX_CHARACTERS, description="What is in it, for people."
+    )
     schema_hint: dict[str, Any] | None = Field(
         default=None,
         alias="schemaHint",
@@ -121,7 +128,9 @@ class AccessRequestModel(_Part):
 
     collection: CollectionId = Field(description="other-service.collection")
     permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
-    reason: str | None = Field(default=None, description="Why, for the owner who decides.")
+    reason: str | None = Field(
+        default=None, max_length=GRANT_REASON_MAX_CHARACTERS, description="Why, for the owner who decides."
+    )
 
 
 class DataRequirementsModel(_Part):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from aol_broker.manifest.declaration import DeclaredCollection
 from aol_broker.registry.snapshot import CollectionRecord
+from aol_wire.index_parser import check_indexes
 from aol_wire.indexes import IndexSpec
 
 
@@ -11,6 +12,8 @@ def requested(existing: CollectionRecord | None, record: CollectionRecord) -> Co
     """Return the collection after a `request_collection` for `record`.
 
     Of an existing one, description and schema hint change when they are given; what only a manifest can say stays.
+
+    :raises DataError: TOO_LARGE, there would be more indexes than a collection may have.
     """
     if existing is None:
         return record
@@ -25,7 +28,10 @@ def requested(existing: CollectionRecord | None, record: CollectionRecord) -> Co
 def declared(
     existing: CollectionRecord | None, service: str, declaration: DeclaredCollection, adapter: str
 ) -> CollectionRecord:
-    """Return the collection after its owner's manifest was applied; `adapter` keeps it if it is new."""
+    """Return the collection after its owner's manifest was applied; `adapter` keeps it if it is new.
+
+    :raises DataError: TOO_LARGE, there would be more indexes than a collection may have.
+    """
     record = existing or CollectionRecord(service, declaration.name, adapter)
     return replace(
         record,
@@ -44,4 +50,6 @@ def undeclared(existing: CollectionRecord) -> CollectionRecord:
 
 
 def _union(record: CollectionRecord, more: tuple[IndexSpec, ...]) -> tuple[IndexSpec, ...]:
-    return tuple(dict.fromkeys(record.indexes + more))
+    # A collection that has too many, by an older rule, goes on as it is: only adding to them is refused.
+    added = set(more).difference(record.indexes)
+    return check_indexes(record.indexes + more, f"{record.collection_id}.indexes") if added else record.indexes

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from aol_broker.manifest.declaration import Manifest
 from aol_broker.registry import access_changes, collection_changes, tables
-from aol_broker.registry.database import Database
+from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.loading import load, read_revision
 from aol_broker.registry.schema import RegistryVersionError, bring_up
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
-from aol_broker.registry.writer import Writer
+from aol_broker.registry.writer import Writer, transact
+from aol_wire import errors
 from aol_wire.errors import DataError, Reason
 
 __all__ = ["SECRET_BYTES", "Applied", "Registry", "RegistryVersionError"]
@@ -38,8 +39,9 @@ class Applied:
 class Registry:
     """The registry as one broker sees it. Several brokers may use one database.
 
-    Every method that reaches the database raises DataError REGISTRY_UNAVAILABLE when that does not answer. A change
-    whose caller is cancelled is finished all the same, and every change is in the snapshot before its method returns.
+    Every method that reaches the database raises DataError REGISTRY_UNAVAILABLE when that does not answer; the `applied`
+    of a change that fails so tells what became of it. A change whose caller is cancelled is finished all the same, and
+    every change is in the snapshot before its method returns.
     """
 
     def __init__(self, url: str, *, default_adapter: str) -> None:
@@ -113,7 +115,6 @@ class Registry:
 
         The text of the service's newest version again changes nothing. `text` is what `manifest` was parsed from.
         """
-        known = self._snapshot.services.get(manifest.service)
 
         async def apply(writer: Writer) -> tuple[int, tuple[str, ...], bool]:
             version, created = await collection_changes.apply_manifest(
@@ -122,9 +123,6 @@ class Registry:
             return version, created, writer.changed
 
         version, created, changed = await self._change(apply)
-        if not changed and (known is None or known.manifest_version != version):
-            # Another broker applied it, and this one has not heard of that.
-            await self._load()
         asked = {request.collection_id for request in manifest.access_requests}
         grants = [grant for id_ in sorted(asked) for grant in self._snapshot.grants_of(id_, manifest.service)]
         return Applied(
@@ -182,14 +180,27 @@ class Registry:
 
     async def _change_now(self, change: Callable[[Writer], Awaitable[T]]) -> T:
         async with self._writing:
-            async with self._database.writing() as connection:
-                writer = await Writer.begin(connection)
-                result = await change(writer)
-                if writer.changed:
-                    await connection.commit()
-            if writer.changed:
-                await self._load()
+            writer, result = await transact(self._database, change)
+            # A change that found nothing to do can have found what another broker did.
+            if self._snapshot.revision < writer.revision_after:
+                await self._read_back(changed=writer.changed)
             return result
+
+    async def _read_back(self, *, changed: bool) -> None:
+        """Load what a transaction has seen. If that fails, the next call that knows of it, or refresh, tries again."""
+        try:
+            await self._load()
+        except DataError as error:
+            if not changed:
+                error.applied = errors.Applied.NO
+                raise
+            raise DataError(
+                Reason.REGISTRY_UNAVAILABLE,
+                "The change is made, but this broker cannot read the registry now and does not go by it yet; it tries "
+                "again by itself.",
+                retry_after_s=RETRY_AFTER_S,
+                applied=errors.Applied.YES,
+            ) from None
 
     async def _load(self) -> None:
         async with self._loading:

@@ -1,17 +1,22 @@
 """How is a change written? The few statements that every change is made of; they run on every database we know."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aol_broker.registry import tables
+from aol_broker.registry.database import Database
 from aol_broker.registry.rows import from_row, to_row
 from aol_broker.registry.snapshot import CollectionRecord
+from aol_wire.errors import Applied, DataError
 from aol_wire.ids import now_us
 
 # Databases bound the variables of one statement; PostgreSQL at 65,535, asyncpg at 32,767.
 _IDS_A_STATEMENT = 5000
+
+T = TypeVar("T")
 
 
 class Writer:
@@ -29,6 +34,11 @@ class Writer:
         number = tables.revision.c.revision
         await connection.execute(update(tables.revision).values(revision=number + 1))
         return cls(connection, int((await connection.execute(select(number))).scalar_one()))
+
+    @property
+    def revision_after(self) -> int:
+        """The registry's revision when this transaction has ended."""
+        return self.revision if self.changed else self.revision - 1
 
     async def select(self, table: Table, **key: object) -> list[RowMapping]:
         """Return the rows of a key."""
@@ -91,6 +101,27 @@ class Writer:
             part = ids[start : start + _IDS_A_STATEMENT]
             await self._connection.execute(delete(tables.touched).where(column.in_(part)))
             await self.insert(tables.touched, *({"collection_id": id_, "revision": self.revision} for id_ in part))
+
+
+async def transact(database: Database, change: Callable[[Writer], Awaitable[T]]) -> tuple[Writer, T]:
+    """Run a change in one transaction; return the writer that it was given, and what it returned.
+
+    :raises DataError: from the change, or REGISTRY_UNAVAILABLE; `applied` says what the database holds of it.
+    """
+    applied = Applied.NO
+    try:
+        async with database.writing() as connection:
+            writer = await Writer.begin(connection)
+            result = await change(writer)
+            if writer.changed:
+                # The answer to a commit can be lost after the commit was made.
+                applied = Applied.UNKNOWN
+                await connection.commit()
+                applied = Applied.YES
+    except DataError as error:
+        error.applied = applied
+        raise
+    return writer, result
 
 
 def _match(table: Table, key: dict[str, object]) -> ColumnElement[bool]:

@@ -10,6 +10,16 @@ import typer
 from aol_cli.connection import CALL_TIMEOUT_S, check_reachable
 from aol_cli.options import DEFAULT_ENDPOINT, AsJson, Endpoint
 from aol_cli.output import CELL_MAX_CHARACTERS, Column, print_json, print_table, say, shown, terminal_width
+from aol_cli.query_options import (
+    ActingService,
+    Collection,
+    Deleted,
+    DeletedMode,
+    FilterText,
+    SortTexts,
+    parse_filter,
+    parse_sort,
+)
 
 if TYPE_CHECKING:
     from aol_client import Document
@@ -17,53 +27,19 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 20
 # On a terminal, so that several columns fit.
 _NARROW_CELL = 40
-_EXAMPLE = 'For example: --filter \'{"carrier": "UA"}\''
-
-
-def parse_filter(text: str | None) -> dict[str, Any] | None:
-    """Return a filter that is given as JSON text.
-
-    :raises typer.BadParameter: it is not a JSON object. What it holds is not repeated.
-    """
-    if text is None:
-        return None
-    from aol_wire.errors import DataError, Reason
-    from aol_wire.json_text import decode
-    from aol_wire.limits import FILTER_MAX_BYTES
-
-    try:
-        value = decode(text, Reason.BAD_FILTER, "filter", FILTER_MAX_BYTES)
-    except DataError as error:
-        raise typer.BadParameter(f"{error.message}. {_EXAMPLE}", param_hint="--filter") from None
-    if not isinstance(value, dict):
-        raise typer.BadParameter(f"a JSON object is needed. {_EXAMPLE}", param_hint="--filter")
-    return value
-
-
-def parse_sort(keys: Sequence[str]) -> list[tuple[str, str]]:
-    """Return `("field", "asc" or "desc")` for `field`, `field:asc`, `field:desc`.
-
-    :raises typer.BadParameter: a key is none of these.
-    """
-    parsed = []
-    for key in keys:
-        path, _, direction = key.partition(":")
-        if not path or direction not in ("", "asc", "desc"):
-            raise typer.BadParameter("it is FIELD, FIELD:asc or FIELD:desc", param_hint="--sort")
-        parsed.append((path, direction or "asc"))
-    return parsed
+# Metadata that is shown without being asked for. Only deleted documents have the second.
+_TELLING = {"_id", "_deleted_at"}
 
 
 def query(
     *,
-    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection, or the service's own.")],
-    service: Annotated[str, typer.Option("--as", metavar="SERVICE", help="The service in whose name to ask.")],
-    filters: Annotated[str | None, typer.Option("--filter", metavar="JSON", help="Only documents that match.")] = None,
-    sort: Annotated[
-        list[str] | None, typer.Option("--sort", metavar="FIELD[:desc]", help="Order; may be repeated.")
-    ] = None,
+    collection: Collection,
+    service: ActingService,
+    filters: FilterText = None,
+    sort: SortTexts = None,
     fields: Annotated[str, typer.Option("--fields", metavar="A,B", help="Only these fields, in this order.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many documents.")] = DEFAULT_LIMIT,
+    deleted: DeletedMode = Deleted.EXCLUDE,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +47,14 @@ def query(
     wanted, order = parse_filter(filters), parse_sort(sort or ())
     projection = [path for path in (part.strip() for part in fields.split(",")) if path]
     found = _documents(
-        endpoint, service, collection, filters=wanted, sort=order, projection=projection or None, limit=limit
+        endpoint,
+        service,
+        collection,
+        filters=wanted,
+        sort=order,
+        projection=projection or None,
+        limit=limit,
+        deleted=deleted.value,
     )
     if as_json:
         asyncio.run(_print_each(found))
@@ -116,9 +99,9 @@ def _print_documents(documents: "list[Document]", projection: Sequence[str]) -> 
 
 
 def _names(documents: "list[Document]") -> list[str]:
-    """Return the fields of the documents as first seen, without the metadata but the id."""
+    """Return the fields of the documents as first seen; of the metadata, what tells documents apart."""
     seen = dict.fromkeys(name for document in documents for name in document)
-    return [name for name in seen if name == "_id" or not name.startswith("_")]
+    return [name for name in seen if name in _TELLING or not name.startswith("_")]
 
 
 def _at(document: "Document", path: str) -> Any:

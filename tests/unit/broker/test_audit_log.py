@@ -1,7 +1,6 @@
 """The audit log: every record is a line, in order, and a call that cannot be recorded fails."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from aol_broker.audit.log import AuditLog, files_of
-from aol_broker.audit.record import AuditRecord, Outcome, recorded_filter
+from aol_broker.audit.files import files_of
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.record import FILTER_MAX_BYTES, AuditRecord, Outcome, recorded_filter
 from aol_broker.audit.search import AuditQuery, search
-from aol_wire.errors import DataError, Reason
 
 
 def record(number: int = 0, **changes: object) -> AuditRecord:
@@ -70,7 +69,7 @@ async def test_sequence_numbers_go_on_after_a_restart(log: AuditLog) -> None:
     again.open()
     await again.complete(record(3))
     again.close()
-    assert [json.loads(line)["seq"] for line in search(log.directory, AuditQuery())] == [1, 2, 3, 4]
+    assert [json.loads(line)["seq"] for line in search(log.directory, AuditQuery()).lines] == [1, 2, 3, 4]
 
 
 async def test_files_rotate_and_keep_their_order(tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ async def test_files_rotate_and_keep_their_order(tmp_path: Path) -> None:
     files = files_of(tmp_path)
     assert len(files) > 3
     assert all(path.stat().st_size <= 1000 for path in files)
-    assert [json.loads(line)["seq"] for line in search(tmp_path, AuditQuery())] == list(range(1, 21))
+    assert [json.loads(line)["seq"] for line in search(tmp_path, AuditQuery()).lines] == list(range(1, 21))
 
 
 async def test_retention_removes_the_oldest_files_only(tmp_path: Path) -> None:
@@ -92,7 +91,7 @@ async def test_retention_removes_the_oldest_files_only(tmp_path: Path) -> None:
         await log.complete(record(number))
     log.close()
     assert len(files_of(tmp_path)) == 2
-    assert json.loads(search(tmp_path, AuditQuery())[-1])["seq"] == 20
+    assert json.loads(search(tmp_path, AuditQuery()).lines[-1])["seq"] == 20
 
 
 async def test_a_torn_last_line_is_cut_and_its_number_used_again(log: AuditLog) -> None:
@@ -108,31 +107,6 @@ async def test_a_torn_last_line_is_cut_and_its_number_used_again(log: AuditLog) 
     assert [json.loads(line)["seq"] for line in file.read_text().splitlines()] == [1, 2]
 
 
-async def test_a_full_disk_refuses_the_call_and_leaves_no_torn_record(log: AuditLog) -> None:
-    await log.complete(record(1))
-    before = files_of(log.directory)[0].read_bytes()
-    changes: list[str] = []
-    log.on_change(lambda: changes.append(log.failure))
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, old[1]))
-    try:
-        with pytest.raises(DataError) as caught:
-            await log.complete(record(2))
-        with pytest.raises(DataError) as refused:
-            await log.complete(record(3))
-        await log.intend("insert", "r4")  # the file can be opened again, so a write may try its luck
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert caught.value.reason is refused.value.reason is Reason.AUDIT_UNAVAILABLE
-    assert files_of(log.directory)[0].read_bytes() == before
-    await log.complete(record(4))
-    assert changes[0]
-    assert changes[-1] == ""
-    assert [json.loads(line)["seq"] for line in search(log.directory, AuditQuery())] == [1, 2]
-
-
 async def test_search_takes_each_condition(log: AuditLog) -> None:
     await log.complete(record(1, service="a"))
     await log.complete(record(2, service="b", collection="b.things"))
@@ -140,7 +114,7 @@ async def test_search_takes_each_condition(log: AuditLog) -> None:
     await log.complete(record(4, service="b", outcome=Outcome.DENIED))
 
     def found(**conditions: object) -> list[int]:
-        return [json.loads(line)["seq"] for line in search(log.directory, AuditQuery(**conditions))]  # type: ignore[arg-type]
+        return [json.loads(line)["seq"] for line in search(log.directory, AuditQuery(**conditions)).lines]  # type: ignore[arg-type]
 
     assert found(service="a") == [1]
     assert found(collection="b.things") == [2]
@@ -156,7 +130,7 @@ async def test_search_reads_lines_longer_than_a_block(log: AuditLog) -> None:
     long = recorded_filter(json.dumps({"a": "x" * 15_000}))
     for number in range(200):
         await log.complete(record(number, filters=long))
-    assert len(search(log.directory, AuditQuery(limit=1000))) == 200
+    assert len(search(log.directory, AuditQuery(limit=1000)).lines) == 200
 
 
 def test_a_filter_that_is_no_json_or_too_long_is_shown_by_its_size() -> None:
@@ -165,6 +139,18 @@ def test_a_filter_that_is_no_json_or_too_long_is_shown_by_its_size() -> None:
     assert recorded_filter("[" * 2000 + "]" * 2000) == b'{"$malformed_characters":4000}'
     assert recorded_filter(json.dumps("x" * 20_000)) == b'{"$omitted_characters":20002}'
     assert recorded_filter("[" * 500 + "]" * 500) == b'{"$malformed_characters":1000}'
+
+
+def test_a_filter_counts_by_the_bytes_that_it_takes_up_in_a_record() -> None:
+    fits, grows = json.dumps("\u00e9" * 8000, ensure_ascii=False), "[" + "1e15," * 3000 + "1]"
+    assert recorded_filter(fits) == fits.encode()
+    for text in (
+        json.dumps("\u00e9" * 9000, ensure_ascii=False),
+        json.dumps("\U0001f600" * 4100, ensure_ascii=False),
+        grows,
+    ):
+        assert len(text) < FILTER_MAX_BYTES
+        assert recorded_filter(text) == b'{"$omitted_characters":%d}' % len(text)
 
 
 def test_a_filter_over_several_lines_stays_one_line() -> None:
@@ -186,4 +172,4 @@ async def test_what_was_recorded_survives_a_kill(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert len(search(tmp_path, AuditQuery())) == 100
+    assert len(search(tmp_path, AuditQuery()).lines) == 100

@@ -12,6 +12,7 @@ from aol_client import (
     Document,
     IndexInfo,
     PermissionDeniedError,
+    QueryPlan,
 )
 
 
@@ -43,12 +44,19 @@ async def surface(manifest: dict[str, Any], now: datetime) -> None:
         assert_type(await client.update("a", {"n": 1}, {"$inc": {"n": 1}}, max_affected=1), int)
         assert_type(await client.update(collection="a", filters={}, update_data={"n": 1}, allow_all=True), int)
         assert_type(await client.delete("a", {"_id": "x"}, if_version=1, timeout=1.5), int)
+        assert_type(await client.restore("a", {"n": 1}, max_affected=1, timeout=1.5), int)
+        assert_type(await client.purge("a", allow_all=True), int)
+        plan = await client.explain("a", {"n": 1}, sort={"n": "asc"}, limit=1, skip=1, deleted="only")
+        assert_type(plan, QueryPlan)
+        assert_type(plan.proposed_index, str)
         assert_type(await client.grant_access(collection="a", target_service="b", permission="read"), bool)
         assert_type(await client.revoke_access("a", "b"), bool)
         assert_type(await client.list_collections(), list[CollectionInfo])
         described = await client.describe_collection("a")
         assert_type(described.indexes, tuple[IndexInfo, ...])
         client.insert("a", ["not", "a", "dict"])  # type: ignore[arg-type, unused-coroutine]
+        client.purge("a", {}, True)  # type: ignore[call-arg, unused-coroutine]
+        plan.index = "key"  # type: ignore[misc]
         client.query("a", {}, ["n"])  # type: ignore[call-arg, unused-coroutine]
 
 

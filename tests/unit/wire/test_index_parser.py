@@ -128,3 +128,15 @@ def test_a_document_fits_an_index_or_not(document: dict[str, Any], plain: bool, 
                 check_indexed(document, [spec])
             assert caught.value.metadata == {"index": spec.name}
             assert "xxx" not in caught.value.message
+
+
+def test_the_fields_of_an_index_are_counted_before_they_are_read() -> None:
+    message = collection_pb2.IndexSpec(
+        type=collection_pb2.INDEX_TYPE_COMPOUND, fields=[collection_pb2.IndexField(path="")] * 9
+    )
+    with pytest.raises(DataError) as caught:
+        index_from_proto(message)
+    assert caught.value.reason is Reason.BAD_REQUEST
+    with pytest.raises(DataError) as caught:
+        parse_index({"type": "compound", "fields": [""] * 9}, "index")
+    assert caught.value.reason is Reason.BAD_REQUEST

@@ -1,5 +1,7 @@
 """Which texts are paths, sort orders and projections?"""
 
+from itertools import repeat
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,3 +117,19 @@ def test_what_errors_show_of_a_path_is_short_and_printable() -> None:
     assert shown(["a", "b\n\ud800"]) == "a.b\ufffd\ufffd"
     assert len(shown(["x" * 10_000])) < 200
     assert len(below("y" * 10_000, "x" * 10_000)) < 300
+
+
+def test_sort_keys_and_projections_without_end_are_refused_after_the_most_there_may_be() -> None:
+    with pytest.raises(DataError) as caught:
+        parse_sort(repeat(("a", False)))
+    assert caught.value.reason is Reason.TOO_LARGE
+    with pytest.raises(DataError) as caught:
+        parse_projection(repeat("a"))
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_a_path_of_megabytes_is_refused_with_a_short_message() -> None:
+    with pytest.raises(DataError) as caught:
+        parse_path("a." * 4_000_000 + "a")
+    assert caught.value.reason is Reason.BAD_PATH
+    assert len(caught.value.message) < 300

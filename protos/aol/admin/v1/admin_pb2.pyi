@@ -140,9 +140,11 @@ class SearchAuditRequest(_message.Message):
     def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SearchAuditResponse(_message.Message):
-    __slots__ = ("records", "broker")
+    __slots__ = ("records", "broker", "truncated")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     BROKER_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedScalarFieldContainer[str]
     broker: str
-    def __init__(self, records: _Optional[_Iterable[str]] = ..., broker: _Optional[str] = ...) -> None: ...
+    truncated: bool
+    def __init__(self, records: _Optional[_Iterable[str]] = ..., broker: _Optional[str] = ..., truncated: bool = ...) -> None: ...
