@@ -2,16 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import apsw
 
-from aol_adapters.sqlite import building, finding, writing
+from aol_adapters.sqlite import building, explaining, finding, writing
+from aol_adapters.sqlite.builds import Builds
 from aol_adapters.sqlite.files import Files
 from aol_adapters.sqlite.session import Settings
+from aol_adapters.sqlite.upkeep import Upkeep
 from aol_wire.adapter import (
     Adapter,
     Capability,
@@ -19,6 +21,7 @@ from aol_wire.adapter import (
     Count,
     Description,
     Ensured,
+    Explanation,
     Find,
     Found,
     Outcome,
@@ -27,6 +30,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.capabilities import required_by_indexes
 from aol_wire.errors import DataError, Reason
+from aol_wire.ids import now_us
 from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection
 
@@ -35,9 +39,11 @@ CAPABILITIES = frozenset(
         Capability.REGEX,
         Capability.REGEX_FULL,
         Capability.TEXT,
+        Capability.TTL,
         Capability.UNIQUE,
         Capability.ATOMIC,
         Capability.ATOMIC_MANY,
+        Capability.EXPLAIN,
     }
 )
 
@@ -49,6 +55,10 @@ class SqliteAdapter(Adapter):
     :param readers: how many reads of one service run at once.
     :param busy_timeout_s: how long to wait for another process's lock on a file.
     :param max_file_pages: the size in pages (of 4,096 bytes) at which a file counts as full; None: when the disk is.
+    :param at_once_up_to: how many documents a collection has at most whose indexes `ensure_collection` builds before it
+        returns. Those of larger ones are built in the background; writers wait while SQLite makes the index itself.
+    :param sweep_interval_s: how long between two rounds that remove expired documents, which are invisible before.
+    :param clock: by which documents expire, in microseconds since 1970.
     """
 
     def __init__(
@@ -59,12 +69,18 @@ class SqliteAdapter(Adapter):
         readers: int = 2,
         busy_timeout_s: float = 5.0,
         max_file_pages: int | None = None,
+        at_once_up_to: int = 20_000,
+        sweep_interval_s: float = 60.0,
+        clock: Callable[[], int] = now_us,
     ) -> None:
         if max_open_files < 1 or readers < 1:
             raise ValueError("max_open_files and readers are at least 1")
         self._data_dir = data_dir
-        settings = Settings(busy_timeout_s, max_file_pages)
+        self._at_once_up_to = at_once_up_to
+        settings = Settings(busy_timeout_s, max_file_pages, clock)
         self.files = Files(data_dir, limit=max_open_files, readers=readers, settings=settings)
+        self._builds = Builds(self.files)
+        self._upkeep = Upkeep(self.files, self._builds, sweep_interval_s)
         self._is_open = False
 
     async def start(self) -> None:
@@ -74,9 +90,12 @@ class SqliteAdapter(Adapter):
             raise self._unusable() from None
         self._is_open = True
         await self.check()
+        self._upkeep.start()
 
     async def close(self) -> None:
         self._is_open = False
+        await self._upkeep.close()
+        await self._builds.close()
         await self.files.close()
 
     async def describe(self) -> Description:
@@ -96,7 +115,9 @@ class SqliteAdapter(Adapter):
             raise _unsupported(lacking)
         check_collection(spec.target.collection)
         async with self.files.use(spec.target.service) as file:
-            return await file.writer.run(partial(building.ensure, spec=spec))
+            ensured = await file.writer.run(partial(building.ensure, spec=spec, at_once_up_to=self._at_once_up_to))
+        self._upkeep.notice(spec.target.service, ensured.indexes)
+        return ensured
 
     async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
         self._require_open()
@@ -122,6 +143,20 @@ class SqliteAdapter(Adapter):
         self._require_open()
         async with self.files.use(request.target.service) as file:
             return await file.readers.run(partial(finding.count, request=request), request.timeout_s)
+
+    async def explain(self, request: Find) -> Explanation:
+        self._require_open()
+        async with self.files.use(request.target.service) as file:
+            return await file.readers.run(partial(explaining.explain, request=request), request.timeout_s)
+
+    async def sweep(self) -> int:
+        """Remove the documents that are expired now, without waiting for the next round; return how many."""
+        self._require_open()
+        return await self._upkeep.sweep()
+
+    async def settle(self) -> None:
+        """Wait until no index is being built in the background."""
+        await self._builds.settle()
 
     def _require_open(self) -> None:
         if not self._is_open:

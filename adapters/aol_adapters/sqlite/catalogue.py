@@ -99,6 +99,11 @@ def documents_table(collection: str) -> str:
     return f"{collection}:documents"
 
 
+def key_name(collection: str) -> str:
+    """Return the name of the index of a collection's keys, (tenant, id)."""
+    return f"{collection}:key"
+
+
 def words_table(collection: str) -> str:
     """Return the name of a collection's full-text table. SQLite adds to it with `_`, which cannot meet `:documents`."""
     return f"{collection}:words"
@@ -165,13 +170,23 @@ def read_fields(connection: apsw.Connection, collection: str) -> dict[Path, int]
 
 def read_indexes(connection: apsw.Connection, collection: str) -> dict[int, IndexStatus]:
     """Return the indexes of a collection by their numbers."""
-    return dict(_index_rows(connection, collection))
-
-
-def _index_rows(connection: apsw.Connection, collection: str) -> Iterator[tuple[int, IndexStatus]]:
     rows = connection.execute(
         'SELECT number, spec, state, offenders FROM "aol:indexes" WHERE collection = ? ORDER BY number', (collection,)
     )
+    return dict(_index_rows(rows))
+
+
+def notable_indexes(connection: apsw.Connection) -> list[IndexStatus]:
+    """Return the indexes of all collections by which documents expire, or which are not built yet."""
+    rows = connection.execute(
+        """SELECT number, spec, state, offenders FROM "aol:indexes"
+        WHERE json_extract(spec, '$.type') = ? OR state = ?""",
+        (IndexType.TTL.value, IndexState.BUILDING.value),
+    )
+    return [status for _, status in _index_rows(rows)]
+
+
+def _index_rows(rows: apsw.Cursor) -> Iterator[tuple[int, IndexStatus]]:
     for number, spec, state, offenders in rows:
         yield _integer(number), IndexStatus(_spec(str(spec)), IndexState(str(state)), _integer(offenders))
 

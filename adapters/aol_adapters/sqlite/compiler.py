@@ -34,8 +34,8 @@ def where(
     deleted: Deleted,
     filter: Filter | None,
     bindings: Bindings,
-    now_us: int,
     *,
+    now_us: int,
     bounded: Bounded = None,
 ) -> str:
     """Return the condition for the documents that a request is about; those that are expired are none of them.

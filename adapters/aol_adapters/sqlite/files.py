@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aol_adapters.sqlite.lane import Lane
 from aol_adapters.sqlite.session import Session, Settings
 from aol_wire.errors import DataError, Reason
-from aol_wire.names import check_service
+from aol_wire.names import SERVICE, check_service
 
 
 class OpenFile:
@@ -31,9 +31,13 @@ class OpenFile:
 
 
 class Files:
-    """The open files of a data folder, by service."""
+    """The open files of a data folder, by service.
+
+    :ivar opened: called with the service whenever a file was opened for `use`.
+    """
 
     def __init__(self, folder: Path, *, limit: int, readers: int, settings: Settings) -> None:
+        self.opened: Callable[[str], None] | None = None
         self._folder = folder
         self._limit = limit
         self._readers = readers
@@ -60,16 +64,35 @@ class Files:
             file.users -= 1
             self._changed.set()
 
+    @asynccontextmanager
+    async def aside(self, service: str) -> AsyncIterator[Lane]:
+        """Give a block a reader of its own on a service's file, beside the one that is open or not.
+
+        It is for reads that take long: calls do not wait behind them, and no open file makes room for it.
+        """
+        path = self._path(service)
+        lane = Lane(f"{service}-aside", lambda: Session(path, self._settings), width=1, writes=False)
+        try:
+            yield lane
+        finally:
+            await asyncio.to_thread(lane.close)
+
+    def services(self) -> list[str]:
+        """Return the services that have a data file."""
+        return sorted(path.stem for path in self._folder.glob("*.db") if SERVICE.fullmatch(path.stem))
+
     async def close(self) -> None:
         """Close all files."""
         while self._open:
             await self._close(next(iter(self._open)))
 
     async def _add(self, service: str) -> OpenFile:
-        path = self._folder / f"{check_service(service)}.db"
+        path = self._path(service)
         while service not in self._open:
             if len(self) < self._limit:
                 self._open[service] = OpenFile(path, self._readers, self._settings)
+                if self.opened is not None:
+                    self.opened(service)
                 break
             unused = next((name for name, file in self._open.items() if not file.users), None)
             if unused is not None:
@@ -77,6 +100,9 @@ class Files:
             else:
                 await self._wait_for_change()
         return self._open[service]
+
+    def _path(self, service: str) -> Path:
+        return self._folder / f"{check_service(service)}.db"
 
     async def _close(self, service: str) -> None:
         file = self._open.pop(service)

@@ -23,8 +23,10 @@ def create_table(connection: apsw.Connection, name: str, number: int) -> None:
     connection.execute(create_statement(filling_table(name, number)))
 
 
-def fill(connection: apsw.Connection, collection: Collection, table: WordsTable, *, after: int, rows: int) -> int | None:
-    """Fill in the words of so many rows that follow a number; return the number of the last, None when there are none."""
+def fill(
+    connection: apsw.Connection, collection: Collection, table: WordsTable, *, after: int, rows: int
+) -> int | None:
+    """Fill in the words of so many rows that follow a number; return the last one's number, None when there are none."""
     last = None
     for last, document in _documents(connection, collection, after, rows):
         connection.execute(remove_statement(table), (last,))

@@ -36,7 +36,9 @@ def compile_find(collection: Collection, request: Find, now_us: int, *, examined
     bindings = Bindings()
     by = order(request.sort, request.filter, collection.fields, bindings, tenant=request.target.tenant)
     bounded = by.bounded() if request.position else None
-    conditions = where(collection, request.target, request.deleted, request.filter, bindings, now_us, bounded=bounded)
+    conditions = where(
+        collection, request.target, request.deleted, request.filter, bindings, now_us=now_us, bounded=bounded
+    )
     if request.position:
         conditions += f" AND {by.after(request.position, bindings)}"
     if examined:
@@ -73,6 +75,8 @@ def count(session: Session, request: Count) -> int:
     with session.reading() as connection:
         collection = session.catalogue.collection(connection, request.target.collection)
         bindings = Bindings()
-        conditions = where(collection, request.target, request.deleted, request.filter, bindings, session.now_us())
+        conditions = where(
+            collection, request.target, request.deleted, request.filter, bindings, now_us=session.now_us()
+        )
         found = connection.execute(f"SELECT count(*) FROM {collection.documents} WHERE {conditions}", bindings.values)
         return int(found.get)

@@ -136,7 +136,7 @@ class Mutations:
         only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
         deleted = Deleted.ONLY if only_deleted else Deleted.EXCLUDE
         bindings = Bindings()
-        conditions = where(self._collection, self._target, deleted, mutation.filter, bindings, self._now_us)
+        conditions = where(self._collection, self._target, deleted, mutation.filter, bindings, now_us=self._now_us)
         rows = self._execute(
             f"SELECT number, id, tenant, version FROM {self._collection.documents} WHERE {conditions}", bindings.values
         )

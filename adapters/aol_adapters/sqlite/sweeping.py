@@ -64,9 +64,7 @@ def remove_rows(connection: apsw.Connection, collection: Collection, numbers: It
     return len(rows)
 
 
-def expired_rows_query(
-    collection: Collection, index: IndexSpec, now_us: int, limit: int
-) -> tuple[str, list[SqlValue]]:
+def expired_rows_query(collection: Collection, index: IndexSpec, now_us: int, limit: int) -> tuple[str, list[SqlValue]]:
     """Return the statement that reads the expired rows of a ttl index from it, tenant by tenant: it begins with the
     tenant. The same row can be expired in another index too."""
     bindings = Bindings()

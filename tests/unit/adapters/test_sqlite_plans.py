@@ -35,13 +35,13 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 def plan(session: Session, request: Find) -> list[str]:
     with session.reading() as connection:
-        query = compile_find(session.catalogue.collection(connection, request.target.collection), request)
+        query = compile_find(session.catalogue.collection(connection, request.target.collection), request, 0)
         rows = connection.execute("EXPLAIN QUERY PLAN " + query.sql, query.values)
         return [str(detail) for *_, detail in rows]
 
 
 def fill(session: Session, *indexes: IndexSpec) -> None:
-    ensure(session, CollectionSpec(TARGET, indexes=indexes))
+    ensure(session, CollectionSpec(TARGET, indexes=indexes), at_once_up_to=1000)
     documents: list[Json] = [
         {"day": f"2013-01-{day:02d}", "shop": {"city": city}, "number": day * 2 + (city == "Ulm"), "note": "two words"}
         for day in range(1, 10)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aol_broker.adapters import AdapterHost, HostState, Phase, Timing
+from aol_broker.adapters.process import STDERR_LINE_MAX_CHARACTERS
 from aol_wire.adapter import Count, Insert, Target, Write
 from aol_wire.errors import Applied, DataError, Reason
 
@@ -90,6 +91,20 @@ async def test_a_program_that_exits_at_once_leaves_its_last_words_for_operators(
     state = await failure(python("import sys; sys.stderr.write('one\\nno such disk'); sys.exit(3)"))
     assert state.reason == "it ended with exit code 3 before it served"
     assert state.output == ("one", "no such disk")
+
+
+async def test_long_lines_of_a_program_are_cut_and_the_rest_of_them_passed_over() -> None:
+    wide = "\U0001f600" * 3000
+    state = await failure(
+        python(
+            "import sys\n"
+            "for piece in ('a' * 100_000, 'a' * 100_000 + '\\n', 'short\\n', '\\U0001f600' * 3000 + '\\n', 'b' * 9000):\n"
+            "    sys.stderr.write(piece)\n"
+            "    sys.stderr.flush()\n"
+        )
+    )
+    assert state.output == (f"{'a' * 1998} …", "short", f"{wide[:1998]} …", f"{'b' * 1998} …")
+    assert {len(line) for line in state.output} == {5, STDERR_LINE_MAX_CHARACTERS}
 
 
 async def test_a_program_that_a_signal_ends_says_which() -> None:

@@ -1,5 +1,6 @@
 """The data folder: one broker at a time, and only layouts that this program knows."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,10 +41,36 @@ def test_a_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "layout-version").read_text() == "99\n"
 
 
-def test_a_damaged_layout_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["\0\0", "9" * 5000, "-1", "1 2", "\u0663", "\u00b2", "one"])
+def test_a_damaged_layout_file_is_named_and_the_folder_let_go(tmp_path: Path, text: str) -> None:
     DataFolder(tmp_path).release()
-    (tmp_path / "layout-version").write_text("\0\0")
+    (tmp_path / "layout-version").write_text(text)
     with pytest.raises(DataFolderError, match="layout-version is damaged"):
+        DataFolder(tmp_path)
+    (tmp_path / "layout-version").unlink()
+    DataFolder(tmp_path).release()
+
+
+def test_a_folder_in_the_place_of_the_layout_file_is_named_and_the_lock_let_go(tmp_path: Path) -> None:
+    (tmp_path / "layout-version").mkdir()
+    open_files = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(DataFolderError, match=r"cannot be used: Is a directory \(layout-version\)"):
+        DataFolder(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == open_files
+    (tmp_path / "layout-version").rmdir()
+    DataFolder(tmp_path).release()
+
+
+def test_a_layout_file_that_a_crash_left_empty_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / "layout-version").touch()
+    DataFolder(tmp_path).release()
+    assert (tmp_path / "layout-version").read_text() == "1\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broker.lock", "layout-version"]
+
+
+def test_a_folder_in_the_place_of_the_lock_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "broker.lock").mkdir()
+    with pytest.raises(DataFolderError, match=r"Is a directory \(broker.lock\)"):
         DataFolder(tmp_path)
 
 
@@ -61,7 +88,24 @@ def test_the_operator_token_is_random_kept_and_private(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
 
-def test_an_empty_operator_token_is_no_token(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_text("\n")
-    with pytest.raises(ValueError, match="holds no token"):
+def keep_token(folder: Path, content: bytes, mode: int = 0o600) -> None:
+    (folder / FILE_NAME).write_bytes(content)
+    (folder / FILE_NAME).chmod(mode)
+
+
+@pytest.mark.parametrize("content", [b"\n", b"short", b"\xff" * 40, b"\x00" * 40])
+def test_a_file_without_a_token_is_refused_and_not_quoted(tmp_path: Path, content: bytes) -> None:
+    keep_token(tmp_path, content)
+    with pytest.raises(ValueError, match="holds no token") as caught:
         read_or_make(tmp_path)
+    assert "short" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_token_that_others_may_use_is_refused_with_the_cure(tmp_path: Path, mode: int) -> None:
+    keep_token(tmp_path, b"t" * 40, mode)
+    with pytest.raises(ValueError, match=f"mode {mode:04o}.*'chmod 600 ") as caught:
+        read_or_make(tmp_path)
+    assert "t" * 40 not in str(caught.value)
+    (tmp_path / FILE_NAME).chmod(0o600)
+    assert read_or_make(tmp_path) == "t" * 40

@@ -33,7 +33,21 @@ def test_nobody_is_nobody() -> None:
     assert reason_of(Peer("ipv4:1")) is Reason.NO_CREDENTIALS
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        TOKEN,
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN}x",
+        "Bearer \ud800",
+        f"Bearer {TOKEN}\udcff",
+        f"Bearer {TOKEN[:-1]}\u0433",
+        "\ud800",
+    ],
+)
 def test_a_wrong_token_is_refused_even_with_a_good_service_name(header: str) -> None:
     assert reason_of(Peer("ipv4:1", service="my-service", authorization=header)) is Reason.BAD_CREDENTIALS
 

@@ -17,7 +17,7 @@ from aol_broker.registry.database import Database
 from aol_broker.registry.snapshot import CollectionRecord, Permission, Validation
 from aol_broker.registry.store import SECRET_BYTES, Registry
 from aol_broker.registry.writer import Writer
-from aol_wire.errors import DataError, Reason
+from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 
 BY_NAME = IndexSpec((IndexField(("name",)),), IndexType.UNIQUE)
@@ -145,6 +145,7 @@ async def test_a_change_that_fails_in_the_middle_changes_nothing(registry: Regis
     with pytest.raises(DataError) as failed:
         await registry.apply_manifest(twice, "text", "manifest.yaml", "operator")
     assert failed.value.reason is Reason.REGISTRY_UNAVAILABLE
+    assert failed.value.applied is Applied.NO
     assert "to be paid" not in str(failed.value)
     assert registry.snapshot is before
     assert (await other.refresh(before.revision + 1)).services == {}
@@ -244,6 +245,7 @@ async def test_a_busy_database_is_unavailable_and_then_available_again(
     holder.close()
     assert busy.value.reason is Reason.REGISTRY_UNAVAILABLE
     assert "SQLITE_BUSY" in busy.value.message
+    assert busy.value.applied is Applied.NO
     assert busy.value.retry_after_s
     await impatient.check()
     assert (await impatient.declare_collection(EVENTS, "shop"))[1] is True

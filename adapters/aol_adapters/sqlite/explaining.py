@@ -1,0 +1,108 @@
+"""How is a query answered? What SQLite plans, and how many rows the query looks at when it runs."""
+
+# ruff: noqa: S608 - SQL is made here, of quoted names and of statements of ours.
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import apsw
+
+from aol_adapters.sqlite import catalogue
+from aol_adapters.sqlite.catalogue import Collection, index_name, key_name
+from aol_adapters.sqlite.finding import Query, compile_find, read_page
+from aol_adapters.sqlite.session import Session
+from aol_wire import metadata
+from aol_wire.adapter import Explanation, Find
+from aol_wire.filters import And, Compare, Filter, Member, Operator
+from aol_wire.indexes import IndexSpec, IndexState, IndexType
+
+_EXAMINED = "aol_examined"
+# The words of a plan: https://sqlite.org/eqp.html. A test explains a query for each kind of index.
+_INDEX_USED = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
+_BY_NUMBER = re.compile(r"USING INTEGER PRIMARY KEY")
+_SORTED = re.compile(r"USE TEMP B-TREE FOR .*ORDER BY")
+
+
+class _Counter:
+    """Counts the calls of a function in SQL."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *_: object) -> bool:
+        self.calls += 1
+        return True
+
+
+def explain(session: Session, request: Find) -> Explanation:
+    """Return how a query is answered; see `Adapter.explain`."""
+    with session.reading() as connection:
+        collection = session.catalogue.collection(connection, request.target.collection)
+        now_us = session.now_us()
+        plan = _plan(connection, compile_find(collection, request, now_us))
+        with _counting(connection) as counter:
+            builder, _ = read_page(connection, compile_find(collection, request, now_us, examined=_EXAMINED), request)
+        used = [name for detail in plan for name in _INDEX_USED.findall(detail)]
+        is_sorted = not any(map(_SORTED.match, plan))
+        names_key = _names_id(request.filter) or (request.filter is None and is_sorted)
+        return Explanation(
+            filter_pushed_down=True,
+            sort_pushed_down=is_sorted,
+            index=_index(connection, collection, plan, used),
+            estimated_documents=_size(connection, collection),
+            examined_documents=counter.calls,
+            returned_documents=len(builder.rows),
+            uses_key=names_key and used[:1] == [key_name(collection.name)],
+        )
+
+
+def _plan(connection: apsw.Connection, query: Query) -> list[str]:
+    return [str(detail) for *_, detail in connection.execute("EXPLAIN QUERY PLAN " + query.sql, query.values)]
+
+
+@contextmanager
+def _counting(connection: apsw.Connection) -> Iterator[_Counter]:
+    counter = _Counter()
+    connection.create_scalar_function(_EXAMINED, counter, 1)
+    try:
+        yield counter
+    finally:
+        connection.create_scalar_function(_EXAMINED, None, 1)
+
+
+def _index(
+    connection: apsw.Connection, collection: Collection, plan: Sequence[str], used: Sequence[str]
+) -> IndexSpec | None:
+    """Return the declared index by which the documents are found: the first, when there are several."""
+    ready: Mapping[str, IndexSpec] = {
+        index_name(collection.name, number): status.spec
+        for number, status in catalogue.read_indexes(connection, collection.name).items()
+        if status.state is IndexState.READY
+    }
+    if used:
+        return ready.get(used[0])
+    if any(map(_BY_NUMBER.search, plan)):
+        # Only the full-text table gives the numbers of rows.
+        return next((spec for spec in ready.values() if spec.type is IndexType.TEXT), None)
+    return None
+
+
+def _size(connection: apsw.Connection, collection: Collection) -> int:
+    """Return about how many documents there are: at least as many, and found without counting them."""
+    documents = collection.documents
+    sql = f"SELECT ifnull((SELECT max(number) FROM {documents}) + 1 - (SELECT min(number) FROM {documents}), 0)"
+    return int(connection.execute(sql).get)
+
+
+def _names_id(filter: Filter | None) -> bool:
+    """Return whether every matching document has its id compared with given ones."""
+    match filter:
+        case And(filters):
+            return any(map(_names_id, filters))
+        case Compare(path, operator, _):
+            return path == (metadata.ID,) and operator is not Operator.NE
+        case Member(path, _, negated):
+            return path == (metadata.ID,) and not negated
+        case _:
+            return False

@@ -1,0 +1,88 @@
+"""Searching the audit log: the answer is bounded and says so, and files may go while they are read."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.record import AuditRecord, Outcome
+from aol_broker.audit.search import AuditQuery, AuditRecords, search
+from aol_wire.errors import DataError, Reason
+from aol_wire.limits import AUDIT_ANSWER_MAX_BYTES
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[AuditLog]:
+    log = AuditLog(tmp_path / "audit", max_file_bytes=20_000)
+    log.open()
+    yield log
+    log.close()
+
+
+async def fill(log: AuditLog, count: int, filter_bytes: int = 10) -> None:
+    filters = json.dumps({"a": "x" * filter_bytes}).encode()
+    for number in range(count):
+        record = AuditRecord(
+            number * 1_000_000, "s", "query", "s.c", filters, 0, "here", f"r{number}", "service:s", Outcome.OK, "", 1.0
+        )
+        await log.complete(record)
+
+
+def seqs(found: AuditRecords) -> list[int]:
+    return [json.loads(line)["seq"] for line in found.lines]
+
+
+async def test_more_than_an_answer_carries_is_left_out_oldest_first_and_said(log: AuditLog) -> None:
+    await fill(log, 300, filter_bytes=15_000)
+    found = search(log.directory, AuditQuery(limit=10_000))
+    assert found.truncated
+    assert sum(map(len, found.lines)) <= AUDIT_ANSWER_MAX_BYTES
+    assert seqs(found) == list(range(301 - len(found.lines), 301))
+
+
+async def test_an_answer_that_the_limit_cut_is_not_truncated(log: AuditLog) -> None:
+    await fill(log, 10)
+    assert search(log.directory, AuditQuery(limit=10)) == search(log.directory, AuditQuery(limit=11))
+    found = search(log.directory, AuditQuery(limit=3))
+    assert (seqs(found), found.truncated) == ([8, 9, 10], False)
+
+
+async def test_a_search_stops_when_nobody_wants_it_any_more(log: AuditLog) -> None:
+    await fill(log, 500)
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 7
+
+    assert seqs(search(log.directory, AuditQuery(limit=10_000), stopped)) == list(range(494, 501))
+    assert asked == 8
+
+
+async def test_files_that_retention_removes_meanwhile_are_passed_over(log: AuditLog) -> None:
+    await fill(log, 500)
+    files = sorted(log.directory.glob("audit-*.jsonl"))
+    assert len(files) > 3
+
+    def removing() -> bool:
+        files[0].unlink(missing_ok=True)
+        return False
+
+    first = json.loads(files[1].read_text().partition("\n")[0])["seq"]
+    assert seqs(search(log.directory, AuditQuery(limit=10_000), removing)) == list(range(first, 501))
+
+
+@pytest.mark.parametrize("what", ["gone", "a file", "a folder in place of a file"])
+async def test_files_that_cannot_be_read_are_told_as_such(log: AuditLog, tmp_path: Path, what: str) -> None:
+    await fill(log, 3)
+    directory = tmp_path / what
+    if what == "a file":
+        directory.write_text("")
+    elif what != "gone":
+        (directory / "audit-0000000000000001.jsonl").mkdir(parents=True)
+    with pytest.raises(DataError) as caught:
+        search(directory, AuditQuery())
+    assert caught.value.reason is Reason.AUDIT_UNAVAILABLE

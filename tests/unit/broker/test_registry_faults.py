@@ -1,0 +1,151 @@
+"""What does a change say that fails half-way, and does the broker that made it follow it in the end?"""
+
+import asyncio
+import resource
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest
+from aol_broker.registry.snapshot import CollectionRecord, Permission
+from aol_broker.registry.store import Registry
+from aol_wire.errors import Applied, DataError, Reason
+
+EVENTS = CollectionRecord("shop", "events", "sqlite")
+MANIFEST = Manifest("shop", "1", (DeclaredCollection("items"),), (AccessRequest("bank.accounts", Permission.READ),))
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder / 'registry.db'}"
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    registry = Registry(_url(tmp_path), default_adapter="sqlite")
+    await registry.open()
+    await registry.declare_collection(EVENTS, "shop")
+    yield registry
+    await registry.close()
+
+
+def _alter(folder: Path, statement: str) -> None:
+    connection = sqlite3.connect(folder / "registry.db", isolation_level=None)
+    connection.execute(statement)
+    connection.close()
+
+
+def break_reading(folder: Path) -> None:
+    """From now on snapshots cannot be loaded, while grants can be written: loading reads a table more."""
+    _alter(folder, "ALTER TABLE revocations RENAME TO away")
+
+
+def mend_reading(folder: Path) -> None:
+    _alter(folder, "ALTER TABLE away RENAME TO revocations")
+
+
+async def failure(work: Awaitable[object]) -> DataError:
+    with pytest.raises(DataError) as caught:
+        await work
+    assert caught.value.reason is Reason.REGISTRY_UNAVAILABLE
+    return caught.value
+
+
+def may_read(registry: Registry, service: str = "bank") -> bool:
+    return any(grant.state == "active" for grant in registry.snapshot.grants_of("shop.events", service))
+
+
+async def test_a_change_that_is_made_but_cannot_be_read_back_says_so(registry: Registry, tmp_path: Path) -> None:
+    break_reading(tmp_path)
+    error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    assert error.applied is Applied.YES
+    assert error.retry_after_s
+    assert "The change is made" in error.message
+    assert not may_read(registry)
+
+
+async def test_what_could_not_be_read_back_is_there_after_the_next_refresh(registry: Registry, tmp_path: Path) -> None:
+    break_reading(tmp_path)
+    await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    await failure(registry.refresh(registry.snapshot.revision + 1))
+    mend_reading(tmp_path)
+    await registry.refresh(registry.snapshot.revision + 1)
+    assert may_read(registry)
+
+
+async def test_repeating_a_grant_that_could_not_be_read_back_makes_it_hold(registry: Registry, tmp_path: Path) -> None:
+    break_reading(tmp_path)
+    await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    mend_reading(tmp_path)
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is False
+    assert may_read(registry)
+
+
+async def test_a_repetition_that_finds_the_registry_unreadable_still_has_changed_nothing(
+    registry: Registry, tmp_path: Path
+) -> None:
+    break_reading(tmp_path)
+    await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    again = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    assert again.applied is Applied.NO
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        lambda registry: registry.grant("shop.events", "bank", Permission.READ, "shop"),
+        lambda registry: registry.revoke("shop.events", "nobody"),
+        lambda registry: registry.declare_collection(CollectionRecord("shop", "new", "sqlite"), "shop"),
+        lambda registry: registry.apply_manifest(MANIFEST, "text", "manifest.yaml", "operator"),
+    ],
+    ids=["grant", "revoke", "declare", "apply"],
+)
+async def test_a_change_that_another_broker_made_already_is_known_after_it(
+    registry: Registry, tmp_path: Path, repeat: Callable[[Registry], Awaitable[Any]]
+) -> None:
+    other = Registry(_url(tmp_path), default_adapter="sqlite")
+    await other.open()
+    await registry.grant("shop.events", "bank", Permission.READ, "shop")
+    await registry.declare_collection(CollectionRecord("shop", "new", "sqlite"), "shop")
+    await registry.apply_manifest(MANIFEST, "text", "manifest.yaml", "operator")
+    await repeat(other)
+    assert other.snapshot == registry.snapshot
+    await other.close()
+
+
+async def test_a_change_that_never_began_says_no(registry: Registry, tmp_path: Path) -> None:
+    _alter(tmp_path, "ALTER TABLE grants RENAME TO away")
+    error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    assert error.applied is Applied.NO
+    _alter(tmp_path, "ALTER TABLE away RENAME TO grants")
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+
+
+async def test_a_commit_that_fails_says_that_nobody_knows(registry: Registry, tmp_path: Path) -> None:
+    journal = tmp_path / "registry.db-wal"
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size, old[1]))
+    try:
+        error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert error.applied is Applied.UNKNOWN
+    await registry.grant("shop.events", "bank", Permission.READ, "shop")
+    assert may_read(registry)
+
+
+async def test_changes_that_wait_for_one_that_cannot_be_read_back_are_made(registry: Registry, tmp_path: Path) -> None:
+    break_reading(tmp_path)
+    outcomes = await asyncio.gather(
+        *(registry.grant("shop.events", f"s{number}", Permission.READ, "shop") for number in range(5)),
+        return_exceptions=True,
+    )
+    assert [outcome.applied for outcome in outcomes if isinstance(outcome, DataError)] == [Applied.YES] * 5
+    mend_reading(tmp_path)
+    await registry.refresh(registry.snapshot.revision + 1)
+    assert all(may_read(registry, f"s{number}") for number in range(5))

@@ -1,0 +1,88 @@
+"""Does the transport tell who is calling, and does its caller get the reason of an error however long that is?"""
+
+from typing import cast
+
+import grpc
+import grpc.aio
+import pytest
+
+from aol.data.v1 import data_broker_pb2 as pb
+from aol.data.v1 import data_broker_pb2_grpc as pb_grpc
+from aol_broker.pipeline import Pipeline
+from aol_broker.request import Peer, Reply
+from aol_broker.transport import generic_handlers, peer_of
+from aol_wire.errors import Applied, DataError, Reason, Violation
+from aol_wire.limits import REQUEST_ID_MAX_BYTES
+from aol_wire.metadata import STATUS_DETAILS_TRAILER
+from aol_wire.status import from_status
+
+
+class Refusing:
+    """A line on which every call fails in the same way."""
+
+    def __init__(self, error: DataError) -> None:
+        self.error = error
+
+    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
+        return Reply(b"", self.error, "r" * REQUEST_ID_MAX_BYTES, 2**62)
+
+
+async def told_to_a_caller(error: DataError) -> tuple[grpc.aio.AioRpcError, DataError | None]:
+    """What a client with gRPC's own limits learns of an error."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(generic_handlers(cast(Pipeline, Refusing(error))))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await pb_grpc.DataBrokerStub(channel).CountData(pb.CountDataRequest())
+    finally:
+        await server.stop(0)
+    details = {key: value for key, value in caught.value.trailing_metadata() or ()}
+    encoded = details.get(STATUS_DETAILS_TRAILER)
+    return caught.value, from_status(encoded) if isinstance(encoded, bytes) else None
+
+
+@pytest.mark.parametrize("text", ["x", "é", "\u4e2d", "\U0001f600", "%", "\n", "\0", "\ud800"])
+async def test_a_client_with_the_limits_of_grpc_gets_the_reason_of_the_longest_error(text: str) -> None:
+    error = DataError(
+        Reason.BAD_MANIFEST,
+        text * 20_000,
+        violations=(Violation(text * 100, text * 100),) * 500,
+        metadata={f"key{number}": text * 300 for number in range(50)},
+        retry_after_s=1.0,
+        applied=Applied.NO,
+    )
+    raised, told = await told_to_a_caller(error)
+    assert raised.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (raised.details() or "").endswith(" …")
+    assert told is not None
+    assert (told.reason, told.applied, told.retry_after_s) == (Reason.BAD_MANIFEST, Applied.NO, 1.0)
+
+
+async def test_a_short_error_arrives_whole() -> None:
+    error = DataError.invalid(Reason.BAD_FILTER, "filter.a", "100 % «wrong»")
+    raised, told = await told_to_a_caller(error)
+    assert raised.details() == error.message
+    assert told is not None
+    assert (told.message, told.violations) == (error.message, error.violations)
+
+
+def test_a_peer_is_what_its_headers_say() -> None:
+    headers = (("aol-service", "shop"), ("authorization", "Bearer x"), ("aol-revision", "12"), ("user-agent", "u"))
+    assert peer_of("ipv4:1", headers) == Peer("ipv4:1", "shop", "Bearer x", 12)
+    assert peer_of("ipv4:1", ()) == Peer("ipv4:1")
+
+
+def test_of_a_repeated_header_the_last_one_counts() -> None:
+    assert peer_of("", (("aol-service", "a"), ("aol-service", "b"))).service == "b"
+
+
+def test_a_binary_header_of_a_known_name_is_no_header() -> None:
+    assert peer_of("", (("aol-service", b"shop"), ("authorization", b"Bearer x"), ("aol-revision", b"1"))) == Peer("")
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "1e3", " 1", "0x10", "²", "nan", "9" * 19, "9" * 5000])
+def test_a_revision_that_is_no_number_is_none(text: str) -> None:
+    assert peer_of("", (("aol-revision", text),)).revision == 0
