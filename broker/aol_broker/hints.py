@@ -13,6 +13,7 @@ from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_wire.datetimes import normalise
 from aol_wire.errors import DataError, Reason, Violation
 from aol_wire.filters import Json, Path
+from aol_wire.indexes import IndexType
 from aol_wire.paths import format_path, shown
 from aol_wire.updates import Inc, Push, Set, Unset, UpdateOperation
 from aol_wire.values import MISSING, get
@@ -116,3 +117,18 @@ def _judge(violations: list[Violation], record: CollectionRecord, what: str) -> 
         f"The {what} does not fit the schema hint of '{record.collection_id}' (validation: strict): {lines}{more}",
         violations=told,
     )
+
+
+EXPIRING_NEEDS_HINT = (
+    "a ttl index needs a field that schemaHint names datetime; by others, documents would not expire"
+)
+
+
+def check_expiring(record: CollectionRecord) -> None:
+    """Return if every ttl index is over a field whose values are stored as date-times.
+
+    :raises DataError: BAD_REQUEST.
+    """
+    for number, index in enumerate(record.indexes):
+        if index.type is IndexType.TTL and not {field.path for field in index.fields} <= record.datetime_paths:
+            raise DataError.invalid(Reason.BAD_REQUEST, f"indexes.{number}", EXPIRING_NEEDS_HINT)

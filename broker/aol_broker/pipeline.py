@@ -15,9 +15,9 @@ from google.protobuf.message import Message
 
 from aol_broker.advice import shape_of_request
 from aol_broker.audit.log import AuditLog
-from aol_broker.audit.record import AuditRecord, Outcome, recorded_filter
+from aol_broker.audit.record import AuditRecord, Outcome, recorded_arguments, with_details
 from aol_broker.authorize import authorize
-from aol_broker.decode import check_request_id, decode
+from aol_broker.decode import check_request_id, decode, refuse_context
 from aol_broker.identity import identify
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
@@ -189,8 +189,8 @@ class Pipeline:
         call.request_id = check_request_id(arguments.request_id) or call.request_id
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        if verb.filters:
-            call.filters = recorded_filter(arguments.filter)
+        call.filters = recorded_arguments(verb.operation, arguments)
+        refuse_context(arguments)
         return Request(principal, verb.operation, collection, arguments, deadline)
 
     async def _record(
@@ -210,7 +210,7 @@ class Pipeline:
             service=call.principal.service if call.principal is not None else "",
             operation=call.verb.operation,
             collection=call.name.id if call.name is not None else "",
-            filters=call.filters,
+            filters=with_details(call.filters, answer.details if answer is not None else {}),
             result_count=answer.result_count if answer is not None else 0,
             broker=self._settings.broker_id,
             request_id=call.request_id,

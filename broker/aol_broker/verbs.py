@@ -25,11 +25,6 @@ class Verb:
     writes: bool = False
     names: str = ""
 
-    @property
-    def filters(self) -> bool:
-        """Whether its request carries a filter."""
-        return "filter" in self.request.DESCRIPTOR.fields_by_name
-
 
 @dataclass(frozen=True, slots=True)
 class BoundVerb:

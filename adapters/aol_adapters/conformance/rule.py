@@ -51,21 +51,29 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `check` raises when the adapter breaks it; `program`: it needs an adapter that the kit started."""
+    """One rule. `check` raises when the adapter breaks it.
+
+    :param needs: it holds for adapters that declare all of these.
+    :param lacks: it holds for adapters that do not declare this.
+    :param program: it needs an adapter's program that the kit can start.
+    """
 
     name: str
     topic: Topic
     sentence: str
     needs: frozenset[Capability]
+    lacks: Capability | None
     program: bool
     check: Check
 
 
-def rule(topic: Topic, *needs: Capability, program: bool = False) -> Callable[[Check], Rule]:
+def rule(
+    topic: Topic, *needs: Capability, lacks: Capability | None = None, program: bool = False
+) -> Callable[[Check], Rule]:
     """Make a rule of a function: its name is the rule's, its docstring the rule's sentence."""
 
     def make(check: Check) -> Rule:
         sentence = " ".join((check.__doc__ or "").split())
-        return Rule(getattr(check, "__name__", ""), topic, sentence, frozenset(needs), program, check)
+        return Rule(getattr(check, "__name__", ""), topic, sentence, frozenset(needs), lacks, program, check)
 
     return make

@@ -48,7 +48,7 @@ _BUILT_POLL_S = 0.02
 
 
 class Trial:
-    """One collection of an adapter.
+    """One collection of an adapter. The one that a rule gets is ensured, without indexes, and empty.
 
     :param capabilities: what the adapter declares, for those who need to know.
     :param program: the adapter's program, where the kit started it.
@@ -75,6 +75,10 @@ class Trial:
         return Trial(
             self.adapter, target, capabilities=self.capabilities, program=self._program, workspace=self.workspace
         )
+
+    def of(self, adapter: Adapter) -> "Trial":
+        """Return a trial of the same collection through another adapter; for rules about programs."""
+        return Trial(adapter, self.target, capabilities=self.capabilities, workspace=self.workspace)
 
     def beside(self) -> "Trial":
         """Return a trial of a collection of the same service that was not used yet; it is not ensured."""

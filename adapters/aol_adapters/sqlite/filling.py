@@ -26,7 +26,7 @@ def create_table(connection: apsw.Connection, name: str, number: int) -> None:
 def fill(
     connection: apsw.Connection, collection: Collection, table: WordsTable, *, after: int, rows: int
 ) -> int | None:
-    """Fill in the words of so many rows that follow a number; return the last one's number, None when there are none."""
+    """Fill in the words of so many rows that follow a number; return the last one's number, or None."""
     last = None
     for last, document in _documents(connection, collection, after, rows):
         connection.execute(remove_statement(table), (last,))

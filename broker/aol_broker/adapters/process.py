@@ -94,16 +94,31 @@ class AdapterProcess(asyncio.SubprocessProtocol):
         """Whether it has not ended."""
         return not self._exited.done()
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended: negative for a signal; None while it is running."""
+        return self._exited.result() if self._exited.done() else None
+
     def ending(self) -> str:
         """Say how it ended, for example `ended with exit code 1`."""
-        if not self._exited.done():
+        code = self.exit_code
+        if code is None:
             return "is running"
-        code = self._exited.result()
         return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal_group_leader(signal.SIGTERM)
+
+    def close_input(self) -> None:
+        """Close its standard input, as this process's end does."""
+        pipe = self._attached().get_pipe_transport(0)
+        if pipe is not None:
+            pipe.close()
 
     async def stop(self, timeout_s: float) -> None:
         """Ask it to end, wait so long, then kill it with everything that it started."""
-        self._signal_group_leader(signal.SIGTERM)
+        self.terminate()
         if self.running:
             await asyncio.wait((self._exited,), timeout=timeout_s)
         await self.kill()

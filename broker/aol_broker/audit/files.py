@@ -1,6 +1,5 @@
 """Where do the audit files lie, and how is one read from its end?"""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +27,7 @@ def files_of(directory: Path) -> list[Path]:
     :raises OSError: the folder is not there, or cannot be read.
     """
     # A glob would pass over a folder that cannot be read, and the sequence would begin anew.
-    return [directory / name for name in sorted(os.listdir(directory)) if _NAME.fullmatch(name)]
+    return sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
 
 
 def lines_backwards(path: Path) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.backends import Backends, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
+from aol_broker.hints import check_expiring
 from aol_broker.presentation import collection_to_proto, within_one_answer
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Snapshot
@@ -48,6 +49,7 @@ class RequestCollection:
             indexes=_indexes(arguments),
         )
         wanted = requested(record, asked)
+        check_expiring(wanted)
         require(self._backends.of(wanted), required_by_indexes(wanted.indexes))
         return wanted
 
@@ -137,6 +139,8 @@ def warn_of_failed_indexes(record: CollectionRecord, ensured: Ensured) -> None:
 def _description(text: str) -> str:
     if len(text) > DESCRIPTION_MAX_CHARACTERS:
         raise DataError.invalid(Reason.TOO_LARGE, "description", f"at most {DESCRIPTION_MAX_CHARACTERS:,} characters")
+    if "\0" in text:
+        raise DataError.invalid(Reason.BAD_REQUEST, "description", "it holds a NUL character")
     return text
 
 

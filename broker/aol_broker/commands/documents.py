@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.admission import Admitted, admit_document
@@ -12,7 +13,7 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
 from aol_wire.adapter import Capability, Insert, Outcome
-from aol_wire.errors import DataError, Reason
+from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.limits import BATCH_MAX_DOCUMENTS
 from aol_wire.status import to_status
@@ -22,7 +23,7 @@ _SLICE_CHARACTERS = 256 << 10
 # What a document costs besides its text, in characters.
 _DOCUMENT_CHARACTERS = 256
 # Failures beyond this are told by their reason alone, so that the answer stays one that a channel takes.
-_FAILURES_FULL_BYTES = 4 << 20
+_FAILURES_FULL_BYTES = 2 << 20
 
 
 class StoreData:
@@ -105,12 +106,22 @@ def _batch_answer(work: Sequence[Admitted | DataError], outcomes: Sequence[Outco
             response.stored_count += 1
         else:
             reasons[error.reason.value] += 1
-            if failures_bytes > _FAILURES_FULL_BYTES:
-                error = DataError(error.reason, "The answer has no room for more of this failure than its reason.")
-            status = to_status(error).SerializeToString()
+            full = failures_bytes <= _FAILURES_FULL_BYTES
+            status = _encoded(error) if full else _without_text(error.reason, error.applied)
             failures_bytes += len(status)
             response.failures.add(index=index, status=status)
     return Answer(response, response.stored_count, {"failures": dict(reasons)} if reasons else {})
+
+
+def _encoded(error: DataError) -> bytes:
+    encoded: bytes = to_status(error).SerializeToString()
+    return encoded
+
+
+@cache
+def _without_text(reason: Reason, applied: Applied | None) -> bytes:
+    message = "The answer has no room for more of this failure than its reason."
+    return _encoded(DataError(reason, message, applied=applied))
 
 
 def _of_document(error: DataError, index: int) -> DataError:

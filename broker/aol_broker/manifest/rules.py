@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 
+from aol_broker.hints import EXPIRING_NEEDS_HINT
 from aol_broker.yaml_text import Location, did_you_mean
 from aol_wire.errors import DataError
 from aol_wire.filters import Json
 from aol_wire.index_parser import parse_index
+from aol_wire.indexes import IndexType
 from aol_wire.schema_hint import TYPES, parse_schema_hint
 
 _REQUIREMENTS = "dataRequirements"
@@ -50,7 +52,8 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
     indexes, sharing = (*at, "indexes"), (*at, "sharing")
     yield from _repeated(collection.get("indexes"), indexes, ("type", "fields"))
     for place, index in _mappings(collection.get("indexes"), indexes):
-        yield from _index(index, place)
+        problems = list(_index(index, place))
+        yield from problems or _expiring(index, place, collection.get("schemaHint"))
     yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
     for place, share in _mappings(collection.get("sharing"), sharing):
         if share.get("service") == service:
@@ -69,6 +72,16 @@ def _index(index: dict[str, Json], at: Location) -> Problems:
         else:
             inner = tuple(int(part) if part.isdecimal() else part for part in rest)
             yield at + inner, violation.description
+
+
+def _expiring(index: dict[str, Json], at: Location, hint: Json) -> Problems:
+    """Only fields that are hinted `datetime` are stored in the one form whose order is the order of time."""
+    fields = index.get("fields")
+    if index.get("type") != IndexType.TTL or not isinstance(fields, list):
+        return
+    for position, path in enumerate(fields):
+        if isinstance(path, str) and _find(hint, path)[1] != "datetime":
+            yield (*at, "fields", position), EXPIRING_NEEDS_HINT
 
 
 def _hint(hint: Json, at: Location) -> Problems:

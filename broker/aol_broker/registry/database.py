@@ -1,11 +1,16 @@
 """How is the registry's database reached? An engine, its transactions, and what its errors become."""
 
+import asyncio
+import contextlib
 import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -17,6 +22,7 @@ from aol_wire.errors import DataError, Reason
 BUSY_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 10.0
 RETRY_AFTER_S = 1.0
+_WAL_RETRY_S = 0.01
 
 # Any number that nobody else uses for an advisory lock in the same database: "aolreg" in ASCII.
 _POSTGRES_LOCK = 0x616F6C726567
@@ -54,7 +60,9 @@ class Database:
         path = Path(str(self._file))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # A file that is there is not touched: closing it would take SQLite's locks on it away from this process.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise _unavailable(f"its file cannot be opened: {error.strerror}") from None
 
@@ -108,16 +116,30 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     def _connected(connection: DBAPIConnection, _record: object) -> None:
         driver: Any = connection
         driver.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        driver.run_async(_use_wal)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("aol_begin", "BEGIN"))
 
     return engine
+
+
+async def _use_wal(connection: aiosqlite.Connection) -> None:
+    """Have a database written by way of a log, each commit forced to disk.
+
+    SQLite heeds no timeout while a new database becomes one with a log, which others may be doing at the same time.
+    """
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            await connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(_WAL_RETRY_S)
+        else:
+            return
 
 
 @contextmanager

@@ -39,9 +39,9 @@ class Applied:
 class Registry:
     """The registry as one broker sees it. Several brokers may use one database.
 
-    Every method that reaches the database raises DataError REGISTRY_UNAVAILABLE when that does not answer; the `applied`
-    of a change that fails so tells what became of it. A change whose caller is cancelled is finished all the same, and
-    every change is in the snapshot before its method returns.
+    Every method that reaches the database raises DataError REGISTRY_UNAVAILABLE when that does not answer; `applied`
+    tells what became of a change that fails so. A change whose caller is cancelled is finished all the same, and every
+    change is in the snapshot before its method returns.
     """
 
     def __init__(self, url: str, *, default_adapter: str) -> None:

@@ -72,7 +72,7 @@ def report(plan: "QueryPlan", *, filtered: bool, sorts: bool) -> list[str]:
     if plan.proposed_index:
         lines += [
             "",
-            "An index would help. In the manifest, under the collection's indexes:",
+            "An index would help. In the owner's manifest, under the collection's indexes:",
             f"  {plan.proposed_index}",
         ]
     return lines

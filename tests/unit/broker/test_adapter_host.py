@@ -98,7 +98,8 @@ async def test_long_lines_of_a_program_are_cut_and_the_rest_of_them_passed_over(
     state = await failure(
         python(
             "import sys\n"
-            "for piece in ('a' * 100_000, 'a' * 100_000 + '\\n', 'short\\n', '\\U0001f600' * 3000 + '\\n', 'b' * 9000):\n"
+            "wide = '\\U0001f600' * 3000 + '\\n'\n"
+            "for piece in ('a' * 100_000, 'a' * 100_000 + '\\n', 'short\\n', wide, 'b' * 9000):\n"
             "    sys.stderr.write(piece)\n"
             "    sys.stderr.flush()\n"
         )

@@ -212,7 +212,7 @@ def test_the_folder_is_free_again_after_a_kill(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(AuditFolderError, match="cannot be written in .*: Not a directory"):
+    with pytest.raises(AuditFolderError, match=r"cannot be written in .*: Not a directory"):
         opened(tmp_path / "file" / "audit")
 
 

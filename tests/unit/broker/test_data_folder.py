@@ -1,6 +1,5 @@
 """The data folder: one broker at a time, and only layouts that this program knows."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,10 +52,10 @@ def test_a_damaged_layout_file_is_named_and_the_folder_let_go(tmp_path: Path, te
 
 def test_a_folder_in_the_place_of_the_layout_file_is_named_and_the_lock_let_go(tmp_path: Path) -> None:
     (tmp_path / "layout-version").mkdir()
-    open_files = len(os.listdir("/proc/self/fd"))
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(DataFolderError, match=r"cannot be used: Is a directory \(layout-version\)"):
         DataFolder(tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == open_files
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_files
     (tmp_path / "layout-version").rmdir()
     DataFolder(tmp_path).release()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest
+from aol_broker.registry.database import Database
 from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.store import Registry
 from aol_wire.errors import Applied, DataError, Reason
@@ -149,3 +150,13 @@ async def test_changes_that_wait_for_one_that_cannot_be_read_back_are_made(regis
     mend_reading(tmp_path)
     await registry.refresh(registry.snapshot.revision + 1)
     assert all(may_read(registry, f"s{number}") for number in range(5))
+
+
+async def test_every_connection_forces_its_commits_to_disk(tmp_path: Path) -> None:
+    database = Database(_url(tmp_path))
+    async with database.reading() as connection:
+        modes = [
+            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")
+        ]
+    await database.close()
+    assert modes == ["wal", 2]

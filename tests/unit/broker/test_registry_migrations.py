@@ -79,9 +79,10 @@ async def test_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(tmp_p
     engine.dispose()
 
 
-async def test_two_brokers_that_open_a_new_registry_at_once_both_succeed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(10))
+async def test_brokers_that_open_a_new_registry_at_once_all_succeed(tmp_path: Path, attempt: int) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'registry.db'}"
-    registries = [Registry(url, default_adapter="sqlite") for _ in range(4)]
+    registries = [Registry(url, default_adapter="sqlite") for _ in range(6)]
     await asyncio.gather(*(registry.open() for registry in registries))
     assert {await registry.secret("key") for registry in registries} == {await registries[0].secret("key")}
     await asyncio.gather(*(registry.close() for registry in registries))

@@ -6,11 +6,10 @@ import grpc
 import grpc.aio
 import pytest
 
-from aol.data.v1 import data_broker_pb2 as pb
-from aol.data.v1 import data_broker_pb2_grpc as pb_grpc
 from aol_broker.pipeline import Pipeline
 from aol_broker.request import Peer, Reply
 from aol_broker.transport import generic_handlers, peer_of
+from aol_broker.verbs import DATA_SERVICE
 from aol_wire.errors import Applied, DataError, Reason, Violation
 from aol_wire.limits import REQUEST_ID_MAX_BYTES
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
@@ -36,10 +35,10 @@ async def told_to_a_caller(error: DataError) -> tuple[grpc.aio.AioRpcError, Data
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await pb_grpc.DataBrokerStub(channel).CountData(pb.CountDataRequest())
+                await channel.unary_unary(f"/{DATA_SERVICE}/CountData", bytes, bytes)(b"")
     finally:
         await server.stop(0)
-    details = {key: value for key, value in caught.value.trailing_metadata() or ()}
+    details = dict(caught.value.trailing_metadata() or ())
     encoded = details.get(STATUS_DETAILS_TRAILER)
     return caught.value, from_status(encoded) if isinstance(encoded, bytes) else None
 

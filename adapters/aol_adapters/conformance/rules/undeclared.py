@@ -1,0 +1,97 @@
+"""Does an adapter refuse what it does not declare? Then the broker can refuse it before it touches data."""
+
+from aol_adapters.conformance.expect import expect, expect_equal, expect_refusal
+from aol_adapters.conformance.rule import Rule, Topic, rule
+from aol_adapters.conformance.trial import Document, Trial
+from aol_wire.adapter import Capability, Count
+from aol_wire.errors import Reason
+
+# The parts of the contract that later versions of the kit will have rules for.
+_WITHOUT_RULES = frozenset({Capability.PARTITION, Capability.TENANCY})
+
+
+@rule(Topic.DESCRIPTION)
+async def nothing_is_declared_that_the_contract_does_not_define_yet(trial: Trial) -> None:
+    """`partition` and `tenancy` mean nothing in this version of the contract, so that no adapter declares them."""
+    expect_equal("declared without a meaning", sorted(trial.capabilities & _WITHOUT_RULES), [])
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.REGEX)
+async def an_undeclared_regex_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `regex` answers `$regex` with CAPABILITY_UNSUPPORTED, in every call."""
+    await _refuses_filter(trial, {"a": {"$regex": "^x"}})
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.REGEX_FULL)
+async def an_undeclared_full_regex_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `regex_full` answers a pattern of that level with CAPABILITY_UNSUPPORTED."""
+    await _refuses_filter(trial, {"a": {"$regex": "(x+)+"}})
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.TEXT)
+async def an_undeclared_text_search_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `text` answers `$text` and a text index with CAPABILITY_UNSUPPORTED."""
+    await _refuses_index(trial, {"fields": ["a"], "type": "text"})
+    await _refuses_filter(trial, {"$text": "x"})
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.UNIQUE)
+async def an_undeclared_unique_index_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `unique` answers a unique index with CAPABILITY_UNSUPPORTED."""
+    await _refuses_index(trial, {"fields": ["a"], "type": "unique"})
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.TTL)
+async def an_undeclared_ttl_index_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `ttl` answers a ttl index with CAPABILITY_UNSUPPORTED."""
+    await _refuses_index(trial, {"fields": ["a"], "type": "ttl", "expireAfterSeconds": 60})
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.ATOMIC)
+async def an_undeclared_atomic_write_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `atomic` answers such a write with CAPABILITY_UNSUPPORTED and changes nothing."""
+    mutations = trial.insertion("1", {}), trial.insertion("2", {})
+    await expect_refusal("an atomic write", trial.write(*mutations, atomic=True), Reason.CAPABILITY_UNSUPPORTED)
+    expect_equal("documents after it", await trial.count(), 0)
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.EXPLAIN)
+async def an_undeclared_explanation_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `explain` answers it with CAPABILITY_UNSUPPORTED."""
+    await expect_refusal("explain", trial.adapter.explain(trial.query()), Reason.CAPABILITY_UNSUPPORTED)
+
+
+async def _refuses_filter(trial: Trial, filter_: Document) -> None:
+    await trial.insert("1", {"a": "xx"})
+    query = trial.query(filter_)
+    calls = {
+        "find": trial.adapter.find(query),
+        "find under $not": trial.adapter.find(trial.query({"$not": filter_})),
+        "count": trial.adapter.count(Count(trial.target, query.filter)),
+        "update": trial.apply(trial.change(filter_, {"b": 1})),
+        "delete": trial.apply(trial.removal(filter_)),
+        "restore": trial.apply(trial.restoring(filter_)),
+    }
+    for name, call in calls.items():
+        await expect_refusal(f"{name} with an undeclared filter", call, Reason.CAPABILITY_UNSUPPORTED)
+    kept = await trial.get("1")
+    expect("the document is as it was", kept["a"] == "xx" and "b" not in kept)
+
+
+async def _refuses_index(trial: Trial, index: Document) -> None:
+    refused = trial.beside()
+    await expect_refusal("an undeclared index", refused.ensure(index), Reason.CAPABILITY_UNSUPPORTED)
+    await expect_refusal("an undeclared index, later", trial.ensure(index), Reason.CAPABILITY_UNSUPPORTED)
+    expect_equal("the indexes after it", await trial.inspect(), ())
+
+
+RULES: tuple[Rule, ...] = (
+    nothing_is_declared_that_the_contract_does_not_define_yet,
+    an_undeclared_regex_is_refused,
+    an_undeclared_full_regex_is_refused,
+    an_undeclared_text_search_is_refused,
+    an_undeclared_unique_index_is_refused,
+    an_undeclared_ttl_index_is_refused,
+    an_undeclared_atomic_write_is_refused,
+    an_undeclared_explanation_is_refused,
+)
