@@ -93,8 +93,10 @@ class Collection:
         holders: dict[UniqueKey, Key] = {}
         offenders = 0
         for row in self.rows.values():
-            taken = spec.type is IndexType.UNIQUE and holders.setdefault(row.unique_key(spec), row.key) != row.key
-            if taken or not fits(row.document, spec):
+            # A document that does not fit takes no value from another one.
+            if not fits(row.document, spec) or (
+                spec.type is IndexType.UNIQUE and holders.setdefault(row.unique_key(spec), row.key) != row.key
+            ):
                 offenders += 1
         if offenders:
             return IndexStatus(spec, IndexState.FAILED, offenders)

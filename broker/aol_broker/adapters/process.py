@@ -131,8 +131,10 @@ class AdapterProcess(asyncio.SubprocessProtocol):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         ends: tuple[asyncio.Future[int], asyncio.Future[None]] = (self._exited, self._stderr_ended)
-        await asyncio.wait(ends, timeout=_KILLED_WITHIN_S)
-        self._attached().close()
+        try:
+            await asyncio.wait(ends, timeout=_KILLED_WITHIN_S)
+        finally:
+            self._attached().close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport."""

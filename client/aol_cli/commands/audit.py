@@ -17,7 +17,7 @@ from aol_cli.output import Column, print_table, say, say_aside, shown, shown_tim
 
 FOLLOW_EVERY_S = 1.0
 LIMIT_MAX = 10_000
-_STYLES = {"ok": "green", "denied": "red", "failed": "yellow"}
+_STYLES = {"ok": "green", "denied": "red", "failed": "yellow", "unknown": "magenta"}
 _FILTER_MAX_CHARACTERS = 60
 
 app = typer.Typer(help="Read the audit records of a broker.", no_args_is_help=True, rich_markup_mode=None)
@@ -28,6 +28,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     DENIED = "denied"
+    UNKNOWN = "unknown"
     FAILED = "failed"
 
 
@@ -62,22 +63,24 @@ def search(
         "until_us": moment_us("--until", until),
         "limit": limit,
     }
-    records, broker = asyncio.run(_search(endpoint, require_token(token_file, data_dir), conditions))
+    answer = asyncio.run(_search(endpoint, require_token(token_file, data_dir), conditions))
+    records = list(answer.records)
+    if answer.truncated:
+        say_aside("(Older records match too, and did not fit one answer: narrow the search, for example with --until.)")
     if as_json:
         for record in records:
             write_line(record.encode())
         return
     _print_table(records)
     if records:
-        say(f"{len(records)} records of the broker {broker}.")
+        say(f"{len(records)} records of the broker {answer.broker}.")
     if len(records) == limit:
         say(f"These are the newest {limit}; there may be older ones (--limit).")
 
 
-async def _search(endpoint: str, token: str, conditions: dict[str, Any]) -> tuple[list[str], str]:
+async def _search(endpoint: str, token: str, conditions: dict[str, Any]) -> Any:
     async with operator_calls(endpoint, token) as calls:
-        answer = await _ask(calls, **conditions)
-    return list(answer.records), answer.broker
+        return await _ask(calls, **conditions)
 
 
 async def _ask(calls: OperatorCalls, **conditions: Any) -> Any:

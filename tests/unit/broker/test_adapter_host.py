@@ -1,6 +1,7 @@
 """Does a host say what is wrong with a program that is no adapter, and never hang or give up over it?"""
 
 import asyncio
+import gc
 import json
 import os
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aol_broker.adapters import AdapterHost, HostState, Phase, Timing
-from aol_broker.adapters.process import STDERR_LINE_MAX_CHARACTERS
+from aol_broker.adapters.process import STDERR_LINE_MAX_CHARACTERS, AdapterProcess
 from aol_wire.adapter import Count, Insert, Target, Write
 from aol_wire.errors import Applied, DataError, Reason
 
@@ -222,6 +223,18 @@ async def test_sockets_live_in_a_folder_of_the_user_alone_which_goes_at_the_end(
         folder = Path(out.read_text().removeprefix("unix:")).parent
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not folder.exists()
+
+
+async def test_an_end_that_is_interrupted_leaves_no_pipes_open() -> None:
+    process = await AdapterProcess.launch((sys.executable, "-c", "input()"), "unix:/nowhere", {}, lambda line: None)
+    ending = asyncio.create_task(process.kill())
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    await process.exited()
+    del process, ending
+    gc.collect()  # what is still open warns now, which is an error
 
 
 async def test_what_the_program_left_running_is_ended_with_it(tmp_path: Path) -> None:

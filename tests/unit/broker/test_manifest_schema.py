@@ -80,7 +80,8 @@ def test_the_schema_and_the_parser_refuse_the_same_form(requirements: str) -> No
         "{enabled: false}",
         "{collections: , accessRequests: }",
         "{collections: [{name: a, schemaHint: {x: {y: string}}, indexes: [{fields: [x, {y: desc}], type: compound}]}]}",
-        "{collections: [{name: a, schemaHint: {x: datetime}, indexes: [{fields: [x], type: ttl, expireAfterSeconds: 1}], softDelete: true}]}",
+        "{collections: [{name: a, schemaHint: {x: datetime}, softDelete: true, "
+        "indexes: [{fields: [x], type: ttl, expireAfterSeconds: 1}]}]}",
         "{accessRequests: [{collection: a.b, permission: admin, reason: because}]}",
     ],
 )
