@@ -1,35 +1,40 @@
 """Do two adapters answer alike? They are led through the same programs, and every answer is compared exactly."""
 
-import asyncio
 import json
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
-from typing import Any
 
-import orjson
-
-from aol.data.v1.document_pb2 import Page
-from aol_adapters.memory.adapter import MemoryAdapter
-from aol_adapters.sqlite.adapter import SqliteAdapter
-from aol_wire import adapter as contract
-from aol_wire.errors import Applied, DataError
+from adapter_answers import Answer, alike, answer_of, ensured_shown, outcomes_shown, page_shown, refusal, statuses_shown
+from aol_wire.adapter import (
+    Adapter,
+    Capability,
+    CollectionSpec,
+    Count,
+    Delete,
+    Deleted,
+    Find,
+    Insert,
+    Mutation,
+    Restore,
+    Target,
+    Update,
+    Write,
+)
+from aol_wire.capabilities import required_by_indexes
+from aol_wire.errors import DataError
 from aol_wire.filter_parser import parse_filter
+from aol_wire.filters import Compare, Operator
 from aol_wire.index_parser import parse_index
 from aol_wire.json_text import encode
 from aol_wire.paths import parse_projection, parse_sort
 from aol_wire.update_parser import parse_update
-from random_programs import FINAL_STEPS, START_US, Step, program
+from random_programs import START_US, Step, program
 
-STEPS_OF_A_PROGRAM = 120
-# Integral doubles from here on may read back as integers.
-_WHOLE = 1e16
+_STEPS_OF_A_PROGRAM = 120
 
-Answer = tuple[Any, ...]
-"""What an adapter answered, in a form in which equal answers are equal."""
+Answers = tuple[Answer, Answer]
+"""The reference's answer and the adapter's."""
 
 
 class Clock:
@@ -43,293 +48,229 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A step that two adapters answered differently, and the program up to it."""
+    """The last of these steps was answered differently."""
 
     steps: list[Step]
-    answers: tuple[Answer, Answer]
+    answers: Answers
 
     def __str__(self) -> str:
-        program = "\n".join(json.dumps(step, ensure_ascii=False) for step in self.steps)
-        return f"{program}\nreference: {self.answers[0]}\nadapter:   {self.answers[1]}"
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """A query that is being paged through: where each adapter's next page begins."""
-
-    query: contract.Find
-    positions: list[bytes]
+        steps = "\n".join(json.dumps(step, ensure_ascii=False) for step in self.steps)
+        return f"{steps}\nreference: {self.answers[0]}\nadapter:   {self.answers[1]}"
 
 
 @dataclass(slots=True)
 class Pair:
-    """The reference and an adapter, and how many operations of theirs were compared: mutations, queries, counts."""
+    """The reference and an adapter, and how many of their operations were compared: mutations, pages, counts.
 
-    reference: contract.Adapter
-    adapter: contract.Adapter
-    clock: Clock
+    :param capabilities: what both declare; no index is asked for that needs more.
+    :param clock: by which both expire documents, if they share one.
+    """
+
+    reference: Adapter
+    adapter: Adapter
+    capabilities: frozenset[Capability]
+    clock: Clock = field(default_factory=Clock)
+    sweep: Callable[[], Awaitable[object]] | None = None
     compared: int = 0
     _names: Iterator[int] = field(default_factory=count)
+
+    async def compare(self, seed: int, numbers: Iterable[int], operations: int | None = None) -> str | None:
+        """Run programs by their numbers, until so many operations were compared; return a difference, reported."""
+        end = None if operations is None else self.compared + operations
+        for number in numbers:
+            difference = await self.run(program(f"{seed}:{number}", _STEPS_OF_A_PROGRAM))
+            if difference is not None:
+                return f"AOL_SOAK_SEED={seed}:{number} shows a difference:\n{await self._shortest(difference)}"
+            if end is not None and self.compared >= end:
+                break
+        return None
 
     async def run(self, steps: Sequence[Step]) -> Difference | None:
         """Lead both through a program, on a collection of its own; return the first difference."""
         self.clock.now_us = START_US
-        collection = f"items-{next(self._names)}"
-        life = _Life(self, collection)
+        target = Target("shop", f"items-{next(self._names)}")
+        life = _Life(self, target)
         try:
             for number, step in enumerate(steps):
-                answers = await life.step(step)
+                answers = await life.live(step)
                 if answers is not None and not alike(*answers):
                     return Difference(list(steps[: number + 1]), answers)
         finally:
             for adapter in (self.reference, self.adapter):
-                await adapter.drop_collection(contract.Target("shop", collection))
+                await adapter.drop_collection(target)
         return None
 
-    async def shortest(self, difference: Difference) -> Difference:
-        """Return a difference that no step and no mutation can be left out of."""
-        found, shrinking = difference, True
-        while shrinking:
-            shrinking = False
-            for shorter in _shorter(found.steps):
-                other = await self.run(shorter)
+    async def _shortest(self, difference: Difference) -> Difference:
+        """Return a difference from whose program nothing can be left out."""
+        found, shrinks = difference, True
+        while shrinks:
+            shrinks = False
+            for steps in _shorter(found.steps):
+                other = await self.run(steps)
                 if other is not None:
-                    found, shrinking = other, True
+                    found, shrinks = other, True
                     break
         return found
 
 
-class _Life:
-    """One program's run."""
+@dataclass(slots=True)
+class _Cursor:
+    """A query that is being paged through, and where the next page of each adapter begins."""
 
-    def __init__(self, pair: Pair, collection: str) -> None:
+    query: Find
+    positions: list[bytes]
+
+
+class _Life:
+    """One program's run, over one collection."""
+
+    def __init__(self, pair: Pair, target: Target) -> None:
         self._pair = pair
-        self._adapters = (pair.reference, pair.adapter)
-        self._collection = collection
+        self._target = target
         self._times = count(START_US)
         self._cursors: dict[int, _Cursor] = {}
 
-    async def step(self, step: Step) -> tuple[Answer, Answer] | None:
+    async def live(self, step: Step) -> Answers | None:
         """Do a step on both and return their answers; None when there is nothing to compare."""
         match step["do"]:
             case "tick":
                 self._pair.clock.now_us += step["us"]
                 return None
             case "sweep":
-                for adapter in self._adapters:
-                    if isinstance(adapter, SqliteAdapter | MemoryAdapter) and hasattr(adapter, "sweep"):
-                        await adapter.sweep()
+                if self._pair.sweep is not None:
+                    await self._pair.sweep()
                 return None
             case "ensure":
-                indexes = tuple(parse_index(index, "index") for index in step["indexes"])
-                spec = contract.CollectionSpec(self._target(step), indexes=indexes)
-                return await self._both(lambda adapter: _ensured(adapter.ensure_collection(spec)))
+                return await self._ensure(step)
             case "inspect":
-                target = self._target(step)
-                return await self._both(lambda adapter: _inspected(adapter.inspect_collection(target)))
+                return await self._inspect()
             case "write":
                 return await self._write(step)
             case "count":
-                self._pair.compared += 1
-                deleted = contract.Deleted(step.get("deleted", "exclude"))
-                request = contract.Count(self._target(step), parse_filter(encode(step["filter"])), deleted)
-                return await self._both(lambda adapter: _counted(adapter.count(request)))
+                return await self._count(step)
             case "find":
-                cursor = self._cursors[step.get("cursor", 0)] = _Cursor(self._query(step), [b"", b""])
-                self._pair.compared += 1
-                return await self._pages(cursor, step["pages"])
-            case "next":
+                cursor = self._cursors[step.get("cursor", 0)] = _Cursor(_query(step, self._target), [b"", b""])
+                return await self._find(cursor, step["pages"])
+            case _:
                 following = self._cursors.get(step["cursor"])
-                if following is None or not all(following.positions):
-                    return None
-                self._pair.compared += 1
-                return await self._pages(following, 1)
-            case other:
-                raise ValueError(f"no such step: {other}")
+                return await self._find(following, 1) if following is not None and all(following.positions) else None
 
-    async def _write(self, step: Step) -> tuple[Answer, Answer]:
+    async def _ensure(self, step: Step) -> Answers:
+        specs = (parse_index(index, "index") for index in step["indexes"])
+        indexes = tuple(spec for spec in specs if required_by_indexes([spec]) <= self._pair.capabilities)
+
+        async def ensure(adapter: Adapter) -> Answer:
+            return ensured_shown(await adapter.ensure_collection(CollectionSpec(self._target, indexes=indexes)))
+
+        return await self._both(ensure)
+
+    async def _inspect(self) -> Answers:
+        async def inspect(adapter: Adapter) -> Answer:
+            return statuses_shown(await adapter.inspect_collection(self._target))
+
+        return await self._both(inspect)
+
+    async def _write(self, step: Step) -> Answers:
         mutations = [self._mutation(mutation) for mutation in step["mutations"]]
+        broad = [isinstance(mutation, Update) and not _names_one(mutation) for mutation in mutations]
+        request = Write(_target(step, self._target), mutations, step.get("atomic", False), return_ids=True)
         self._pair.compared += len(mutations)
-        request = contract.Write(self._target(step), mutations, step.get("atomic", False), return_ids=True)
-        return await self._both(lambda adapter: _written(adapter.write(request)))
 
-    async def _pages(self, cursor: _Cursor, pages: int) -> tuple[Answer, Answer]:
-        query = cursor.query
-        answers: list[Answer] = []
-        for number, adapter in enumerate(self._adapters):
-            answers.append(await _paged(adapter, query, cursor.positions, number, pages))
+        async def write(adapter: Adapter) -> Answer:
+            try:
+                return outcomes_shown(await adapter.write(request), broad)
+            except DataError as error:
+                return refusal(error, any(broad))
+
+        return await self._both(write)
+
+    async def _count(self, step: Step) -> Answers:
+        deleted = Deleted(step.get("deleted", "exclude"))
+        request = Count(_target(step, self._target), parse_filter(encode(step["filter"])), deleted)
+        self._pair.compared += 1
+
+        async def ask(adapter: Adapter) -> Answer:
+            return (await adapter.count(request),)
+
+        return await self._both(ask)
+
+    async def _find(self, cursor: _Cursor, pages: int) -> Answers:
+        answers = [
+            await answer_of(_next_pages(adapter, cursor, number, pages))
+            for number, adapter in enumerate((self._pair.reference, self._pair.adapter))
+        ]
+        # A refusal counts as the page that it stands for.
+        self._pair.compared += 1 if answers[0][:1] == ("refused",) else len(answers[0])
         return answers[0], answers[1]
 
-    async def _both(self, ask: Callable[[contract.Adapter], Awaitable[Answer]]) -> tuple[Answer, Answer]:
-        return await _answer(ask(self._adapters[0])), await _answer(ask(self._adapters[1]))
+    async def _both(self, ask: Callable[[Adapter], Awaitable[Answer]]) -> Answers:
+        return await answer_of(ask(self._pair.reference)), await answer_of(ask(self._pair.adapter))
 
-    def _target(self, step: Step) -> contract.Target:
-        return contract.Target("shop", self._collection, step.get("tenant", ""))
-
-    def _query(self, step: Step) -> contract.Find:
-        keys = [(key.removeprefix("-"), key.startswith("-")) for key in step["sort"]]
-        return contract.Find(
-            self._target(step),
-            parse_filter(encode(step["filter"])),
-            parse_sort(keys),
-            parse_projection(step.get("projection", ())),
-            limit=step.get("limit", 10),
-            skip=step.get("skip", 0),
-            deleted=contract.Deleted(step.get("deleted", "exclude")),
-            max_bytes=step.get("max_bytes", 2 << 20),
-        )
-
-    def _mutation(self, step: Step) -> contract.Mutation:
+    def _mutation(self, step: Step) -> Mutation:
         now_us = next(self._times)
-        guards = (step.get("max_affected"), step.get("if_version"))
+        most, version = step.get("max_affected"), step.get("if_version")
         match step:
             case {"insert": id_, "document": document}:
-                return contract.Insert(id_, encode(document), now_us, step.get("owner", ""), step.get("acl", ""))
+                return Insert(id_, encode(document), now_us, step.get("owner", ""), step.get("acl", ""))
             case {"update": condition, "with": update}:
-                operations = parse_update(encode(update))
-                return contract.Update(parse_filter(encode(condition)), operations, now_us, *guards)
+                return Update(parse_filter(encode(condition)), parse_update(encode(update)), now_us, most, version)
             case {"delete": condition}:
-                return contract.Delete(parse_filter(encode(condition)), now_us, step.get("soft", False), *guards)
+                return Delete(parse_filter(encode(condition)), now_us, step.get("soft", False), most, version)
             case {"purge": condition}:
-                return contract.Delete(parse_filter(encode(condition)), now_us, False, *guards, purge=True)
+                return Delete(parse_filter(encode(condition)), now_us, False, most, version, purge=True)
             case _:
-                return contract.Restore(parse_filter(encode(step["restore"])), step.get("max_affected"))
+                return Restore(parse_filter(encode(step["restore"])), most)
 
 
-def alike(left: Any, right: Any) -> bool:
-    """Return whether two answers are the same, down to the types of numbers (but see `_WHOLE`)."""
-    if isinstance(left, list | tuple):
-        return (
-            isinstance(right, list | tuple)
-            and len(left) == len(right)
-            and all(alike(one, other) for one, other in zip(left, right, strict=True))
-        )
-    if isinstance(left, dict):
-        return isinstance(right, dict) and left.keys() == right.keys() and all(alike(left[k], right[k]) for k in left)
-    if type(left) is not type(right):
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        return numbers and not isinstance(left, bool) and left == right and abs(left) >= _WHOLE
-    return bool(left == right)
+def _target(step: Step, target: Target) -> Target:
+    return replace(target, tenant=step.get("tenant", ""))
 
 
-async def _answer(asked: Awaitable[Answer]) -> Answer:
-    try:
-        return await asked
-    except DataError as error:
-        return _refused(error)
-    except Exception as error:  # noqa: BLE001 - an adapter that raises anything else is what is looked for
-        return "raised", type(error)
-
-
-def _refused(error: DataError) -> Answer:
-    # An error that does not say whether it changed anything changed nothing.
-    return "refused", error.reason, error.applied or Applied.NO
-
-
-async def _ensured(asked: Awaitable[contract.Ensured]) -> Answer:
-    ensured = await asked
-    return ensured.created, [(status.spec, status.state, status.offenders) for status in ensured.indexes]
-
-
-async def _inspected(asked: Awaitable[tuple[Any, ...]]) -> Answer:
-    return tuple(sorted((status.spec.name, status.state, status.offenders) for status in await asked))
-
-
-async def _counted(asked: Awaitable[int]) -> Answer:
-    return (await asked,)
-
-
-async def _written(asked: Awaitable[list[contract.Outcome]]) -> Answer:
-    return tuple(
-        (outcome.affected, outcome.was_duplicate, sorted(outcome.ids))
-        if outcome.error is None
-        else _refused(outcome.error)
-        for outcome in await asked
+def _query(step: Step, target: Target) -> Find:
+    return Find(
+        _target(step, target),
+        parse_filter(encode(step["filter"])),
+        parse_sort([(key.removeprefix("-"), key.startswith("-")) for key in step["sort"]]),
+        parse_projection(step.get("projection", ())),
+        limit=step.get("limit", 10),
+        skip=step.get("skip", 0),
+        deleted=Deleted(step.get("deleted", "exclude")),
+        max_bytes=step.get("max_bytes", 2 << 20),
     )
 
 
-async def _paged(
-    adapter: contract.Adapter, query: contract.Find, positions: list[bytes], number: int, pages: int
-) -> Answer:
-    """Return up to so many pages of a query from a position on, which is moved behind them."""
-    answers: list[Answer] = []
+def _names_one(update: Update) -> bool:
+    match update.filter:
+        case Compare(("_id",), Operator.EQ, _):
+            return True
+    return False
+
+
+async def _next_pages(adapter: Adapter, cursor: _Cursor, number: int, pages: int) -> Answer:
+    """Return up to so many pages from a cursor's position of an adapter on, which is moved behind them."""
+    shown: list[Answer] = []
+    position, cursor.positions[number] = cursor.positions[number], b""
     for _ in range(pages):
-        skip = 0 if positions[number] else query.skip
-        asked = contract.Find(
-            query.target,
-            query.filter,
-            query.sort,
-            query.projection,
-            query.limit,
-            skip,
-            positions[number],
-            query.deleted,
-            query.max_bytes,
-        )
-        try:
-            found = await adapter.find(asked)
-        except DataError as error:
-            positions[number] = b""
-            answers.append(_refused(error))
+        found = await adapter.find(replace(cursor.query, skip=0 if position else cursor.query.skip, position=position))
+        position = found.next_position
+        shown.append((page_shown(found.page), bool(position)))
+        if not position:
             break
-        positions[number] = found.next_position
-        answers.append((_shown(found.page), bool(found.next_position)))
-        if not found.next_position:
-            break
-    return tuple(answers)
+    cursor.positions[number] = position
+    return tuple(shown)
 
 
-def _shown(page: Page) -> Answer:
-    size = len(page.id)
-    return (
-        list(page.id),
-        [orjson.loads(text) for text in page.json],
-        list(page.created_us),
-        list(page.updated_us),
-        list(page.version),
-        list(page.owner) or [""] * size,
-        list(page.tenant) or [""] * size,
-        list(page.acl) or [""] * size,
-        list(page.deleted_us) or [0] * size,
-    )
-
-
-def _shorter(steps: list[Step]) -> list[list[Step]]:
-    """Return programs that leave something out: steps first, many at once, then single mutations and indexes."""
-    shorter: list[list[Step]] = []
+def _shorter(steps: list[Step]) -> Iterator[list[Step]]:
+    """Yield programs that leave something out: many steps at once, then single ones, then mutations and indexes."""
     size = len(steps) // 2
     while size:
         # The first step makes the collection, the last shows the difference.
-        shorter += [steps[:start] + steps[start + size :] for start in range(1, len(steps) - size, size)]
+        for start in range(1, len(steps) - size, size):
+            yield steps[:start] + steps[start + size :]
         size //= 2
     for number, step in enumerate(steps):
-        for key in ("mutations", "indexes"):
+        for key, least in (("mutations", 1), ("indexes", 0)):
             parts = step.get(key, [])
-            for index in range(len(parts) if key == "indexes" or len(parts) > 1 else 0):
-                less = {**step, key: parts[:index] + parts[index + 1 :]}
-                shorter.append([*steps[:number], less, *steps[number + 1 :]])
-    return shorter
-
-
-@asynccontextmanager
-async def sqlite_beside_memory(folder: Path) -> AsyncIterator[Pair]:
-    """Start the reference and SQLite; both expire documents by one clock."""
-    clock = Clock()
-    reference, adapter = MemoryAdapter(clock=clock), SqliteAdapter(folder, clock=clock)
-    async with AsyncExitStack() as stack:
-        for started in (reference, adapter):
-            await started.start()
-            stack.push_async_callback(started.close)
-        yield Pair(reference, adapter, clock)
-
-
-async def compare(pair: Pair, seed: int, numbers: Iterable[int], operations: int) -> str | None:
-    """Run programs until so many operations were compared; return the first difference, as a report."""
-    for number in numbers:
-        difference = await pair.run(program(f"{seed}:{number}", STEPS_OF_A_PROGRAM))
-        if difference is not None:
-            shortest = await pair.shortest(difference)
-            return f"AOL_SOAK_SEED={seed}:{number} shows a difference:\n{shortest}"
-        if pair.compared >= operations:
-            break
-    return None
+            if len(parts) > least:
+                for index in range(len(parts)):
+                    yield [*steps[:number], {**step, key: parts[:index] + parts[index + 1 :]}, *steps[number + 1 :]]

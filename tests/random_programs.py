@@ -21,7 +21,23 @@ FINAL_STEPS: list[Step] = [
 
 _INTEGERS = [-(2**63), -7, -1, 0, 1, 2, 3, 5, 8, 13, 2**53, 2**53 + 1, 2**63 - 1]
 _DOUBLES = [-1.5, -0.0, 0.5, 1.0, 2.5, float(2**53), float(2**63), 1e16, 1e300, 5e-324]
-_STRINGS = ["", "a", "A", "ab", "b", "é", "E\u0301", "\uff5e", "😀", "1", "null", "'\"\\", "x' OR 1=1 --", "a\n", "\x7f"]
+_STRINGS = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "b",
+    "é",
+    "E\u0301",
+    "\uff5e",
+    "😀",
+    "1",
+    "null",
+    "'\"\\",
+    "x' OR 1=1 --",
+    "a\n",
+    "\x7f",
+]
 _TEXTS = ["red fox", "The Red Fox!", "fox-trot", "straße STRASSE", "日本 go", "x1 y2", "...", "Ünï cödé red"]
 _WORDS = ["red", "fox", "RED FOX", "strasse", "日本", "y2 x1", "cödé", "trot fox", "nothing"]
 _PATTERNS = ["a", "^a", "b$", "^$", ".", "[a-c]+", "^(a|b)c?", "\\d", "^\\w+$", "\\bfox\\b", "é", "^.{2}$", "[^a]", "R"]
@@ -108,7 +124,7 @@ class _Author:
     def _find(self) -> Step:
         step: Step = {"do": "find", **self._question(), "sort": self._sort(), "cursor": self._random.randint(0, 3)}
         step["limit"] = self._one_of([1, 2, 3, 5, 10, 100])
-        step["pages"] = self._one_of([1, 2, 100])
+        step["pages"] = self._one_of([1, 1, 2, 4, 100])
         if self._chance(0.25):
             paths = ["a", "n", "o.k", "o.x", "b", "é", "s", "_id", "_version", "q.r"]
             step["projection"] = self._random.sample(paths, self._random.randint(1, 4))

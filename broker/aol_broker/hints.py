@@ -119,9 +119,7 @@ def _judge(violations: list[Violation], record: CollectionRecord, what: str) -> 
     )
 
 
-EXPIRING_NEEDS_HINT = (
-    "a ttl index needs a field that schemaHint names datetime; by others, documents would not expire"
-)
+EXPIRING_NEEDS_HINT = "a ttl index needs a field that schemaHint names datetime; by others, documents would not expire"
 
 
 def check_expiring(record: CollectionRecord) -> None:

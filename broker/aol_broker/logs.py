@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 
 from aol_wire.library_logs import LibraryRecords
+from aol_wire.log_lines import LogLines
 
 
 def configure(level: str, form: Literal["json", "text"]) -> None:
@@ -22,7 +23,7 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_names: LogLines(sys.stderr),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[LibraryRecords(_log_library_record)], force=True)

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from aol_broker.adapters.host import AdapterHost
-from aol_broker.audit.log import AuditLog
+from aol_broker.audit.log import AuditFolderError, AuditLog
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
@@ -69,7 +69,7 @@ class Broker:
         """
         try:
             await self._start()
-        except (DataFolderError, RegistryVersionError, SettingsError) as error:
+        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError) as error:
             await self.stop()
             raise StartError(str(error)) from None
         except DataError as error:
@@ -127,13 +127,7 @@ class Broker:
         audit = AuditLog(
             settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes, max_files=settings.audit.max_files
         )
-        try:
-            audit.open()
-        except OSError as error:
-            raise StartError(
-                f"The audit log cannot be written in {settings.audit_dir}: {error.strerror}. A broker that cannot "
-                "record calls serves none."
-            ) from None
+        audit.open()
         self._stack.callback(audit.close)
         return audit
 
@@ -248,6 +242,7 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health) -> None:
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
+        audit.recover()
 
 
 async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:

@@ -97,6 +97,13 @@ async def hosted(reach: Reach) -> AsyncIterator[HostedAdapter]:
         await host.stop()
 
 
+def absent_adapter() -> "Adapter":
+    """Return an adapter that answers every call with ADAPTER_DOWN: for rules that start their own."""
+    from aol_broker.adapters import AdapterProxy
+
+    return AdapterProxy(_NAME, lambda: 1.0)
+
+
 class LaunchedProgram:
     """`aol_adapters.conformance.program.Program` for a command."""
 

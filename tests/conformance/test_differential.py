@@ -1,20 +1,34 @@
-"""Does an adapter answer any query as plain Python over the same documents does?
+"""Does an adapter answer any query as plain Python does, and any program of steps as the reference does?
 
-The expectation here is computed from the documents with Python's own comparisons, by code that shares nothing with the
+Plain Python's expectation is computed from the documents with its own comparisons, by code that shares nothing with the
 adapters.
 """
 
 import operator
-from collections.abc import Callable
-from dataclasses import replace
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 from functools import cmp_to_key
+from itertools import count
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aol_adapters.trial import Trial
+from aol_adapters.conformance.trial import Trial
+from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.sqlite.adapter import SqliteAdapter
+from aol_broker.adapters import AdapterHost
 from aol_wire.adapter import Adapter, Deleted
+from aol_wire.ids import now_us
+from differential import Pair
+from soak import soak, sqlite_beside_memory
+
+OPERATIONS = 2_000
+SEED = int(os.environ.get("AOL_DIFFERENTIAL_SEED", "1"))
 
 INTEGERS = st.sampled_from([-(2**63), -1, 0, 1, 2, 2**53, 2**53 + 1, 2**63 - 1])
 DOUBLES = st.sampled_from([-1.5, -0.0, 0.5, 1.0, float(2**53), float(2**63), 1e300])
@@ -120,6 +134,15 @@ def comparison(sort: list[tuple[str, bool]]) -> Callable[[Any, Any], int]:
     return compare
 
 
+@pytest.fixture(params=["memory", "sqlite"])
+async def python_rival(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Adapter]:
+    """The reference itself, and SQLite."""
+    adapter: Adapter = MemoryAdapter() if request.param == "memory" else SqliteAdapter(tmp_path)
+    await adapter.start()
+    yield adapter
+    await adapter.close()
+
+
 @given(
     documents=DOCUMENTS,
     queries=st.lists(st.tuples(FILTERS, SORTS), min_size=4, max_size=4),
@@ -129,15 +152,15 @@ def comparison(sort: list[tuple[str, bool]]) -> Callable[[Any, Any], int]:
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_any_query_is_answered_as_python_would(
-    adapter: Adapter,
+    python_rival: Adapter,
     documents: list[dict[str, Any]],
     queries: list[tuple[dict[str, Any], list[tuple[str, bool]]]],
     limit: int,
     hidden: int,
     fields: list[Any],
 ) -> None:
-    trial = Trial(adapter)
-    await adapter.drop_collection(trial.target)
+    trial = Trial(python_rival)
+    await python_rival.drop_collection(trial.target)
     await trial.ensure()
     rows = {f"{number}": document for number, document in enumerate(documents)}
     await trial.fill(rows)
@@ -156,3 +179,51 @@ async def test_any_query_is_answered_as_python_would(
         assert await trial.count(condition) == len(expected)
         everything = [row for row in rows.items() if holds(row[1], condition)]
         assert await trial.count(condition, Deleted.INCLUDE) == len(everything)
+
+
+async def test_sqlite_answers_any_program_as_the_reference_does(tmp_path: Path) -> None:
+    async with sqlite_beside_memory(tmp_path) as pair:
+        assert await pair.compare(SEED, count(), OPERATIONS) is None
+        assert pair.compared >= OPERATIONS
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configured adapter, as the broker has it."""
+
+    command: tuple[str, ...]
+    address: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("name", ["memory", "sqlite"])
+async def test_a_program_over_the_socket_answers_as_the_reference_does(name: str, tmp_path: Path) -> None:
+    folder = ("--data-dir", str(tmp_path)) if name == "sqlite" else ()
+    host = AdapterHost(name, Config((sys.executable, "-m", f"aol_adapters.{name}", *folder)))
+    # Its clock cannot be set, so everything that ever expires in these programs is expired from the beginning.
+    reference = MemoryAdapter(clock=now_us)
+    await reference.start()
+    await host.start()
+    try:
+        capabilities = (await reference.describe()).capabilities & (await host.adapter.describe()).capabilities
+        pair = Pair(reference, host.adapter, capabilities)
+        assert await pair.compare(SEED + 1, count(), OPERATIONS) is None
+        assert pair.compared >= OPERATIONS
+    finally:
+        await host.stop()
+        await reference.close()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_a_million_operations_on_sqlite_are_answered_as_by_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    operations = int(os.environ.get("AOL_SOAK_OPERATIONS", "1000000"))
+
+    def report(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True)
+
+    result = soak(operations, os.environ.get("AOL_SOAK_SEED", ""), report)
+    report(str(result))
+    assert not result.difference
+    assert result.compared >= operations

@@ -11,10 +11,10 @@ from aol_adapters.conformance.runner import Result, Verdict
 def to_junit(report: Report) -> bytes:
     """Return a run as a JUnit XML document, in UTF-8."""
     name = "adapter" if report.description is None else report.description.name
-    root = ET.Element("testsuites", name=_text(f"conformance of {name}"), **_numbers(report.results))
+    root = ET.Element("testsuites", {"name": _text(f"conformance of {name}"), **_numbers(report.results)})
     for topic, _ in report.topics():
         results = [result for result in report.results if result.rule.topic is topic]
-        suite = ET.SubElement(root, "testsuite", name=_text(topic.value), **_numbers(results))
+        suite = ET.SubElement(root, "testsuite", {"name": _text(topic.value), **_numbers(results)})
         for result in results:
             _add_case(suite, topic, result)
     ET.indent(root)

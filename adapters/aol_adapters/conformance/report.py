@@ -46,7 +46,9 @@ class Report:
         """Return the closing sentence, for example `sqlite 0.1.0: 171 passed, 2 failed (12.3 s)`."""
         name = "the adapter" if self.description is None else f"{self.description.name} {self.description.version}"
         numbers = counts(self.results)
-        said = [f"{numbers[verdict]} {word}" for verdict, word in _WORDS.items() if numbers[verdict] or _always(verdict)]
+        said = [
+            f"{numbers[verdict]} {word}" for verdict, word in _WORDS.items() if numbers[verdict] or _always(verdict)
+        ]
         seconds = sum(result.seconds for result in self.results)
         return f"{name}: {', '.join(said)} ({seconds:.1f} s)"
 
@@ -58,7 +60,7 @@ class Report:
             "ok": self.kept,
             "adapter": "" if described is None else described.name,
             "version": "" if described is None else described.version,
-            "capabilities": [] if described is None else sorted(described.capabilities),
+            "capabilities": [] if described is None else [it.value for it in sorted(described.capabilities)],
             **{word.replace(" ", "_"): numbers[verdict] for verdict, word in _WORDS.items()},
             "rules": [_rule_to_json(result) for result in self.results],
         }

@@ -89,7 +89,7 @@ async def try_rule(
 ) -> Result:
     """Try one rule on an adapter that declares these capabilities. Whatever goes wrong is the rule's failure.
 
-    A rule about programs needs `program`, and that no other process of it is running.
+    A rule about programs starts its own processes by `program`, while no other process of it is running.
     """
     reason = _why_not(rule, capabilities, program)
     if reason is not None:

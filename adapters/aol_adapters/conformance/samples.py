@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from aol_adapters.conformance.expect import expect_equal
+from aol_adapters.conformance.expect import expect_equal, shown
 from aol_adapters.conformance.trial import Document, Trial
 from aol_wire.filters import Json
 
@@ -101,10 +101,10 @@ HOSTILE_TEXTS = (
     "doc",
     "tenant",
 )
-"""Texts that mean something to a database, a language or a terminal. None of them holds a dot."""
+"""Texts that mean something to a database, a language or a terminal."""
 
 HOSTILE_KEYS = tuple(text for text in HOSTILE_TEXTS if not text.startswith("$"))
-"""Those that can be a key inside a document."""
+"""Those that can be a key inside a document: without a dot, and no `$` first."""
 
 
 async def fill_with_values(trial: Trial) -> None:
@@ -123,5 +123,5 @@ async def expect_matching(trial: Trial, condition: Document, expected: Iterable[
     :raises RuleBrokenError: others do.
     """
     ids = await trial.ids(condition)
-    expect_equal(f"the documents that match {condition}", sorted(ids), sorted(expected))
-    expect_equal(f"the count of the documents that match {condition}", await trial.count(condition), len(ids))
+    expect_equal(f"the documents that match {shown(condition)}", sorted(ids), sorted(expected))
+    expect_equal(f"the count of those that match {shown(condition)}", await trial.count(condition), len(ids))

@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import EventDict
 
 from aol_wire.library_logs import LibraryRecords
+from aol_wire.log_lines import LogLines
 
 
 def configure_logs(name: str, stream: TextIO | None = None) -> None:
@@ -29,26 +30,10 @@ def configure_logs(name: str, stream: TextIO | None = None) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_names: _Lines(out),
+        logger_factory=lambda *_names: LogLines(out),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[LibraryRecords(_log_library_record)], force=True)
-
-
-class _Lines:
-    """Writes lines for as long as somebody reads them: a broker that died must not fail the adapter's orderly end."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def msg(self, line: str) -> None:
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except OSError:
-            return
-
-    debug = info = warning = error = critical = log = msg
 
 
 def _log_library_record(level: int, fields: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """How does the memory adapter keep the contract? Every method in its plainest form."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
 from aol_adapters.memory.collection import Changes, Collection
@@ -22,6 +22,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.capabilities import required_by_filter, required_by_indexes
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.ids import now_us
 from aol_wire.indexes import IndexStatus
 
 CAPABILITIES = frozenset(
@@ -29,6 +30,7 @@ CAPABILITIES = frozenset(
         Capability.REGEX,
         Capability.REGEX_FULL,
         Capability.TEXT,
+        Capability.TTL,
         Capability.UNIQUE,
         Capability.ATOMIC,
         Capability.ATOMIC_MANY,
@@ -42,10 +44,14 @@ class MemoryAdapter(Adapter):
     No method awaits anything, so each call is atomic.
 
     :param capabilities: what it declares, out of `CAPABILITIES`; fewer make it refuse the rest.
+    :param clock: by which documents expire, in microseconds since 1970.
     """
 
-    def __init__(self, capabilities: frozenset[Capability] = CAPABILITIES) -> None:
+    def __init__(
+        self, capabilities: frozenset[Capability] = CAPABILITIES, *, clock: Callable[[], int] = now_us
+    ) -> None:
         self._capabilities = capabilities & CAPABILITIES
+        self._clock = clock
         self._collections: dict[tuple[str, str], Collection] = {}
         self._open = False
 
@@ -69,7 +75,7 @@ class MemoryAdapter(Adapter):
         key = spec.target.service, spec.target.collection
         created = key not in self._collections
         collection = self._collections.setdefault(key, Collection())
-        return Ensured(tuple(collection.ensure_index(index) for index in spec.indexes), created)
+        return Ensured(tuple(collection.ensure_index(index, self._clock()) for index in spec.indexes), created)
 
     async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
         return (await self._opened(target, None)).statuses()
@@ -87,9 +93,11 @@ class MemoryAdapter(Adapter):
                 self._require(required_by_filter(mutation.filter))
             elif request.target.tenant is None:
                 raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
+        began_us = self._clock()
         outcomes: list[Outcome] = []
         undo: list[Changes] = []
         for mutation in request.mutations:
+            collection.remove_expired(began_us)
             try:
                 planned = plan(collection, request.target.tenant, mutation)
                 undo.append(collection.put(planned.changes))
@@ -121,6 +129,8 @@ class MemoryAdapter(Adapter):
         collection = self._collections.get((target.service, target.collection))
         if collection is None:
             raise DataError(Reason.COLLECTION_NOT_FOUND, "the adapter has no such collection; ensure it first")
+        # Nobody has seen them since they expired, so this is as good as having removed them then.
+        collection.remove_expired(self._clock())
         return collection
 
     def _require(self, needed: Iterable[Capability]) -> None:

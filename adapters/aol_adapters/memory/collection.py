@@ -7,6 +7,7 @@ from aol_wire.adapter import Capability, Deleted
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
 from aol_wire.evaluate import matches
+from aol_wire.expiry import is_expired
 from aol_wire.filters import Filter, Path
 from aol_wire.indexed_paths import check_indexed, fits
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType
@@ -25,8 +26,9 @@ class Collection:
         # For each unique index, which document has a value.
         self._holders: dict[IndexSpec, dict[UniqueKey, Key]] = {}
 
-    def ensure_index(self, spec: IndexSpec) -> IndexStatus:
+    def ensure_index(self, spec: IndexSpec, now_us: int) -> IndexStatus:
         """Return the status of an index, built now unless it is ready. Documents that do not fit make it fail."""
+        self.remove_expired(now_us)
         status = self._statuses.get(spec)
         if status is None or status.state is not IndexState.READY:
             status = self._statuses[spec] = self._build(spec)
@@ -35,6 +37,11 @@ class Collection:
     def statuses(self) -> tuple[IndexStatus, ...]:
         """Return every index as it stands."""
         return tuple(self._statuses.values())
+
+    def remove_expired(self, now_us: int) -> None:
+        """Remove the documents that are expired, soft-deleted or not."""
+        indexes = [spec for spec in self._ready() if spec.type is IndexType.TTL]
+        self.put({key: None for key, row in self.rows.items() if is_expired(row.document, indexes, now_us)})
 
     def select(self, tenant: str | None, condition: Filter | None, deleted: Deleted) -> list[Row]:
         """Return the rows that match, in the order of their keys.
@@ -55,7 +62,7 @@ class Collection:
 
         :raises DataError: BAD_DOCUMENT for a value that an index does not take, UNIQUE_VIOLATION.
         """
-        ready = [spec for spec, status in self._statuses.items() if status.state is IndexState.READY]
+        ready = self._ready()
         for row in changes.values():
             if row is not None:
                 check_indexed(row.document, ready)
@@ -104,13 +111,11 @@ class Collection:
             self._holders[spec] = holders
         return IndexStatus(spec, IndexState.READY)
 
+    def _ready(self) -> list[IndexSpec]:
+        return [spec for spec, status in self._statuses.items() if status.state is IndexState.READY]
+
     def _text_paths(self) -> list[Path]:
-        paths = [
-            field.path
-            for spec, status in self._statuses.items()
-            if spec.type is IndexType.TEXT and status.state is IndexState.READY
-            for field in spec.fields
-        ]
+        paths = [field.path for spec in self._ready() if spec.type is IndexType.TEXT for field in spec.fields]
         if not paths:
             raise DataError.invalid(Reason.BAD_FILTER, "filter.$text", "the collection has no text index that is ready")
         return paths

@@ -92,6 +92,6 @@ def _update(rows: list[Row], update: Update) -> Plan:
 
 
 def _delete(rows: list[Row], delete: Delete) -> Plan:
-    if delete.soft:
+    if delete.soft and not delete.purge:
         return Plan({row.key: replace(row, deleted_us=delete.now_us) for row in rows})
     return Plan(dict.fromkeys(row.key for row in rows))

@@ -33,7 +33,7 @@ class OpenFile:
 class Files:
     """The open files of a data folder, by service.
 
-    :ivar opened: called with the service whenever a file was opened for `use`.
+    :ivar opened: called with the service whenever a file that is there was opened for `use`.
     """
 
     def __init__(self, folder: Path, *, limit: int, readers: int, settings: Settings) -> None:
@@ -91,7 +91,7 @@ class Files:
         while service not in self._open:
             if len(self) < self._limit:
                 self._open[service] = OpenFile(path, self._readers, self._settings)
-                if self.opened is not None:
+                if self.opened is not None and path.exists():
                     self.opened(service)
                 break
             unused = next((name for name, file in self._open.items() if not file.users), None)

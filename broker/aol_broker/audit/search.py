@@ -1,9 +1,9 @@
 """Which audit records match? Reads the files of one broker, newest first."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -67,13 +67,12 @@ def _search(directory: Path, query: AuditQuery, stopped: Callable[[], bool]) -> 
     for line in _lines_backwards(directory):
         if stopped() or len(found) >= query.limit:
             break
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
+        record = _record(line)
+        if record is None:
             continue
         if record["seq"] <= query.after_seq or record["timestamp"] < oldest:
             break
-        if since <= record["timestamp"] < until and all(record[key] == value for key, value in wanted.items()):
+        if since <= record["timestamp"] < until and all(record.get(key) == value for key, value in wanted.items()):
             size_bytes += len(line)
             if found and size_bytes > AUDIT_ANSWER_MAX_BYTES:
                 truncated = True
@@ -84,12 +83,19 @@ def _search(directory: Path, query: AuditQuery, stopped: Callable[[], bool]) -> 
 
 
 def _lines_backwards(directory: Path) -> Iterator[bytes]:
-    # A folder that is gone would look like one without records.
-    with os.scandir(directory):
-        pass
     for path in reversed(files_of(directory)):
         try:
             yield from lines_backwards(path)
         except FileNotFoundError:
             # Retention removes the oldest files, and those before it are gone too or about to go.
             continue
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line; None for a line that is none, which somebody else wrote."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    is_record = isinstance(record, dict) and isinstance(record.get("seq"), int) and "timestamp" in record
+    return record if is_record else None

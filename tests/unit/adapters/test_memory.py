@@ -2,8 +2,8 @@
 
 import pytest
 
+from aol_adapters.conformance.trial import Trial
 from aol_adapters.memory.adapter import CAPABILITIES, MemoryAdapter
-from aol_adapters.trial import Trial
 from aol_wire.adapter import Capability
 from aol_wire.errors import DataError, Reason
 
@@ -34,7 +34,7 @@ async def test_what_it_keeps_ends_with_it() -> None:
 async def test_it_never_declares_more_than_it_has() -> None:
     adapter = MemoryAdapter(frozenset(Capability))
     assert (await adapter.describe()).capabilities == CAPABILITIES
-    assert Capability.TTL not in CAPABILITIES
+    assert Capability.EXPLAIN not in CAPABILITIES
 
 
 async def test_documents_handed_out_are_not_those_kept() -> None:

@@ -42,7 +42,7 @@ def test_wrong_arguments_and_no_broker_are_refused_with_a_word_on_usage(tmp_path
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"max_open_files": 0}, {"readers": 0}])
-def test_an_adapter_without_files_or_readers_cannot_be_made(tmp_path: Path, wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(("files", "readers"), [(0, 1), (1, 0)])
+def test_an_adapter_without_files_or_readers_cannot_be_made(tmp_path: Path, files: int, readers: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        SqliteAdapter(tmp_path, **wrong)
+        SqliteAdapter(tmp_path, max_open_files=files, readers=readers)

@@ -105,7 +105,7 @@ async def a_path_has_up_to_16_segments(trial: Trial) -> None:
 
 @rule(Topic.PATH)
 async def metadata_can_be_filtered(trial: Trial) -> None:
-    """`_id`, `_version`, `_owner`, `_acl`, `_created_at` and the others are filtered as if they were in the document."""
+    """`_id`, `_version`, `_owner`, `_acl`, `_created_at` and the others are filtered as values in the document are."""
     await trial.apply(trial.insertion("a", {"n": 1}, owner="ann", acl='[{"user":"u"}]'))
     await trial.insert("b", {"n": 2})
     await trial.update({"_id": "b"}, {"n": 3})

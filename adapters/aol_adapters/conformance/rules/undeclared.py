@@ -49,7 +49,7 @@ async def an_undeclared_ttl_index_is_refused(trial: Trial) -> None:
 
 @rule(Topic.DESCRIPTION, lacks=Capability.ATOMIC)
 async def an_undeclared_atomic_write_is_refused(trial: Trial) -> None:
-    """An adapter that does not declare `atomic` answers such a write with CAPABILITY_UNSUPPORTED and changes nothing."""
+    """An adapter that does not declare `atomic` refuses such a write with CAPABILITY_UNSUPPORTED, changing nothing."""
     mutations = trial.insertion("1", {}), trial.insertion("2", {})
     await expect_refusal("an atomic write", trial.write(*mutations, atomic=True), Reason.CAPABILITY_UNSUPPORTED)
     expect_equal("documents after it", await trial.count(), 0)

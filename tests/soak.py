@@ -1,0 +1,92 @@
+"""How are a million operations compared? Many programs, on all processors, until there are enough or two differ."""
+
+import asyncio
+import multiprocessing
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.sqlite.adapter import SqliteAdapter
+from differential import Clock, Pair
+
+_PROGRAMS_OF_A_BATCH = 40
+# Where files are in memory: nothing is waited for that is not being tested.
+_RAM_FOLDER = Path("/dev/shm")  # noqa: S108 - files in it have names that nobody can guess
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was compared, and the report of the first difference, "" if there was none."""
+
+    seed: int
+    programs: int
+    compared: int
+    difference: str
+
+    def __str__(self) -> str:
+        found = self.difference or "no difference"
+        return f"seed {self.seed}: {self.compared:,} operations compared in {self.programs:,} programs: {found}"
+
+
+@asynccontextmanager
+async def sqlite_beside_memory(folder: Path) -> AsyncIterator[Pair]:
+    """Start the reference and SQLite, which expire documents by one clock."""
+    clock = Clock()
+    reference, adapter = MemoryAdapter(clock=clock), SqliteAdapter(folder, clock=clock)
+    await reference.start()
+    await adapter.start()
+    try:
+        shared = (await reference.describe()).capabilities & (await adapter.describe()).capabilities
+        yield Pair(reference, adapter, shared, clock, adapter.sweep)
+    finally:
+        await adapter.close()
+        await reference.close()
+
+
+def soak(operations: int, seed_and_program: str, report: Callable[[str], None]) -> Result:
+    """Compare so many operations of SQLite with the reference's.
+
+    :param seed_and_program: `SEED`, or `SEED:PROGRAM` to begin with a later program; "" for any seed.
+    :param report: is told from time to time how far it is.
+    """
+    seed_text, _, first = seed_and_program.partition(":")
+    seed = int(seed_text) if seed_text else secrets.randbelow(1_000_000)
+    starts = count(int(first or 0), _PROGRAMS_OF_A_BATCH)
+    # Each of them waits for its adapter's threads for half of its time.
+    workers = 2 * (os.cpu_count() or 1)
+    programs = compared = 0
+    difference = ""
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        # One more than can run, so that no process waits for the next.
+        pending = {pool.submit(_batch, seed, next(starts)) for _ in range(workers + 1)}
+        while compared < operations and not difference:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for batch in done:
+                of_batch, found = batch.result()
+                compared += of_batch
+                programs += _PROGRAMS_OF_A_BATCH
+                difference = difference or found
+                pending.add(pool.submit(_batch, seed, next(starts)))
+            report(f"seed {seed}: {compared:,} of {operations:,}")
+        pool.shutdown(cancel_futures=True)
+    return Result(seed, programs, compared, difference)
+
+
+def _batch(seed: int, first: int) -> tuple[int, str]:
+    """Run some programs in this process; return how many operations were compared, and the report of a difference."""
+    return asyncio.run(_compared(seed, range(first, first + _PROGRAMS_OF_A_BATCH)))
+
+
+async def _compared(seed: int, numbers: range) -> tuple[int, str]:
+    in_ram = _RAM_FOLDER if os.access(_RAM_FOLDER, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=in_ram) as folder:
+        async with sqlite_beside_memory(Path(folder)) as pair:
+            difference = await pair.compare(seed, numbers)
+            return pair.compared, difference or ""
