@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from aol_wire.adapter import (
     Find,
     Found,
     Outcome,
+    SortKey,
     Write,
 )
 from aol_wire.errors import DataError, Reason
@@ -125,13 +126,11 @@ class CutsWithoutSaying(_ChangesPages):
         return Found(found.page)
 
 
-class BreaksTiesAnyhow(_ChangesPages):
-    """Returns ties in no certain order."""
+class BreaksTiesOneWay(MemoryAdapter):
+    """Returns ties by their ids from the smallest, whichever way the last key goes."""
 
-    def change(self, request: Find, found: Found) -> Found:
-        if not request.sort:
-            return found
-        return Found(_picked(found.page, list(reversed(range(len(found.page.id))))), found.next_position)
+    async def find(self, request: Find) -> Found:
+        return await super().find(replace(request, sort=(*request.sort, SortKey(("_id",)))))
 
 
 class RepeatsAtPageEnds(MemoryAdapter):
@@ -239,12 +238,6 @@ def _rewritten(condition: Filter, rewrite: Rewrite) -> Filter:
         case Not(inner):
             return rewrite(Not(_rewritten(inner, rewrite)))
     return rewrite(condition)
-
-
-def _picked(page: Page, places: Sequence[int]) -> Page:
-    """Return a page of the documents at these places of another."""
-    columns = {descriptor.name: list(values) for descriptor, values in page.ListFields()}
-    return Page(**{name: [values[place] for place in places] for name, values in columns.items()})
 
 
 def _doubled(value: Any) -> Any:

@@ -69,7 +69,7 @@ _INDEXES: list[Step] = [
 
 def program(seed: str, steps: int) -> list[Step]:
     """Return the steps of one program: a collection's whole life."""
-    return _Author(Random(seed)).program(steps)  # noqa: S311 - a seed is to be reproduced
+    return _Author(Random(seed)).program(steps)
 
 
 class _Author:
@@ -226,7 +226,8 @@ class _Author:
         return self._one_of([*_INTEGERS, *_STRINGS, self._time(90)])
 
     def _scalar(self) -> Any:
-        return self._one_of(self._one_of([[None, True, False], _INTEGERS, _DOUBLES, _STRINGS]))
+        kinds: list[list[Any]] = [[None, True, False], _INTEGERS, _DOUBLES, _STRINGS]
+        return self._one_of(self._one_of(kinds))
 
     def _value(self, depth: int) -> Any:
         if depth == 0 or self._chance(0.6):

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,15 @@ class RunningBroker:
 
 
 @contextlib.contextmanager
-def running_broker(folder: Path) -> Iterator[RunningBroker]:
-    """Run `aol up` in a folder and stop it at the end."""
+def running_broker(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[RunningBroker]:
+    """Run `aol up` in a folder, with more environment variables, and stop it at the end."""
     manifests = folder / "manifests"
     manifests.mkdir()
     command = [sys.executable, "-m", "aol_cli", "up", "--data-dir", str(folder / "data")]
     command += ["--manifests", str(manifests), "--listen", "127.0.0.1:0"]
+    variables = {**os.environ, **(environment or {})}
     with (folder / "stderr").open("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables)
         assert process.stdout is not None
         try:
             ready = READY.search(process.stdout.readline())

@@ -18,7 +18,7 @@ from differential import Clock, Pair
 
 _PROGRAMS_OF_A_BATCH = 40
 # Where files are in memory: nothing is waited for that is not being tested.
-_RAM_FOLDER = Path("/dev/shm")  # noqa: S108 - files in it have names that nobody can guess
+_RAM_FOLDER = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Plain Python's expectation is computed from the documents with its own compariso
 adapters.
 """
 
+import json
 import operator
 import os
 import sys
@@ -22,7 +23,7 @@ from aol_adapters.conformance.trial import Trial
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_adapters.sqlite.adapter import SqliteAdapter
 from aol_broker.adapters import AdapterHost
-from aol_wire.adapter import Adapter, Deleted
+from aol_wire.adapter import Adapter, Count, Deleted
 from aol_wire.ids import now_us
 from differential import Pair
 from soak import soak, sqlite_beside_memory
@@ -212,6 +213,27 @@ async def test_a_program_over_the_socket_answers_as_the_reference_does(name: str
     finally:
         await host.stop()
         await reference.close()
+
+
+class _Forgetful(MemoryAdapter):
+    """Counts soft-deleted documents that it should not."""
+
+    async def count(self, request: Count) -> int:
+        return await super().count(replace(request, deleted=Deleted.INCLUDE))
+
+
+async def test_a_difference_is_found_and_cut_down_to_what_shows_it() -> None:
+    reference, forgetful = MemoryAdapter(), _Forgetful()
+    await reference.start()
+    await forgetful.start()
+    pair = Pair(reference, forgetful, (await reference.describe()).capabilities)
+    report = await pair.compare(SEED, count(), OPERATIONS)
+    assert report is not None
+    assert report.startswith(f"AOL_SOAK_SEED={SEED}:")
+    steps = [json.loads(line) for line in report.splitlines() if line.startswith("{")]
+    # It is made, filled, a document of it deleted softly, and counted.
+    assert len(steps) <= 4
+    assert steps[-1]["do"] == "count"
 
 
 @pytest.mark.soak

@@ -19,9 +19,12 @@ from aol_wire.indexes import IndexSpec, IndexState, IndexType
 
 _EXAMINED = "aol_examined"
 # The words of a plan: https://sqlite.org/eqp.html. A test explains a query for each kind of index.
-_INDEX_USED = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
-_BY_NUMBER = re.compile(r"USING INTEGER PRIMARY KEY")
-_SORTED = re.compile(r"USE TEMP B-TREE FOR .*ORDER BY")
+_INDEX_USED = re.compile(r"USING (?:COVERING )?INDEX (\S+)(?: \((.*)\))?")
+_BY_NUMBER = "USING INTEGER PRIMARY KEY"
+_SORTED_APART = re.compile(r"USE TEMP B-TREE FOR .*ORDER BY")
+_ALL_SORTED_APART = "USE TEMP B-TREE FOR ORDER BY"
+# All indexes begin with the tenant: one that is bounded by nothing else, and gives no order, is as good as none.
+_SCANS = frozenset({"", "tenant=?"})
 
 
 class _Counter:
@@ -43,8 +46,8 @@ def explain(session: Session, request: Find) -> Explanation:
         plan = _plan(connection, compile_find(collection, request, now_us))
         with _counting(connection) as counter:
             builder, _ = read_page(connection, compile_find(collection, request, now_us, examined=_EXAMINED), request)
-        used = [name for detail in plan for name in _INDEX_USED.findall(detail)]
-        is_sorted = not any(map(_SORTED.match, plan))
+        used = _indexes_used(plan)
+        is_sorted = not any(map(_SORTED_APART.match, plan))
         names_key = _names_id(request.filter) or (request.filter is None and is_sorted)
         return Explanation(
             filter_pushed_down=True,
@@ -59,6 +62,12 @@ def explain(session: Session, request: Find) -> Explanation:
 
 def _plan(connection: apsw.Connection, query: Query) -> list[str]:
     return [str(detail) for *_, detail in connection.execute("EXPLAIN QUERY PLAN " + query.sql, query.values)]
+
+
+def _indexes_used(plan: Sequence[str]) -> list[str]:
+    """Return the names of the indexes by which documents are found or ordered."""
+    found = [match for detail in plan for match in _INDEX_USED.findall(detail)]
+    return [name for name, bounds in found if bounds not in _SCANS or _ALL_SORTED_APART not in plan]
 
 
 @contextmanager
@@ -82,7 +91,7 @@ def _index(
     }
     if used:
         return ready.get(used[0])
-    if any(map(_BY_NUMBER.search, plan)):
+    if any(_BY_NUMBER in detail for detail in plan):
         # Only the full-text table gives the numbers of rows.
         return next((spec for spec in ready.values() if spec.type is IndexType.TEXT), None)
     return None

@@ -12,6 +12,7 @@ from aol_adapters.sqlite.session import Session
 from aol_wire.adapter import Capability, CollectionSpec, Delete, Explanation, Find, Insert, SortKey, Target, Write
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
+from aol_wire.filters import Json
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
 from aol_wire.json_text import encode
@@ -32,7 +33,7 @@ async def adapter(tmp_path: Path) -> AsyncIterator[SqliteAdapter]:
     adapter = SqliteAdapter(tmp_path)
     await adapter.start()
     await adapter.ensure_collection(CollectionSpec(TARGET, indexes=ALL))
-    documents = [
+    documents: list[dict[str, Json]] = [
         {
             "day": number // 10,
             "down": number // 10,
@@ -137,7 +138,7 @@ async def test_counting_changes_no_plan(adapter: SqliteAdapter) -> None:
 
     def plans(session: Session, counted: str) -> list[list[str]]:
         with session.reading() as connection:
-            connection.create_scalar_function("counted", lambda _: True, 1)
+            connection.create_scalar_function("counted", lambda *_: True, 1)
             collection = session.catalogue.collection(connection, "orders")
             queries = [compile_find(collection, request, 0, examined=counted) for request in requests]
             return [

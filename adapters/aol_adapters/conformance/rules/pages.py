@@ -11,7 +11,16 @@ from aol_wire.errors import Reason
 from aol_wire.filters import Json
 from aol_wire.limits import INDEXED_STRING_MAX_BYTES, POSITION_MAX_BYTES, SKIP_MAX_DOCUMENTS
 
-_NO_POSITIONS = (b"x", b"[]", b"null", b'[["a","b","c"]]', b"\xff\x00", b"[[1,2],[3,4],[5,6]]", b"{" * 5000)
+_NO_POSITIONS = (
+    b"x",
+    b"[]",
+    b"null",
+    b'[["a","b","c"]]',
+    b"\xff\x00",
+    b"[[1,2],[3,4]]",
+    b"[[1,2],[3,4],[5,6]]",
+    b"{" * 5000,
+)
 
 
 async def _ids(trial: Trial, query: Find) -> list[str]:
