@@ -27,7 +27,10 @@ export function readPage(request) {
     const texts = fill(places, limit, maxBytes, textOf);
     const more = texts.length > 0 && texts.length < places.length;
     return {
-      page: columns(places.slice(0, texts.length).map(({ row }) => row), texts),
+      page: columns(
+        places.slice(0, texts.length).map(({ row }) => row),
+        texts,
+      ),
       next_position: more ? encodePosition(places[texts.length - 1]) : Buffer.alloc(0),
     };
   };

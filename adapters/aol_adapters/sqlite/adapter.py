@@ -150,7 +150,7 @@ class SqliteAdapter(Adapter):
             return await file.readers.run(partial(explaining.explain, request=request), request.timeout_s)
 
     async def sweep(self) -> int:
-        """Remove the documents that are expired now, without waiting for the next round; return how many."""
+        """Do now what is done every `sweep_interval_s`; return how many expired documents were removed."""
         self._require_open()
         return await self._upkeep.sweep()
 

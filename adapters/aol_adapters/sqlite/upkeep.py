@@ -61,7 +61,8 @@ class Upkeep:
                 self._builds.begin(service)
 
     async def sweep(self) -> int:
-        """Remove what is expired now, and return how many documents that were."""
+        """Do a round now: take up builds, remove what is expired; return how many documents that were."""
+        self._builds.begin_again()
         await self._look_into_the_others()
         removed = 0
         waiting = deque(sorted(self._expiring))
@@ -89,7 +90,6 @@ class Upkeep:
     async def _go_round(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            self._builds.begin_again()
             try:
                 await self.sweep()
             except Exception as error:  # a driver's text may hold what a user stored

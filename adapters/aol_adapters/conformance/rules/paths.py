@@ -72,14 +72,15 @@ async def any_key_can_be_filtered_and_sorted(trial: Trial) -> None:
 @rule(Topic.PATH)
 async def any_key_can_be_projected_and_updated(trial: Trial) -> None:
     """A projection and an update reach any key, and only that one."""
-    content: dict[str, Json] = dict.fromkeys(HOSTILE_KEYS, 1)
-    await trial.insert("1", {"k": content})
+    await trial.insert("1", {"k": dict.fromkeys(HOSTILE_KEYS, -1)})
     for key in HOSTILE_KEYS:
         (found,) = await trial.documents(trial.query(projection=[f"k.{key}"]))
-        expect_equal(f"the projection of k.{key!r}", found.get("k"), {key: 1})
-        content[key] = 2
-        await trial.update({f"k.{key}": 1}, {f"k.{key}": 2})
-        expect_equal(f"the document after an update of k.{key!r}", (await trial.get("1")).get("k"), content)
+        expect_equal(f"the projection of k.{key!r}", found.get("k"), {key: -1})
+    changes = [trial.change({f"k.{key}": -1}, {f"k.{key}": number}) for number, key in enumerate(HOSTILE_KEYS)]
+    for key, outcome in zip(HOSTILE_KEYS, await trial.write(*changes), strict=True):
+        expect_equal(f"the documents of which k.{key!r} was updated", (outcome.affected, outcome.error), (1, None))
+    updated = {key: number for number, key in enumerate(HOSTILE_KEYS)}
+    expect_equal("the document after its updates", (await trial.get("1")).get("k"), updated)
 
 
 @rule(Topic.PATH)
