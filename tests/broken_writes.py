@@ -60,7 +60,7 @@ class DeletesInAllTenants(MemoryAdapter):
     """Deletes without looking at the tenant."""
 
     async def write(self, request: Write) -> list[Outcome]:
-        if any(isinstance(mutation, Delete) for mutation in request.mutations):
+        if all(isinstance(mutation, Delete) for mutation in request.mutations):
             request = replace(request, target=replace(request.target, tenant=None))
         return await super().write(request)
 

@@ -96,27 +96,32 @@ class Catalogue:
 
 def documents_table(collection: str) -> str:
     """Return the name of a collection's table."""
-    return f"{collection}:documents"
+    return f"{_prefix(collection)}:documents"
 
 
 def key_name(collection: str) -> str:
     """Return the name of the index of a collection's keys, (tenant, id)."""
-    return f"{collection}:key"
+    return f"{_prefix(collection)}:key"
 
 
 def words_table(collection: str) -> str:
     """Return the name of a collection's full-text table. SQLite adds to it with `_`, which cannot meet `:documents`."""
-    return f"{collection}:words"
+    return f"{_prefix(collection)}:words"
 
 
 def filling_table(collection: str, number: int) -> str:
     """Return the name of the full-text table that a text index is built in, before it replaces the one in use."""
-    return f"{collection}:filling:{number}"
+    return f"{_prefix(collection)}:filling:{number}"
 
 
 def index_name(collection: str, number: int) -> str:
     """Return the name of an index in the database."""
-    return f"{collection}:index:{number}"
+    return f"{_prefix(collection)}:index:{number}"
+
+
+def _prefix(collection: str) -> str:
+    """Return what the names of a collection's tables and indexes begin with; SQLite keeps `sqlite_` for itself."""
+    return f":{collection}" if collection.startswith("sqlite_") else collection
 
 
 def rank_column(number: int) -> str:
