@@ -18,7 +18,7 @@ ROWS = [topic for topic in Topic if topic.in_table]
 
 def rows(text: str) -> list[str]:
     """The first column of the table of topics, without code marks."""
-    table = text.split("| topic | rule |")[1].split("\n\n")[0]
+    table = text.split("| topic | rule |")[1].split("\n\n", maxsplit=1)[0]
     return [line.split("|")[1].strip().replace("`", "") for line in table.splitlines()[2:]]
 
 

@@ -9,6 +9,7 @@ from aol_wire.adapter import CollectionSpec, Deleted
 from aol_wire.errors import Reason
 
 _INDEX: Document = {"fields": ["a"], "type": "ascending"}
+_NAMES = ("select", "table", "a", "aol", "a-b", "a_b", "sqlite_master", "sqlite_x", "pg_catalog", "system-indexes")
 
 
 @rule(Topic.COLLECTIONS)
@@ -47,7 +48,8 @@ async def a_collection_takes_a_schema_hint_and_a_description(trial: Trial) -> No
 async def names_of_any_allowed_form_are_collections(trial: Trial) -> None:
     """Every name of a-z, 0-9, `_` and `-`, up to 63 characters, is a collection, also a word of SQL."""
     base = trial.beside().target.collection
-    for name in ("select", "table", "order", "a", "system-indexes", "sqlite_master", f"{base}-{'x' * 63}"[:63]):
+    longest = f"{base}-" + "x" * 63
+    for name in (*_NAMES, longest[:63]):
         new = trial.at(collection=name)
         expect(f"{name} is created", (await new.ensure(_INDEX)).created)
         await new.insert("1", {"a": name})

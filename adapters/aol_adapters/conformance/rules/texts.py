@@ -4,7 +4,7 @@ from aol_adapters.conformance.expect import expect_equal, expect_refusal
 from aol_adapters.conformance.rule import Rule, Topic, rule
 from aol_adapters.conformance.samples import expect_matching
 from aol_adapters.conformance.trial import Document, Trial
-from aol_wire.adapter import Capability, Deleted
+from aol_wire.adapter import Capability
 from aol_wire.errors import Reason
 
 _INDEX: Document = {"fields": ["title", "body.text"], "type": "text"}
@@ -88,36 +88,12 @@ async def text_goes_with_other_conditions(trial: Trial) -> None:
 
 
 @rule(Topic.TEXT, Capability.TEXT)
-async def text_sees_soft_deleted_documents_as_other_conditions_do(trial: Trial) -> None:
-    """A soft-deleted document keeps its words, but is found only by who asks for deleted ones, until it is restored."""
-    await trial.ensure(_INDEX)
-    await trial.fill({"1": {"title": "word"}, "2": {"title": "word"}})
-    await trial.delete({"_id": "2"}, soft=True)
-    await expect_matching(trial, {"$text": "word"}, ["1"])
-    expect_equal("those deleted", await trial.ids({"$text": "word"}, deleted=Deleted.ONLY), ["2"])
-    expect_equal("with those deleted", await trial.ids({"$text": "word"}, deleted=Deleted.INCLUDE), ["1", "2"])
-    await trial.restore({"$text": "word"})
-    await expect_matching(trial, {"$text": "word"}, ["1", "2"])
-
-
-@rule(Topic.TEXT, Capability.TEXT)
 async def a_text_index_takes_strings_of_any_length_and_leaves_other_scalars_aside(trial: Trial) -> None:
     """A word at the end of a long string is found; a number is no word."""
     await trial.ensure(_INDEX)
     await trial.fill({"1": {"title": "long " * 5000 + "end"}, "2": {"title": 42}, "3": {"title": None}})
     await expect_matching(trial, {"$text": "end"}, ["1"])
     await expect_matching(trial, {"$text": "42"}, [])
-
-
-@rule(Topic.TEXT, Capability.TEXT)
-async def a_text_index_takes_no_arrays_and_objects(trial: Trial) -> None:
-    """A document with an array or an object at a path of a text index is refused, and the error names the index."""
-    ensured = await trial.ensure(_INDEX)
-    name = ensured.indexes[0].spec.name
-    for value in (["word"], {"en": "word"}):
-        error = await expect_refusal(f"a title of {value}", trial.insert("1", {"title": value}), Reason.BAD_DOCUMENT)
-        expect_equal("the index that the error names", error.metadata.get("index"), name)
-    expect_equal("the documents", await trial.count(), 0)
 
 
 @rule(Topic.TEXT, Capability.TEXT)
@@ -158,9 +134,7 @@ RULES: tuple[Rule, ...] = (
     words_that_are_syntax_of_a_search_engine_are_words,
     words_follow_updates_and_deletes,
     text_goes_with_other_conditions,
-    text_sees_soft_deleted_documents_as_other_conditions_do,
     a_text_index_takes_strings_of_any_length_and_leaves_other_scalars_aside,
-    a_text_index_takes_no_arrays_and_objects,
     a_text_index_is_built_over_what_is_there,
     several_text_indexes_are_searched_together,
     text_without_a_text_index_is_refused,
