@@ -48,6 +48,19 @@ BREAKS: list[tuple[Callable[[], Adapter], str]] = [
     (writes.KeepsItsOwnTime, "an_insert_stamps_metadata"),
     (writes.IsNotAtomic, "an_atomic_write_with_a_failure_changes_nothing"),
     (writes.OverwritesOnInsert, "another_document_under_the_same_id_is_refused"),
+    (writes.HasNoName, "an_adapter_names_its_kind_and_version"),
+    (reads.LeaksTenants, "tenants_do_not_meet"),
+    (reads.CountsAllTenants, "tenants_do_not_meet"),
+    (writes.DeletesInAllTenants, "tenants_do_not_meet"),
+    (writes.MixesServices, "services_do_not_meet"),
+    (writes.EnforcesNothing, "a_unique_value_stands_once"),
+    (writes.NeverExpires, "expired_documents_are_invisible_at_once"),
+    (writes.NeverDrops, "dropping_removes_documents_and_indexes"),
+    (writes.AlwaysCreates, "only_the_call_that_makes_a_collection_says_created"),
+    (reads.MakesWhatItIsAskedFor, "a_refused_call_makes_no_collection"),
+    (writes.TellsWhatIsStored, "an_error_does_not_tell_what_is_stored"),
+    (reads.IgnoresTime, "a_call_whose_time_is_over_is_refused"),
+    (reads.RaisesItsOwnErrors, "a_collection_that_was_not_made_is_not_found"),
 ]
 
 

@@ -10,11 +10,13 @@ import pytest_asyncio
 
 from aol_adapters.conformance.rule import Rule
 from aol_adapters.conformance.rules import RULES
-from aol_adapters.conformance.runner import Verdict, fresh_service, try_rule
+from aol_adapters.conformance.runner import Verdict, fresh_service, try_program, try_rule
+from aol_adapters.conformance.workspace import Workspace
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_adapters.sqlite.adapter import SqliteAdapter
 from aol_cli.adapter_programs import LaunchedProgram, Reach, absent_adapter, hosted
 from aol_wire.adapter import Adapter, Capability
+from aol_wire.errors import DataError, Reason
 
 SERVICE = fresh_service()
 
@@ -76,8 +78,21 @@ async def test_it_keeps_the_rule(opened: tuple[Adapter, frozenset[Capability]], 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.program], ids=lambda rule: rule.name)
 async def test_its_program_keeps_the_rule(kind: str, rule: Rule, tmp_path: Path) -> None:
     program = LaunchedProgram(PROGRAMS[kind](tmp_path))
-    result = await try_rule(rule, absent_adapter(), frozenset(), program=program)
+    result = await try_program(rule, program, absent_adapter(), Workspace())
     assert result.verdict is Verdict.PASS, f"{rule.sentence}\n{result.detail}"
+
+
+@pytest.mark.parametrize("make", [lambda _: MemoryAdapter(), SqliteAdapter], ids=["memory", "sqlite"])
+async def test_closing_twice_is_harmless_and_a_closed_adapter_is_down(
+    make: Callable[[Path], Adapter], tmp_path: Path
+) -> None:
+    adapter = make(tmp_path)
+    await adapter.start()
+    await adapter.close()
+    await adapter.close()
+    with pytest.raises(DataError) as caught:
+        await adapter.check()
+    assert caught.value.reason is Reason.ADAPTER_DOWN
 
 
 async def test_sqlite_is_held_to_the_rules_of_every_capability(tmp_path: Path) -> None:

@@ -53,5 +53,5 @@ def _text(text: str) -> str:
 
 
 def _in_xml(code: int) -> bool:
-    # The production `Char` of the recommendation.
-    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    # The production `Char` of the recommendation, without the carriage return, which readers change.
+    return code in (0x9, 0xA) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000

@@ -83,26 +83,36 @@ async def try_rule(
     adapter: Adapter,
     capabilities: frozenset[Capability],
     *,
-    program: Program | None = None,
-    service: str = "conformance",
+    service: str,
     timeout_s: float = RULE_TIMEOUT_S,
 ) -> Result:
-    """Try one rule on an adapter that declares these capabilities. Whatever goes wrong is the rule's failure.
+    """Try one rule on a started adapter that declares these capabilities. Whatever goes wrong is the rule's failure."""
+    workspace = Workspace(f"rule-{secrets.token_hex(4)}")
+    trial = Trial(adapter, Target(service, workspace.fresh_name()), capabilities=capabilities, workspace=workspace)
+    result = await _tried(rule, trial, timeout_s, None)
+    await clean_up(adapter, workspace)
+    return result
 
-    A rule about programs starts its own processes by `program`, while no other process of it is running.
+
+async def try_program(
+    rule: Rule, program: Program | None, absent: Adapter, workspace: Workspace, *, timeout_s: float = RULE_TIMEOUT_S
+) -> Result:
+    """Try one rule about programs, which starts its own processes while no other process of this program is running.
+
+    :param program: None for an adapter that the kit does not start.
+    :param absent: an adapter that is down, for what the rule does not ask of its own processes.
+    :param workspace: where it notes what `clean_up` should drop once the program runs again.
     """
-    reason = _why_not(rule, capabilities, program)
-    if reason is not None:
-        return reason
-    prefix = f"rule-{secrets.token_hex(4)}"
-    workspace = Workspace(prefix)
-    trial = Trial(adapter, Target(service, prefix), capabilities=capabilities, program=program, workspace=workspace)
-    began = time.monotonic()
-    detail = await _broken(rule, trial, timeout_s)
-    seconds = time.monotonic() - began
-    if not rule.program:
-        await _clean_up(adapter, workspace)
-    return Result(rule, Verdict.PASS if detail is None else Verdict.FAIL, detail or "", seconds)
+    trial = Trial(absent, Target(fresh_service(), workspace.fresh_name()), program=program, workspace=workspace)
+    return await _tried(rule, trial, timeout_s, program)
+
+
+async def clean_up(adapter: Adapter, workspace: Workspace) -> None:
+    """Drop what rules used. That it can be dropped is for the rules about dropping to say."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_CLEAN_UP_TIMEOUT_S):
+            for target in workspace.used.values():
+                await adapter.drop_collection(target)
 
 
 def fresh_service() -> str:
@@ -119,6 +129,16 @@ def _why_not(rule: Rule, capabilities: frozenset[Capability], program: Program |
     if rule.program and program is None:
         return Result(rule, Verdict.DOES_NOT_APPLY, "the kit did not start its program")
     return None
+
+
+async def _tried(rule: Rule, trial: Trial, timeout_s: float, program: Program | None) -> Result:
+    not_tried = _why_not(rule, trial.capabilities, program)
+    if not_tried is not None:
+        return not_tried
+    began = time.monotonic()
+    detail = await _broken(rule, trial, timeout_s)
+    verdict = Verdict.PASS if detail is None else Verdict.FAIL
+    return Result(rule, verdict, detail or "", time.monotonic() - began)
 
 
 async def _broken(rule: Rule, trial: Trial, timeout_s: float) -> str | None:
@@ -139,11 +159,3 @@ async def _broken(rule: Rule, trial: Trial, timeout_s: float) -> str | None:
             return f"no answer within {timeout_s:g} s"
         return f"{describe_fault(error)}: {error}"
     return None
-
-
-async def _clean_up(adapter: Adapter, workspace: Workspace) -> None:
-    """Drop what a rule used. That it can be dropped is for the rules about dropping to say."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(_CLEAN_UP_TIMEOUT_S):
-            for target in workspace.used.values():
-                await adapter.drop_collection(target)

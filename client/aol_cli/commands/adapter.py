@@ -1,10 +1,10 @@
 """Does a database adapter keep the contract? `aol adapter test`, `aol adapter list`."""
 
 import asyncio
+import contextlib
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="See and try database adapters.", no_args_is_help=True, rich_markup_mode=None)
 
 _DATA_FOLDER = "DIR"
-_STYLES = {"pass": "green", "fail": "red", "not declared": "yellow", "does not apply": "yellow"}
 
 
 class Builtin(StrEnum):
@@ -165,22 +164,27 @@ def _chosen_rules(chosen: Sequence[str]) -> "list[Rule]":
 
 
 async def _try(reach: Reach, rules: "Sequence[Rule]", told: "Callable[[Result], None]") -> "Report":
-    """Try the rules about programs first, each on a process of its own, and then the others on one."""
+    """Try rules on one process, and those about programs on processes of their own, once that one is gone."""
     from aol_adapters.conformance.report import Report
-    from aol_adapters.conformance.runner import run, try_rule
+    from aol_adapters.conformance.runner import clean_up, run, try_program
+    from aol_adapters.conformance.workspace import Workspace
 
-    program = None if reach.command is None else LaunchedProgram(reach.command)
     results: list[Result] = []
     description = None
-    for rule in (rule for rule in rules if rule.program):
-        results.append(await try_rule(rule, absent_adapter(), frozenset(), program=program))
-        told(results[-1])
     others = [rule for rule in rules if not rule.program]
     if others:
-        async with AsyncExitStack() as stack:
-            adapter = await stack.enter_async_context(hosted(reach))
+        async with hosted(reach) as adapter:
             description = await adapter.adapter.describe()
             results += await run(adapter.adapter, others, revive=adapter.revive, on_result=told)
+    program = None if reach.command is None else LaunchedProgram(reach.command)
+    workspace = Workspace("program")
+    for rule in (rule for rule in rules if rule.program):
+        results.append(await try_program(rule, program, absent_adapter(), workspace))
+        told(results[-1])
+    if program is not None and workspace.used:
+        with contextlib.suppress(Failure):
+            async with hosted(reach) as adapter:
+                await clean_up(adapter.adapter, workspace)
     return Report(description, tuple(results))
 
 

@@ -94,7 +94,7 @@ async def test_xml_takes_any_text_an_adapter_says() -> None:
     assert root.attrib["tests"] == "3"
     assert root.attrib["skipped"] == "2"
     (failure,) = root.iter("failure")
-    assert failure.text == "\\x00\\x1b[31m<&>]]>\\ud800\\ufffe\r\n机场"
+    assert failure.text == "\\x00\\x1b[31m<&>]]>\\ud800\\ufffe\\r\n机场"
 
 
 async def test_rules_leave_nothing_behind() -> None:
@@ -107,7 +107,7 @@ async def test_rules_leave_nothing_behind() -> None:
         seen.extend(it.target for it in (trial, await trial.fresh(), await trial.fresh()))
 
     seen: list[object] = []
-    result = await try_rule(it_uses_many, adapter, frozenset())
+    result = await try_rule(it_uses_many, adapter, frozenset(), service="tried")
     assert result.verdict is Verdict.PASS
     for target in seen:
         with pytest.raises(DataError, match="COLLECTION_NOT_FOUND"):
@@ -122,7 +122,7 @@ async def test_whatever_an_adapter_raises_is_the_failure_of_the_rule() -> None:
 
     adapter = MemoryAdapter()
     await adapter.start()
-    result = await try_rule(it_meets_a_bug, adapter, frozenset())
+    result = await try_rule(it_meets_a_bug, adapter, frozenset(), service="tried")
     assert result.verdict is Verdict.FAIL
     assert result.detail.startswith("TimeoutError at ")
 

@@ -1,9 +1,6 @@
 """Are indexes of large collections built in the background, completely, and beside all other calls?"""
 
 import asyncio
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +11,7 @@ from typing import TypeVar
 import apsw
 import pytest
 
-from aol_adapters.sqlite import building, indexing, steps
+from aol_adapters.sqlite import building, steps
 from aol_adapters.sqlite.adapter import SqliteAdapter
 from aol_adapters.sqlite.session import Session
 from aol_wire.adapter import CollectionSpec, Count, Delete, Find, Insert, Mutation, Target, Update, Write
@@ -22,7 +19,6 @@ from aol_wire.errors import Reason
 from aol_wire.filter_parser import parse_filter
 from aol_wire.filters import Json
 from aol_wire.index_parser import parse_index
-from aol_wire.indexed_paths import fits
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus
 from aol_wire.json_text import encode
 from aol_wire.update_parser import parse_update
@@ -275,55 +271,6 @@ async def test_closing_in_the_middle_of_a_build_leaves_it_to_the_next_start(
     await again.close()
 
 
-BUILDER = """
-import asyncio, pathlib, sys, threading
-from aol_adapters.sqlite.adapter import SqliteAdapter
-from aol_wire.adapter import CollectionSpec, Insert, Target, Write
-from aol_wire.index_parser import parse_index
-
-async def main():
-    adapter = SqliteAdapter(pathlib.Path(sys.argv[1]), at_once_up_to=10)
-    await adapter.start()
-    target = Target("shop", "orders")
-    await adapter.ensure_collection(CollectionSpec(target))
-    many = [Insert(str(number), '{"number": %d, "note": "common words"}' % number, 1) for number in range(3000)]
-    await adapter.write(Write(target, many))
-    forms = [{"fields": ["note"], "type": "text"}, {"fields": ["number"], "type": "unique"}]
-    indexes = tuple(parse_index(form, "index") for form in forms)
-    ensured = await adapter.ensure_collection(CollectionSpec(target, indexes=indexes))
-    steps = int(sys.argv[2])
-    async with adapter.files.use("shop") as file:
-        # Lets some of the build's steps through, then holds the writer for good.
-        for _ in range(steps):
-            await file.writer.run(lambda session: None)
-        asyncio.create_task(file.writer.run(lambda session: threading.Event().wait()))
-        await asyncio.sleep(0)
-        print(*(status.state for status in ensured.indexes), flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize("steps_before", [0, 1, 3])
-async def test_a_build_that_is_killed_is_taken_up_when_the_file_is_next_opened(
-    tmp_path: Path, steps_before: int
-) -> None:
-    command = [sys.executable, "-c", BUILDER, str(tmp_path), str(steps_before)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as builder:
-        assert builder.stdout is not None
-        assert builder.stdout.readline().split() == ["building", "building"]
-        builder.send_signal(signal.SIGKILL)
-    adapter = SqliteAdapter(tmp_path)
-    await adapter.start()
-    # Any call opens the file; nobody has to ask for the indexes again.
-    assert await adapter.count(Count(TARGET)) == 3000
-    await _until_built(adapter)
-    assert await adapter.count(Count(TARGET, parse_filter('{"$text": "words"}'))) == 3000
-    assert await write(adapter, Insert("twice", '{"number": 7}', 1)) == [Reason.UNIQUE_VIOLATION]
-    await adapter.close()
-
-
 async def _until_built(adapter: SqliteAdapter) -> None:
     """Wait for builds that begin by themselves some time after the file was opened."""
     async with asyncio.timeout(30):
@@ -388,48 +335,3 @@ async def test_expired_documents_are_no_offenders_in_the_background_either(tmp_p
     await adapter.settle()
     assert await inspect(adapter) == [(READY, 0)] * 3
     await adapter.close()
-
-
-DOCUMENTS: list[Json] = [
-    {},
-    {"a": None},
-    {"a": 1, "b": True},
-    {"a": "x" * 1024},
-    {"a": "x" * 1025},
-    {"a": "é" * 512},
-    {"a": "é" * 513},
-    {"a": {}},
-    {"a": []},
-    {"a": {"b": 1}},
-    {"a": {"b": {"c": "deep"}}},
-    {"a": {"b": [1]}},
-    {"a": {"b": ["x"]}},
-    {"a": [{"b": {"c": 1}}]},
-    {"a": "text", "b": {}},
-    {"b": [[]]},
-]
-FORMS: list[Json] = [
-    {"fields": ["a"], "type": "ascending"},
-    {"fields": ["a.b"], "type": "unique"},
-    {"fields": ["a.b.c"], "type": "descending"},
-    {"fields": ["a", "b"], "type": "compound"},
-    {"fields": ["a", "a.b"], "type": "text"},
-]
-INDEXES = [parse_index(form, "index") for form in FORMS]
-
-
-@pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.name)
-async def test_sql_and_the_contract_agree_on_what_does_not_fit(adapter: SqliteAdapter, index: IndexSpec) -> None:
-    await write(adapter, *(Insert(str(number), encode(it), 1) for number, it in enumerate(DOCUMENTS)))
-
-    def misfits(session: Session) -> list[bool]:
-        with session.reading() as connection:
-            collection = session.catalogue.collection(connection, "orders")
-            return [
-                indexing.count_misfits(connection, collection, index, 0, after=number, last=number + 1) == 1
-                for number in range(len(DOCUMENTS))
-            ]
-
-    async with adapter.files.use("shop") as file:
-        found = await file.readers.run(misfits)
-    assert found == [not fits(it, index) for it in DOCUMENTS if isinstance(it, dict)]

@@ -1,14 +1,66 @@
-"""Which rules are there? All of them, in the order of the table."""
+"""Which rules are there? Those of the query language's table, and then those of the rest of the contract."""
 
-import importlib
-import pkgutil
+from aol_adapters.conformance.rule import Rule
+from aol_adapters.conformance.rules import (
+    collections,
+    deletes,
+    description,
+    equality,
+    errors,
+    explain,
+    guards,
+    indexed_paths,
+    indexes,
+    inserts,
+    isolation,
+    logic,
+    membership,
+    numbers,
+    orderings,
+    pages,
+    paths,
+    presence,
+    program,
+    projections,
+    regexes,
+    soft_delete,
+    sorting,
+    texts,
+    ttl,
+    undeclared,
+    unique,
+    updates,
+    writes,
+)
 
-from aol_adapters.conformance.rule import Rule, Topic
-
-_modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-
-RULES: tuple[Rule, ...] = tuple(
-    sorted(
-        (rule for module in _modules for rule in getattr(module, "RULES", ())), key=lambda r: list(Topic).index(r.topic)
-    )
+RULES: tuple[Rule, ...] = (
+    *paths.RULES,
+    *indexed_paths.RULES,
+    *numbers.RULES,
+    *equality.RULES,
+    *orderings.RULES,
+    *membership.RULES,
+    *presence.RULES,
+    *logic.RULES,
+    *regexes.RULES,
+    *texts.RULES,
+    *sorting.RULES,
+    *projections.RULES,
+    *pages.RULES,
+    *updates.RULES,
+    *guards.RULES,
+    *soft_delete.RULES,
+    *description.RULES,
+    *undeclared.RULES,
+    *collections.RULES,
+    *indexes.RULES,
+    *unique.RULES,
+    *ttl.RULES,
+    *inserts.RULES,
+    *deletes.RULES,
+    *writes.RULES,
+    *isolation.RULES,
+    *errors.RULES,
+    *explain.RULES,
+    *program.RULES,
 )

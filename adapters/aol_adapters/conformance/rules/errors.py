@@ -1,13 +1,15 @@
 """How does a call fail: for which reason, and without telling what?"""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from aol_adapters.conformance.expect import expect, expect_equal, expect_refusal
 from aol_adapters.conformance.rule import Rule, Topic, rule
 from aol_adapters.conformance.trial import Document, Trial
 from aol_wire.adapter import Capability, Count, Find, Mutation, Write
 from aol_wire.errors import Applied, DataError, Reason
+
+_Call = Callable[[], Awaitable[object]]
 
 _SECRET = "s3cret@example.org"  # noqa: S105 - what an error must not tell
 
@@ -39,13 +41,13 @@ async def explaining_a_missing_collection_is_refused(trial: Trial) -> None:
 async def a_call_whose_time_is_over_is_refused(trial: Trial) -> None:
     """A call with no time left is DEADLINE, and a write has changed nothing then, or says otherwise."""
     await trial.insert("1", {})
-    calls: dict[str, Awaitable[object]] = {
-        "find": trial.adapter.find(Find(trial.target, timeout_s=0)),
-        "count": trial.adapter.count(Count(trial.target, timeout_s=0)),
-        "write": trial.adapter.write(Write(trial.target, [trial.insertion("2", {})], timeout_s=0)),
+    calls: dict[str, _Call] = {
+        "find": lambda: trial.adapter.find(Find(trial.target, timeout_s=0)),
+        "count": lambda: trial.adapter.count(Count(trial.target, timeout_s=0)),
+        "write": lambda: trial.adapter.write(Write(trial.target, [trial.insertion("2", {})], timeout_s=0)),
     }
     for name, call in calls.items():
-        error = await expect_refusal(f"{name} with no time left", call, Reason.DEADLINE)
+        error = await expect_refusal(f"{name} with no time left", call(), Reason.DEADLINE)
         if name == "write" and error.applied is Applied.NO:
             expect_equal("documents", await trial.count(), 1)
 
@@ -118,14 +120,14 @@ async def _expect_refused(trial: Trial, reason: Reason) -> None:
         trial.removal({}),
         trial.restoring({}),
     )
-    calls: dict[str, Awaitable[object]] = {
-        "find": trial.adapter.find(trial.query()),
-        "find by a filter": trial.ids({"a": 1}, "b"),
-        "count": trial.count(),
-        "inspect": trial.inspect(),
+    calls: dict[str, _Call] = {
+        "find": lambda: trial.adapter.find(trial.query()),
+        "find by a filter": lambda: trial.ids({"a": 1}, "b"),
+        "count": trial.count,
+        "inspect": trial.inspect,
     }
     for name, call in calls.items():
-        await expect_refusal(name, call, reason)
+        await expect_refusal(name, call(), reason)
     for mutation in mutations:
         await expect_refusal(type(mutation).__name__, trial.write(mutation), reason)
 

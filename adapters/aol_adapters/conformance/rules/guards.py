@@ -18,7 +18,7 @@ async def _fill(trial: Trial) -> None:
 
 @rule(Topic.GUARDS)
 async def max_affected_makes_too_broad_an_update_fail(trial: Trial) -> None:
-    """An update of more documents than `max_affected` is MAX_AFFECTED_EXCEEDED and changes nothing; as many are fine."""
+    """An update of more documents than `max_affected` is refused and changes nothing; as many are fine."""
     await _fill(trial)
     refused = trial.apply(trial.change({}, {"x": 1}, max_affected=4))
     await expect_refusal("an update of 5 with max_affected 4", refused, _TOO_MANY)

@@ -69,14 +69,15 @@ async def indexes_are_added_and_never_dropped(trial: Trial) -> None:
     """An index that a later call does not name stays, and holds documents to its rule."""
     await trial.ensure(_A)
     await trial.ensure(_B)
-    for document in ({"a": []}, {"b": []}):
+    documents: tuple[Document, ...] = ({"a": []}, {"b": []})
+    for document in documents:
         await expect_refusal(f"an insert of {document}", trial.insert("1", document), Reason.BAD_DOCUMENT)
     expect_equal("the indexes", await _names(trial), ["ascending(a)", "descending(b desc)"])
 
 
 @rule(Topic.INDEXES)
 async def inspecting_tells_every_index_that_was_asked_for(trial: Trial) -> None:
-    """`inspect_collection` returns all indexes with their state and offenders, those that failed too, and changes none."""
+    """`inspect_collection` returns all indexes with state and offenders, those that failed too; it changes none."""
     expect_equal("the indexes of a new collection", await trial.inspect(), ())
     await trial.insert("1", {"b": []})
     await trial.ensure(_A)

@@ -10,7 +10,22 @@ from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.limits import DOCUMENT_ID_MAX_BYTES, DOCUMENT_MAX_BYTES, DOCUMENT_MAX_DEPTH
 
-_IDS = ("a", "é😀", "a" * DOCUMENT_ID_MAX_BYTES, "with space", "'", '"', "\\", "%", "a/b", "..", "\n", "null", "1", "01")
+_IDS = (
+    "a",
+    "é😀",
+    "a" * DOCUMENT_ID_MAX_BYTES,
+    "with space",
+    "'",
+    '"',
+    "\\",
+    "%",
+    "a/b",
+    "..",
+    "\n",
+    "null",
+    "1",
+    "01",
+)
 _EQUAL: tuple[tuple[Document, Document], ...] = (
     ({}, {}),
     ({"a": 1, "b": [1, {"c": None}]}, {"b": [1.0, {"c": None}], "a": 1}),

@@ -7,7 +7,7 @@ from aol_adapters.conformance.expect import expect, expect_equal, expect_refusal
 from aol_adapters.conformance.rule import Rule, Topic, rule
 from aol_adapters.conformance.trial import Document, Trial
 from aol_wire.adapter import Capability, Deleted
-from aol_wire.errors import Reason
+from aol_wire.errors import DataError, Reason
 
 _DOCUMENTS: dict[str, Document] = {"1": {"n": 1}, "2": {"n": 2}, "hidden": {"n": 3}}
 _INDEX: Document = {"fields": ["n"], "type": "ascending"}
@@ -29,7 +29,7 @@ async def collections_do_not_meet(trial: Trial) -> None:
 
 @rule(Topic.ISOLATION)
 async def names_that_look_alike_when_joined_do_not_meet(trial: Trial) -> None:
-    """Service `a-b` with collection `c` and service `a` with collection `b-c` are two, however names are put together."""
+    """Service `a-b` with collection `c` and service `a` with collection `b-c` are two, however they are joined."""
     service, name = trial.target.service, trial.target.collection
     joined = trial.at(service=service, collection=f"x-{name}")
     await joined.ensure()
@@ -81,8 +81,8 @@ async def a_position_does_not_lead_to_another_tenant(trial: Trial) -> None:
         following = replace(south.query({}, *sort), position=page.next_position)
         try:
             found = await south.adapter.find(following)
-        except Exception as error:
-            expect(f"a refusal as BAD_PAGE_TOKEN: {error}", getattr(error, "reason", None) is Reason.BAD_PAGE_TOKEN)
+        except DataError as error:
+            expect_equal("the reason of a refusal", error.reason, Reason.BAD_PAGE_TOKEN)
         else:
             expect_equal("the tenants of the page", set(found.page.tenant), {"south"} if found.page.id else set())
 
@@ -196,13 +196,17 @@ async def _expect_apart(trial: Trial, others: Sequence[Trial]) -> None:
 
     :raises RuleBrokenError: something crosses.
     """
-    for other in others:
+    for number, other in enumerate(others):
         await other.ensure()
-        await other.fill(_DOCUMENTS)
+        await other.fill({id_: {**document, "of": number} for id_, document in _DOCUMENTS.items()})
         await other.delete({"_id": "hidden"}, soft=True)
     before = [await _everything(other) for other in others]
-    expect_equal("what is here before", await trial.count(deleted=Deleted.INCLUDE), 0)
+    for number, documents in enumerate(before):
+        expect_equal("whose documents are there", [each.get("of") for each in documents], [number] * 3)
+    expect_equal("what is here before", await _everything(trial), [])
     expect("an insert of the same id is none of theirs", not (await trial.insert("1", {"n": 1})).was_duplicate)
+    for condition in ({}, {"n": {"$gt": 0}}, {"_id": {"$in": ["1", "2"]}}):
+        expect_equal(f"found here by {condition}", await trial.ids(condition, "n"), ["1"])
     calls = {
         "updated": await trial.update({}, {"x": 1}),
         "restored": await trial.restore({}),
@@ -217,8 +221,9 @@ async def _expect_apart(trial: Trial, others: Sequence[Trial]) -> None:
 
 
 async def _everything(trial: Trial) -> list[Document]:
-    query = replace(trial.query(), deleted=Deleted.INCLUDE)
-    return [*await trial.documents(query), {"count": await trial.count(deleted=Deleted.INCLUDE)}]
+    found: list[Document] = [*await trial.documents(replace(trial.query(), deleted=Deleted.INCLUDE))]
+    expect_equal("counted, as found", await trial.count(deleted=Deleted.INCLUDE), len(found))
+    return found
 
 
 RULES: tuple[Rule, ...] = (

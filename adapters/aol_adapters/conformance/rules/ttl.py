@@ -42,7 +42,7 @@ def _hours(hours: float) -> str:
 
 
 def _expiring(seconds: int) -> Document:
-    return _AT_ONCE | {"expireAfterSeconds": seconds}
+    return {**_AT_ONCE, "expireAfterSeconds": seconds}
 
 
 async def _fill(trial: Trial) -> None:

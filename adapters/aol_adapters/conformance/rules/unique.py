@@ -58,12 +58,12 @@ async def a_unique_violation_does_not_tell_the_value(trial: Trial) -> None:
     """The error names the index, and nothing of either document."""
     await trial.ensure(_EMAIL)
     await trial.fill({"1": {"email": "secret@example.org"}, "2": {"email": "b"}})
-    calls = (
-        trial.insert("3", {"email": "secret@example.org"}),
-        trial.apply(trial.change({"_id": "2"}, {"email": "secret@example.org"})),
+    mutations = (
+        trial.insertion("3", {"email": "secret@example.org"}),
+        trial.change({"_id": "2"}, {"email": "secret@example.org"}),
     )
-    for call in calls:
-        error = await expect_refusal("a value that is taken", call, Reason.UNIQUE_VIOLATION)
+    for mutation in mutations:
+        error = await expect_refusal("a value that is taken", trial.apply(mutation), Reason.UNIQUE_VIOLATION)
         expect("the error does not tell the value", "secret" not in f"{error} {vars(error)}")
 
 

@@ -37,7 +37,7 @@ async def the_mutations_of_a_write_see_each_other_in_order(trial: Trial) -> None
 
 @rule(Topic.WRITES)
 async def a_mutation_that_fails_fails_alone(trial: Trial) -> None:
-    """Without `atomic`, a mutation that fails changes nothing, its outcome has the error, and the others are applied."""
+    """Without `atomic`, a mutation that fails changes nothing and has an outcome with the error; others are applied."""
     await _fill(trial)
     outcomes = await trial.write(
         trial.insertion("0", {"n": 0}),
