@@ -1,11 +1,11 @@
 """How does the conformance kit reach an adapter? As a broker does: its program started, or its address connected to."""
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ _NAME = "under-test"
 _START_TIMEOUT_S = 12.0
 _HANDSHAKE_TIMEOUT_S = 10.0
 # More than the host takes to notice that a program hangs, and to replace it.
-_REVIVED_WITHIN_S = 20.0
+_REVIVED_WITHIN_S = 15.0
 _REVIVED_POLL_S = 0.02
 _CALL_TIMEOUT_S = 5.0
 
@@ -78,7 +78,7 @@ class HostedAdapter:
             self._reason = said(state.reason, state.output)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def hosted(reach: Reach) -> AsyncIterator[HostedAdapter]:
     """Start an adapter's program, or connect to its address, for as long as the context lasts.
 
@@ -89,12 +89,25 @@ async def hosted(reach: Reach) -> AsyncIterator[HostedAdapter]:
     timing = Timing(check_every_s=0.25, unresponsive_s=5.0, last_delay_s=0.5)
     host = AdapterHost(_NAME, reach, timing=timing)
     try:
-        await host.start(_START_TIMEOUT_S)
+        await host.start(0)
+        await _settle(host, is_program=reach.command is not None)
         if not host.ready:
             raise Failure(f"the adapter cannot be used: {said(host.reason, host.state.output)}")
         yield HostedAdapter(host)
     finally:
         await host.stop()
+
+
+async def _settle(host: "AdapterHost", *, is_program: bool) -> None:
+    """Wait until an adapter is ready, its program has ended, or it took too long."""
+    changed = asyncio.Event()
+    host.on_change(changed.set)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            # The host would go on to start a program that ended.
+            while not host.ready and not (is_program and host.pid is None and host.state.phase.value == "down"):
+                changed.clear()
+                await changed.wait()
 
 
 def absent_adapter() -> "Adapter":
@@ -110,7 +123,7 @@ class LaunchedProgram:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["RunningProcess"]:
         """Start a process, wait for its handshake, and kill what is left of it at the end."""
         import grpc

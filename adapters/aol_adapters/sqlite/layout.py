@@ -34,15 +34,16 @@ CREATE TABLE "aol:indexes" (
 """
 
 
-def prepare(connection: apsw.Connection) -> None:
-    """Make an empty file ours, or make sure that it is, before anything is changed in it.
+def prepare(connection: apsw.Connection, *, create: bool) -> bool:
+    """Return whether a file is ours, before anything is changed in it; an empty one is not, unless it is made so.
 
+    :param create: make an empty file ours.
     :raises DataError: ADAPTER_DOWN for a file of another program or of a newer version.
     """
     with _transaction(connection, "BEGIN"):
         is_new = _is_new(connection)
-    if not is_new:
-        return
+    if not is_new or not create:
+        return not is_new
     # The journal mode of a file cannot be changed within a transaction, and lasts.
     connection.pragma("journal_mode", "wal")
     with _transaction(connection, "BEGIN IMMEDIATE"):
@@ -53,6 +54,7 @@ def prepare(connection: apsw.Connection) -> None:
             connection.execute("ANALYZE sqlite_schema")
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", LAYOUT_VERSION)
+    return True
 
 
 @contextmanager

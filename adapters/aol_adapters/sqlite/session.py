@@ -56,20 +56,21 @@ class Session:
         return self._settings.now_us()
 
     def has_file(self) -> bool:
-        """Return whether there is a data file."""
-        return self._path.exists()
+        """Return whether there is a data file with anything in it."""
+        return self._path.exists() and self._path.stat().st_size > 0
 
     def connect(self, *, create: bool = False) -> apsw.Connection:
         """Return the open connection.
 
-        :param create: make the file if there is none.
+        :param create: make the file if there is none, or an empty one. Nothing is written otherwise: whoever puts a
+            file back may not be done.
         :raises DataError: COLLECTION_NOT_FOUND when there is no file, ADAPTER_DOWN when it is not one of ours.
         """
         if self._connection is None:
             _require_file(self._path, create=create)
             connection = apsw.Connection(str(self._path), apsw.SQLITE_OPEN_READWRITE, None, _CACHED_STATEMENTS)
             try:
-                self._set_up(connection)
+                self._set_up(connection, create=create)
             except BaseException:
                 connection.close()
                 raise
@@ -126,7 +127,7 @@ class Session:
                 raise
             raise found from error
 
-    def _set_up(self, connection: apsw.Connection) -> None:
+    def _set_up(self, connection: apsw.Connection, *, create: bool) -> None:
         connection.set_busy_handler(self._wait_for_lock)
         connection.set_progress_handler(self._stop_asked, _STEPS_BETWEEN_CHECKS)
         connection.pragma("synchronous", "full")
@@ -139,20 +140,22 @@ class Session:
         if self._settings.max_pages is not None:
             connection.pragma("max_page_count", self._settings.max_pages)
         register(connection)
-        self._prepare(connection)
+        self._prepare(connection, create=create)
 
-    def _prepare(self, connection: apsw.Connection) -> None:
+    def _prepare(self, connection: apsw.Connection, *, create: bool) -> None:
         """Prepare the file, again while another process does: SQLite does not wait for the change to WAL by itself."""
         started = time.monotonic()
         while True:
             try:
-                prepare(connection)
+                is_ours = prepare(connection, create=create)
             except apsw.BusyError:
                 if self.is_stopped() or time.monotonic() - started > self._settings.busy_timeout_s:
                     raise
                 time.sleep(_BUSY_PAUSE_S)
             else:
-                return
+                break
+        if not is_ours:
+            raise _nothing_yet()
 
     def _stop_asked(self) -> bool:
         return self.is_stopped()
@@ -175,4 +178,8 @@ def _require_file(path: Path, *, create: bool) -> None:
         # Made here and not by SQLite, which would let the umask decide who may read it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     elif not path.exists():
-        raise DataError(Reason.COLLECTION_NOT_FOUND, "the service has no collection here yet")
+        raise _nothing_yet()
+
+
+def _nothing_yet() -> DataError:
+    return DataError(Reason.COLLECTION_NOT_FOUND, "the service has no collection here yet")

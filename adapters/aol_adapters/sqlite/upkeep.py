@@ -110,8 +110,9 @@ class Upkeep:
 
     async def _look_into_open(self, service: str) -> None:
         try:
-            async with self._files.use(service) as file:
-                await self._look_into(service, file.readers)
+            # It stays among the open files meanwhile, so that there are not more than may be open.
+            async with self._files.use(service), self._files.aside(service) as aside:
+                await self._look_into(service, aside)
         except DataError:  # it made room for others already; it will be opened again
             self._looked_into.discard(service)
         except Exception as error:  # a driver's text may hold what a user stored

@@ -166,7 +166,7 @@ def _chosen_rules(chosen: Sequence[str]) -> "list[Rule]":
 async def _try(reach: Reach, rules: "Sequence[Rule]", told: "Callable[[Result], None]") -> "Report":
     """Try rules on one process, and those about programs on processes of their own, once that one is gone."""
     from aol_adapters.conformance.report import Report
-    from aol_adapters.conformance.runner import clean_up, run, try_program
+    from aol_adapters.conformance.runner import Verdict, clean_up, run, try_program
     from aol_adapters.conformance.workspace import Workspace
 
     results: list[Result] = []
@@ -181,9 +181,10 @@ async def _try(reach: Reach, rules: "Sequence[Rule]", told: "Callable[[Result], 
     for rule in (rule for rule in rules if rule.program):
         results.append(await try_program(rule, program, absent_adapter(), workspace))
         told(results[-1])
-    if program is not None and workspace.used:
+    if program is not None and any(result.rule.program and result.verdict is Verdict.PASS for result in results):
         with contextlib.suppress(Failure):
             async with hosted(reach) as adapter:
+                description = description or await adapter.adapter.describe()
                 await clean_up(adapter.adapter, workspace)
     return Report(description, tuple(results))
 

@@ -104,6 +104,21 @@ async def test_a_file_that_is_no_database_is_left_alone(adapter: SqliteAdapter, 
     assert path.read_bytes() == b"what is this? " * 1000
 
 
+async def test_an_empty_file_is_written_to_by_nobody_but_who_makes_a_collection(
+    adapter: SqliteAdapter, tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / "shop.db"
+    path.write_bytes(b"")
+    for call in (adapter.find(Find(TARGET)), adapter.write(INSERT), adapter.inspect_collection(TARGET)):
+        with pytest.raises(DataError) as raised:
+            await call
+        assert raised.value.reason is Reason.COLLECTION_NOT_FOUND
+    await adapter.drop_collection(TARGET)
+    assert await adapter.sweep() == 0
+    assert path.read_bytes() == b""
+    assert (await adapter.ensure_collection(SPEC)).created
+
+
 async def test_a_damaged_file_is_reported_and_one_that_was_put_back_is_used(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     async with _opened(tmp_path) as adapter:
