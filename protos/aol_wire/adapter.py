@@ -231,6 +231,9 @@ class Adapter(ABC):
     was not ensured, CAPABILITY_UNSUPPORTED for what `describe` does not declare, ADAPTER_DOWN for a database that does
     not answer, QUOTA for a full disk, OVERLOADED for a pool or lock that stays busy, DEADLINE when `timeout_s` is over.
     A call that is cancelled ends its work in the database. Nothing stored stands in an error or a log.
+
+    With the capability `ttl`, a document that has expired (`aol_wire.expiry`) is invisible to every method at once, and
+    blocks neither its id nor its unique values; when it is really removed is the adapter's own affair.
     """
 
     @abstractmethod
@@ -256,7 +259,8 @@ class Adapter(ABC):
     async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
         """Make the collection and the indexes that are missing. Repeating it changes nothing; nothing is dropped.
 
-        The indexes returned are those of `spec`, in its order. Two calls at once both succeed.
+        The indexes returned are those of `spec`, in its order. Two calls at once both succeed. An index over many
+        documents may be returned as BUILDING and be built in the background; answers are right meanwhile.
         """
 
     @abstractmethod

@@ -75,7 +75,7 @@ class Files:
         try:
             yield lane
         finally:
-            await asyncio.to_thread(lane.close)
+            await _run_to_its_end(lane.close)
 
     def services(self) -> list[str]:
         """Return the services that have a data file."""
@@ -108,7 +108,7 @@ class Files:
         file = self._open.pop(service)
         self._closing += 1
         try:
-            await asyncio.to_thread(file.close)
+            await _run_to_its_end(file.close)
         finally:
             self._closing -= 1
             self._changed.set()
@@ -122,3 +122,13 @@ class Files:
             raise DataError(
                 Reason.OVERLOADED, f"all {self._limit} data files that may be open are in use", retry_after_s=1.0
             ) from None
+
+
+async def _run_to_its_end(close: Callable[[], None]) -> None:
+    """Close something on a thread; who is cancelled meanwhile goes on when it is closed."""
+    closing = asyncio.create_task(asyncio.to_thread(close))
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await closing
+        raise
