@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -113,7 +114,7 @@ class PostgresServer:
 
     def _own(self, path: Path) -> None:
         if identity := _identity():
-            os.chown(path, int(identity["user"]), int(identity["group"]))
+            os.chown(path, identity["user"], identity["group"])
 
 
 @contextlib.asynccontextmanager
@@ -171,12 +172,12 @@ def sqlalchemy_url(dsn: str) -> str:
     return dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
-def _identity() -> dict[str, int | str]:
+def _identity() -> dict[str, Any]:
     """Return as whom the server's programs run: they refuse to run as root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}  # type: ignore[dict-item]
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
 @cache
