@@ -2,10 +2,11 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import orjson
 
+from aol_adapters.kit.keyset import Bounded
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.expiring import expired
@@ -14,7 +15,7 @@ from aol_adapters.sqlite.functions import EQUALS_ANY, MATCHES
 from aol_adapters.sqlite.places import ARRAY, NOTHING, STRING, Place, place
 from aol_wire.adapter import Deleted, Target
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import And, Compare, Contains, Exists, Filter, Json, Member, Not, Operator, Or, Path, Regex, Text
+from aol_wire.filters import And, Compare, Contains, Exists, Filter, Json, Member, Not, Operator, Or, Regex, Text
 from aol_wire.values import type_rank
 
 _SIGNS = {Operator.GT: ">", Operator.GTE: ">=", Operator.LT: "<", Operator.LTE: "<="}
@@ -22,10 +23,6 @@ _DELETED = {Deleted.EXCLUDE: ["deleted_us IS NULL"], Deleted.INCLUDE: [], Delete
 _TYPE_NAMES = {0: "('null')", 1: "('integer', 'real')", 2: "('text')", 3: "('object')", 4: "('array')", 5: ""}
 
 TRUE, FALSE = "1", "0"
-
-
-Bounded = tuple[Path, Container[Operator]] | None
-"""A path and the operators by which no index should begin at it."""
 
 
 def where(

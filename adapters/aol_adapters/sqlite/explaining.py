@@ -8,13 +8,12 @@ from contextlib import contextmanager
 
 import apsw
 
+from aol_adapters.kit.plans import names_id
 from aol_adapters.sqlite import catalogue
 from aol_adapters.sqlite.catalogue import Collection, index_name, key_name
 from aol_adapters.sqlite.finding import Query, compile_find, read_page
 from aol_adapters.sqlite.session import Session
-from aol_wire import metadata
 from aol_wire.adapter import Explanation, Find
-from aol_wire.filters import And, Compare, Filter, Member, Operator
 from aol_wire.indexes import IndexSpec, IndexState, IndexType
 
 _EXAMINED = "aol_examined"
@@ -48,7 +47,7 @@ def explain(session: Session, request: Find) -> Explanation:
             builder, _ = read_page(connection, compile_find(collection, request, now_us, examined=_EXAMINED), request)
         used = _indexes_used(plan)
         is_sorted = not any(map(_SORTED_APART.match, plan))
-        names_key = _names_id(request.filter) or (request.filter is None and is_sorted)
+        names_key = names_id(request.filter) or (request.filter is None and is_sorted)
         return Explanation(
             filter_pushed_down=True,
             sort_pushed_down=is_sorted,
@@ -102,16 +101,3 @@ def _size(connection: apsw.Connection, collection: Collection) -> int:
     documents = collection.documents
     sql = f"SELECT ifnull((SELECT max(number) FROM {documents}) + 1 - (SELECT min(number) FROM {documents}), 0)"
     return int(connection.execute(sql).get)
-
-
-def _names_id(filter: Filter | None) -> bool:
-    """Return whether every matching document has its id compared with given ones."""
-    match filter:
-        case And(filters):
-            return any(map(_names_id, filters))
-        case Compare(path, operator, _):
-            return path == (metadata.ID,) and operator is not Operator.NE
-        case Member(path, _, negated):
-            return path == (metadata.ID,) and not negated
-        case _:
-            return False

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 import apsw
 
+from aol_adapters.kit.keyset import Order
+from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
-from aol_adapters.sqlite.order import Order, order
-from aol_adapters.sqlite.rows import COLUMNS, PageBuilder, row
+from aol_adapters.sqlite.order import binding, order
 from aol_adapters.sqlite.session import Session
 from aol_adapters.sqlite.values import SqlValue
 from aol_wire.adapter import Count, Find, Found
+
+# The parts of a `Row`.
+_COLUMNS = "id, json(doc), created_us, updated_us, version, owner, tenant, acl, deleted_us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,13 @@ def compile_find(collection: Collection, request: Find, now_us: int, *, examined
         collection, request.target, request.deleted, request.filter, bindings, now_us=now_us, bounded=bounded
     )
     if request.position:
-        conditions += f" AND {by.after(request.position, bindings)}"
+        conditions += f" AND {by.after(request.position, binding(bindings))}"
     if examined:
         conditions = f"{examined}(number) AND {conditions}"
     # The one document more tells whether there is a next page.
     limit, skip = bindings.add(request.limit + 1), bindings.add(request.skip)
     sql = (
-        f"SELECT {COLUMNS} FROM {collection.documents} WHERE {conditions} "
+        f"SELECT {_COLUMNS} FROM {collection.documents} WHERE {conditions} "
         f"ORDER BY {by.sql()} LIMIT {limit} OFFSET {skip}"
     )
     return Query(sql, bindings.values, by)
@@ -66,7 +70,7 @@ def read_page(connection: apsw.Connection, query: Query, request: Find) -> tuple
     """Run a query until the page is full, and return the page and whether nothing comes after it."""
     builder = PageBuilder(request.projection, request.limit, request.max_bytes)
     with closing(connection.execute(query.sql, query.values)) as rows:
-        is_last = all(builder.add(row(values)) for values in rows)
+        is_last = all(builder.add(Row(*values)) for values in rows)
     return builder, is_last
 
 

@@ -1,23 +1,22 @@
-"""What is in a row of a collection's table, and how does it become a page?"""
+"""What is a document as a database returns it, and how do such rows become a page?"""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
 
 from aol.data.v1.document_pb2 import Page
-from aol_adapters.sqlite.values import SqlValue
 from aol_wire import metadata
 from aol_wire.filters import Json, Path
 from aol_wire.json_text import encode
 from aol_wire.projection import project
 
-COLUMNS = "id, json(doc), created_us, updated_us, version, owner, tenant, acl, deleted_us"
-"""What a query selects; see `Row`."""
 
+class Row(NamedTuple):
+    """A document as it is read: JSON text and metadata. `owner`, `acl`, `deleted_us` are None where there is none.
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A document as it is read: JSON text and metadata. `owner`, `acl`, `deleted_us` are None where there is none."""
+    Adapters select its parts in this order.
+    """
 
     id: str
     json: str
@@ -76,6 +75,13 @@ class PageBuilder:
         self._bytes += size
         return True
 
+    def room_for(self, otherwise: int) -> int:
+        """Return how many more documents the page is likely to take, or `otherwise` while nobody can tell."""
+        if not self._bytes:
+            return otherwise
+        by_size = (self.max_bytes - self._bytes) * len(self.rows) // self._bytes
+        return min(self.max_documents - len(self.rows), by_size)
+
     def page(self) -> Page:
         """Return the page. Columns that no document has a value for are left empty."""
         rows = self.rows
@@ -95,8 +101,3 @@ class PageBuilder:
         if any(row.deleted_us is not None for row in rows):
             page.deleted_us.extend(row.deleted_us or 0 for row in rows)
         return page
-
-
-def row(values: tuple[SqlValue, ...]) -> Row:
-    """Return a row as SQLite gives it for `COLUMNS`; the table's definition keeps the types."""
-    return Row(*values)  # type: ignore[arg-type]

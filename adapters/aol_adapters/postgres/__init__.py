@@ -1,0 +1,1 @@
+"""The PostgreSQL adapter: a schema a service, a table a collection, documents as `jsonb`."""

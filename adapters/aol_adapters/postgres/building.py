@@ -1,0 +1,129 @@
+"""How are collections and their indexes made and dropped? Nothing that is there is rewritten or dropped unasked."""
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from aol_adapters.postgres import indexing, layout, views
+from aol_adapters.postgres.builds import Builds
+from aol_adapters.postgres.catalogue import Collection, key_name, schema_name, view_name, words_column
+from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.quoting import quote_name
+from aol_wire.adapter import CollectionSpec, Ensured, Target
+from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType
+
+# Who waits for a table's lock makes everybody behind wait too.
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '3s'"
+
+
+async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> Ensured:
+    """Make what is missing of a collection; see `Adapter.ensure_collection`."""
+    target, until = spec.target, Deadline(None)
+    async with database.connection(until) as connection:
+        known = await database.catalogue.read(connection, target.service, target.collection)
+    if known is not None and _is_complete(known, spec):
+        return Ensured(_statuses(known, spec.indexes), created=False)
+
+    async def work() -> bool:
+        async with database.connection(until) as connection, connection.transaction():
+            return await _make(database, connection, spec)
+
+    created = await database.again(work, until, target)
+    database.forget()
+    if not created:
+        await builds.build(target)
+    return Ensured(_statuses(await _read(database, target), spec.indexes), created)
+
+
+async def inspect(database: Database, target: Target) -> tuple[IndexStatus, ...]:
+    """Return how the indexes of a collection stand; see `Adapter.inspect_collection`."""
+    database.forget()
+    return tuple((await _read(database, target)).indexes.values())
+
+
+async def drop(database: Database, target: Target) -> None:
+    """Drop a collection; see `Adapter.drop_collection`."""
+    until = Deadline(None)
+    table = database.catalogue.table(target.service, target.collection)
+    view = _view(database, target)
+
+    async def work() -> None:
+        async with database.connection(until) as connection, connection.transaction():
+            await layout.lock_ddl(connection)
+            await connection.execute(_LOCK_TIMEOUT)
+            await connection.execute(f"DROP VIEW IF EXISTS {view}")
+            await connection.execute(f"DROP TABLE IF EXISTS {table}")
+            await database.catalogue.remove(connection, target.service, target.collection)
+
+    if not await _has_schema(database, target, until):
+        return
+    await database.again(work, until, target)
+    database.forget()
+
+
+async def _has_schema(database: Database, target: Target, until: Deadline) -> bool:
+    sql = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1"
+    async with database.connection(until) as connection:
+        return await connection.fetchval(sql, schema_name(database.settings.prefix, target.service)) is not None
+
+
+async def _make(database: Database, connection: asyncpg.Connection, spec: CollectionSpec) -> bool:
+    """Make what is missing, within a transaction; return whether the collection was. Indexes of one that was there are
+    noted as BUILDING only: from then on, what is written must fit them."""
+    target, catalogue = spec.target, database.catalogue
+    await layout.lock_ddl(connection)
+    await connection.execute(_LOCK_TIMEOUT)
+    known = await catalogue.read(connection, target.service, target.collection)
+    table = catalogue.table(target.service, target.collection)
+    if known is None:
+        schema = quote_name(schema_name(database.settings.prefix, target.service))
+        await layout.create_table(connection, schema, table, quote_name(key_name(target.collection)), spec.description)
+        await catalogue.add(connection, target.service, target.collection, spec.schema_hint)
+    await _add_indexes(database, connection, spec, known)
+    if known is None or dict(known.schema_hint) != dict(spec.schema_hint):
+        await views.put(connection, table, _view(database, target), spec.schema_hint)
+        await catalogue.put_hint(connection, target.service, target.collection, spec.schema_hint)
+    return known is None
+
+
+async def _add_indexes(
+    database: Database, connection: asyncpg.Connection, spec: CollectionSpec, known: Collection | None
+) -> None:
+    target, catalogue = spec.target, database.catalogue
+    table = catalogue.table(target.service, target.collection)
+    numbers = {} if known is None else {status.spec: number for number, status in known.indexes.items()}
+    for index in dict.fromkeys(spec.indexes):
+        number = numbers.get(index)
+        if number is not None and known is not None and known.indexes[number].state is not IndexState.FAILED:
+            continue
+        if number is None:
+            number = numbers[index] = max(numbers.values(), default=0) + 1
+        if index.type is IndexType.TEXT:
+            # Writers fill it in from the same moment on from which they know of the index.
+            await connection.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {words_column(number)} tsvector")
+        state = IndexState.BUILDING
+        if known is None:
+            await connection.execute(
+                indexing.create_statement(table, target.collection, number, index, concurrently=False)
+            )
+            state = IndexState.READY
+        await catalogue.put_index(connection, target.service, target.collection, number, IndexStatus(index, state))
+
+
+async def _read(database: Database, target: Target) -> Collection:
+    return await database.collection(target.service, target.collection, Deadline(None))
+
+
+def _is_complete(known: Collection, spec: CollectionSpec) -> bool:
+    there = {status.spec for status in known.indexes.values() if status.state is not IndexState.FAILED}
+    return there.issuperset(spec.indexes) and dict(known.schema_hint) == dict(spec.schema_hint)
+
+
+def _statuses(known: Collection, indexes: Iterable[IndexSpec]) -> tuple[IndexStatus, ...]:
+    by_spec = {status.spec: status for status in known.indexes.values()}
+    return tuple(by_spec[index] for index in indexes)
+
+
+def _view(database: Database, target: Target) -> str:
+    schema = quote_name(schema_name(database.settings.prefix, target.service))
+    return f"{schema}.{quote_name(view_name(target.collection))}"

@@ -1,0 +1,110 @@
+"""How is a query answered? One SELECT, read until the page is full."""
+
+# ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import asyncpg
+import orjson
+
+from aol_adapters.kit.keyset import Order
+from aol_adapters.kit.pages import PageBuilder, Row
+from aol_adapters.postgres.bindings import Bindings, Bound
+from aol_adapters.postgres.catalogue import Collection
+from aol_adapters.postgres.compiler import where
+from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.order import binding, order
+from aol_wire.adapter import Count, Find, Found
+from aol_wire.json_text import encode
+from aol_wire.limits import DOCUMENT_MAX_BYTES
+
+# The parts of a `Row`.
+COLUMNS = "id, doc::text, created_us, updated_us, version, owner, tenant, acl::text, deleted_us"
+# Up to here all rows of a page are fetched at once; documents may have a megabyte each.
+_AT_ONCE = 32
+_FIRST_ROWS = 256
+_MOST_ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A SELECT with its bound values, and the order of its rows."""
+
+    sql: str
+    values: list[Bound]
+    order: Order
+
+
+def compile_find(collection: Collection, request: Find, now_us: int) -> Query:
+    """Return the statement that finds a page's documents and the one after it.
+
+    :raises DataError: BAD_PAGE_TOKEN.
+    """
+    bindings = Bindings()
+    by = order(request.sort, request.filter, collection.indexed, bindings, tenant=request.target.tenant)
+    bounded = by.bounded() if request.position else None
+    conditions = where(
+        collection, request.target, request.deleted, request.filter, bindings, now_us=now_us, bounded=bounded
+    )
+    if request.position:
+        conditions += f" AND {by.after(request.position, binding(bindings))}"
+    # The one document more tells whether there is a next page.
+    limit = bindings.integer(request.limit + 1)
+    sql = f"SELECT {COLUMNS} FROM {collection.table} WHERE {conditions} ORDER BY {by.sql()} LIMIT {limit}"
+    if request.skip:
+        sql += f" OFFSET {bindings.integer(request.skip)}"
+    return Query(sql, bindings.values, by)
+
+
+async def find(database: Database, collection: Collection, request: Find, until: Deadline) -> Found:
+    """Return a page; see `Adapter.find`."""
+    query = compile_find(collection, request, database.settings.clock())
+    builder = PageBuilder(request.projection, request.limit, request.max_bytes)
+    async with database.connection(until) as connection:
+        if request.limit <= _AT_ONCE:
+            rows = await connection.fetch(query.sql, *query.values, timeout=until.left())
+            is_last = add_rows(builder, rows)
+        else:
+            is_last = await _read_portal(connection, query, builder, until)
+    position = b"" if is_last or not builder.rows else query.order.position(builder.rows[-1].view())
+    return Found(builder.page(), position)
+
+
+async def _read_portal(connection: asyncpg.Connection, query: Query, builder: PageBuilder, until: Deadline) -> bool:
+    """Fetch rows by portions, so that no more is read than a page holds; return whether nothing comes after it."""
+    async with connection.transaction(readonly=True):
+        cursor = await connection.cursor(query.sql, *query.values, timeout=until.left())
+        wanted = _FIRST_ROWS
+        while rows := await cursor.fetch(wanted, timeout=until.left()):
+            if not add_rows(builder, rows):
+                return False
+            if len(rows) < wanted:
+                return True
+            wanted = min(_MOST_ROWS, max(_FIRST_ROWS, builder.room_for(len(builder.rows)) + 1))
+    return True
+
+
+def add_rows(builder: PageBuilder, rows: Iterable[asyncpg.Record]) -> bool:
+    """Add rows to a page; false when it is full before all are in it."""
+    return all(builder.add(read(record)) for record in rows)
+
+
+def read(record: asyncpg.Record) -> Row:
+    """Return a row as PostgreSQL gives it for `COLUMNS`."""
+    row = Row._make(record)
+    if len(row.json) <= DOCUMENT_MAX_BYTES:
+        return row
+    # `jsonb` writes the doubles 1e300 and 1e-300 with hundreds of digits.
+    return row._replace(json=encode(orjson.loads(row.json)))
+
+
+async def count(database: Database, collection: Collection, request: Count, until: Deadline) -> int:
+    """Return how many documents match; see `Adapter.count`."""
+    bindings = Bindings()
+    conditions = where(
+        collection, request.target, request.deleted, request.filter, bindings, now_us=database.settings.clock()
+    )
+    sql = f"SELECT count(*) FROM {collection.table} WHERE {conditions}"
+    async with database.connection(until) as connection:
+        return int(await connection.fetchval(sql, *bindings.values, timeout=until.left()))

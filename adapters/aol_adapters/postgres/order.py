@@ -1,0 +1,89 @@
+"""In which order are documents found? As columns that an index of the collection may have in this order."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+
+from aol_adapters.kit.keyset import RANGES, Order, Place, Scalar, Term, paths_with
+from aol_adapters.postgres.bindings import Bindings
+from aol_adapters.postgres.places import NUMBER, STRING, ColumnPlace, number_of, place, text_of
+from aol_wire.adapter import SortKey
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import And, Compare, Filter, Operator, Path
+
+# What a term's value is made of; see `Term.part`.
+_NUMBER, _TEXT, _COLUMN, _PRESENT, _TENANT, _ID = range(6)
+
+
+def order(
+    sort: Sequence[SortKey],
+    filter: Filter | None,
+    indexed: AbstractSet[Path],
+    bindings: Bindings,
+    *,
+    tenant: str | None,
+) -> Order:
+    """Return the order of a query.
+
+    A key that the filter fixes to one value is left out, and so is the first column of a key that the filter holds to
+    strings: with them, no index could find the place where a page begins.
+    """
+    fixed = set(paths_with(filter, (Operator.EQ,)))
+    keys = tuple(key for key in sort if key.path not in fixed)
+    strings = set(_string_ranges(filter))
+    terms: dict[str, Term] = {}
+
+    def add(sql: str, descending: bool, key: int, part: int) -> None:
+        terms.setdefault(sql, Term(sql, descending, key, part))
+
+    for number, key in enumerate(keys):
+        at = place(key.path, indexed, bindings)
+        if isinstance(at, ColumnPlace):
+            if at.present:
+                add(f"({at.present})", key.descending, number, _PRESENT)
+            otherwise = "''" if at.rank == STRING else "0"
+            add(f"coalesce({at.column}, {otherwise})" if at.present else at.column, key.descending, number, _COLUMN)
+            continue
+        if key.path not in strings:
+            add(at.number, key.descending, number, _NUMBER)
+        add(at.text, key.descending, number, _TEXT)
+    last_descending = bool(sort) and sort[-1].descending
+    if tenant is None:
+        add("tenant", last_descending, len(keys), _TENANT)
+    add("id", last_descending, len(keys), _ID)
+    return Order(keys, tuple(terms.values()))
+
+
+def binding(bindings: Bindings) -> Callable[[Term, Place], str]:
+    """Return what binds the parts of positions."""
+
+    def bound(term: Term, place: Place) -> str:
+        rank, value = place
+        if term.part in {_TENANT, _ID}:
+            return bindings.text(str(place[term.part - _TENANT]))
+        if not isinstance(rank, int) or not 0 <= rank <= 5 or not _is_of(rank, value):
+            raise DataError(Reason.BAD_PAGE_TOKEN, "the position was made by another query; begin again without it")
+        if term.part == _PRESENT:
+            return "true" if rank else "false"
+        if term.part == _NUMBER:
+            return number_of(rank, value, bindings)
+        if term.part == _TEXT:
+            return bindings.text(text_of(rank, value))
+        return bindings.text(value) if isinstance(value, str) else bindings.integer(int(value))
+
+    return bound
+
+
+def _is_of(rank: int, value: Scalar) -> bool:
+    """Return whether a value of a position is one of its rank; what sorts as a class has none."""
+    if rank == STRING:
+        return isinstance(value, str)
+    return isinstance(value, int | float) and (rank == NUMBER or value in {0, 1})
+
+
+def _string_ranges(filter: Filter | None) -> list[Path]:
+    match filter:
+        case And(filters):
+            return [path for part in filters for path in _string_ranges(part)]
+        case Compare(path, operator, str()) if operator in RANGES:
+            return [path]
+    return []
