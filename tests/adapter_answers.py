@@ -93,6 +93,6 @@ def page_shown(page: Page) -> Answer:
         list(page.version),
         list(page.owner) or [""] * size,
         list(page.tenant) or [""] * size,
-        list(page.acl) or [""] * size,
+        [orjson.loads(acl) if acl else "" for acl in page.acl] or [""] * size,
         list(page.deleted_us) or [0] * size,
     )

@@ -160,7 +160,7 @@ class Gathering(Generic[K, T, R]):
 def _patience(batch: Sequence[_Waiting[T, R]]) -> float | None:
     now = asyncio.get_running_loop().time()
     left = [None if entry.deadline is None else entry.deadline - now for entry in batch]
-    return None if None in left else max(0.001, max(seconds for seconds in left if seconds is not None))
+    return None if None in left else max(0.001, *(seconds for seconds in left if seconds is not None))
 
 
 def _cancel_if_forsaken(batch: Sequence[_Waiting[T, R]], work: "asyncio.Future[Sequence[R | DataError]]") -> None:

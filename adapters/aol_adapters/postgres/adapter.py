@@ -1,6 +1,6 @@
 """How does PostgreSQL keep the adapter contract? Each call becomes statements on a connection of the pool."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from typing import NamedTuple, TypeVar
 
@@ -27,7 +27,7 @@ from aol_wire.adapter import (
     Target,
     Write,
 )
-from aol_wire.capabilities import required_by_indexes
+from aol_wire.capabilities import required_by_filter, required_by_indexes
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection
@@ -89,9 +89,7 @@ class PostgresAdapter(Adapter):
 
     async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
         self._require_open()
-        lacking = sorted(required_by_indexes(spec.indexes) - CAPABILITIES)
-        if lacking:
-            raise _unsupported(lacking)
+        _require(required_by_indexes(spec.indexes))
         check_collection(spec.target.collection)
         return await building.ensure(self._database, self._builds, spec)
 
@@ -116,6 +114,7 @@ class PostgresAdapter(Adapter):
         if getting.wanted_id(request) is not None:
             lane = getting.Lane(request.target, request.deleted)
             return await self._gets.submit(lane, request, timeout_s=request.timeout_s)
+        _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
         return await self._read(
             request.target, until, lambda known: finding.find(self._database, known, request, until)
@@ -123,6 +122,7 @@ class PostgresAdapter(Adapter):
 
     async def count(self, request: Count) -> int:
         self._require_open()
+        _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
         return await self._read(
             request.target, until, lambda known: finding.count(self._database, known, request, until)
@@ -130,6 +130,7 @@ class PostgresAdapter(Adapter):
 
     async def explain(self, request: Find) -> Explanation:
         self._require_open()
+        _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
         return await self._read(
             request.target, until, lambda known: explaining.explain(self._database, known, request, until)
@@ -146,8 +147,11 @@ class PostgresAdapter(Adapter):
 
     async def _write(self, request: Write, until: Deadline) -> list[Outcome]:
         target = request.target
-        if target.tenant is None and any(isinstance(mutation, Insert) for mutation in request.mutations):
-            raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
+        for mutation in request.mutations:
+            if not isinstance(mutation, Insert):
+                _require(required_by_filter(mutation.filter))
+            elif target.tenant is None:
+                raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
         await self._database.collection(target.service, target.collection, until)
         if request.atomic:
             return await writing.change_together(self._database, request, until)
@@ -201,8 +205,10 @@ class PostgresAdapter(Adapter):
             raise DataError(Reason.ADAPTER_DOWN, "the PostgreSQL adapter is not started, or closed")
 
 
-def _unsupported(lacking: Iterable[Capability]) -> DataError:
-    names = ", ".join(lacking)
-    return DataError(
-        Reason.CAPABILITY_UNSUPPORTED, f"the PostgreSQL adapter lacks {names}", metadata={"capability": names}
-    )
+def _require(needed: frozenset[Capability]) -> None:
+    lacking = sorted(needed - CAPABILITIES)
+    if lacking:
+        names = ", ".join(lacking)
+        raise DataError(
+            Reason.CAPABILITY_UNSUPPORTED, f"the PostgreSQL adapter lacks {names}", metadata={"capability": names}
+        )

@@ -115,8 +115,14 @@ class Catalogue:
             for row in rows
             if row["number"] is not None
         }
-        hint = orjson.loads(rows[0]["schema_hint"])
-        return _collection(service, name, self.table(service, name), rows[0]["generation"], statuses, hint)
+        return _collection(
+            service,
+            name,
+            self.table(service, name),
+            generation=rows[0]["generation"],
+            statuses=statuses,
+            hint=orjson.loads(rows[0]["schema_hint"]),
+        )
 
     async def read_version(self, connection: asyncpg.Connection) -> int:
         """Return the number of changes that the catalogue has had."""
@@ -187,7 +193,13 @@ def not_found(name: str) -> DataError:
 
 
 def _collection(
-    service: str, name: str, table: str, generation: int, statuses: Mapping[int, IndexStatus], hint: Mapping[str, str]
+    service: str,
+    name: str,
+    table: str,
+    *,
+    generation: int,
+    statuses: Mapping[int, IndexStatus],
+    hint: Mapping[str, str],
 ) -> Collection:
     ready = {number: status.spec for number, status in statuses.items() if status.state is IndexState.READY}
     kept = {number: status.spec for number, status in statuses.items() if status.state is not IndexState.FAILED}

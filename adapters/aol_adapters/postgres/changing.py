@@ -95,6 +95,7 @@ class Changing:
         bindings, conditions = self._conditions(mutation, Deleted.ONLY if purge else Deleted.EXCLUDE)
         sql = f"SELECT version FROM {self._collection.table} WHERE {conditions} FOR UPDATE"
         versions = await self._connection.fetch(sql, *bindings.values, timeout=self._until.left())
+        _require_at_most(len(versions), mutation.max_affected)
         if any(record[0] != mutation.if_version for record in versions):
             raise DataError(
                 Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
@@ -153,16 +154,16 @@ class Changing:
         return [it.id for it in changed]
 
     async def _come_back(self, changed: _Changed, now_us: int) -> None:
+        violated = None
         for _ in range(2):
             try:
                 async with self._connection.transaction():
-                    await self._write([changed], now_us, from_aside=True)
-                return
+                    return await self._write([changed], now_us, from_aside=True)
             except asyncpg.UniqueViolationError as error:
                 violated = self._collection.uniques.get(error.constraint_name or "")
                 key = (changed.tenant, changed.id)
                 made_room = await holders.remove_expired(
-                    self._database, self._connection, self._collection, key, changed.document, self._until
+                    self._database, self._connection, self._collection, key, changed.document, until=self._until
                 )
                 if not made_room:
                     break

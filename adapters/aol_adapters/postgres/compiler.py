@@ -24,7 +24,7 @@ from aol_adapters.postgres.places import (
 )
 from aol_adapters.postgres.regexes import translate
 from aol_adapters.postgres.words import query_text
-from aol_wire.adapter import Capability, Deleted, Target
+from aol_wire.adapter import Deleted, Target
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import (
     And,
@@ -38,7 +38,6 @@ from aol_wire.filters import (
     Operator,
     Or,
     Regex,
-    RegexLevel,
     Text,
 )
 from aol_wire.limits import INT64_MAX, INT64_MIN
@@ -89,10 +88,7 @@ class FilterCompiler:
         self._bindings = bindings
 
     def compile(self, filter: Filter) -> str:
-        """Return a filter's condition.
-
-        :raises DataError: BAD_FILTER, CAPABILITY_UNSUPPORTED for a pattern beyond the common level.
-        """
+        """Return a filter's condition; its patterns are of the common level."""
         match filter:
             case And(filters):
                 return _joined(" AND ", map(self.compile, filters))
@@ -102,19 +98,11 @@ class FilterCompiler:
                 return f"(NOT {self.compile(inner)})"
             case Text(words):
                 return self._text(words)
-            case Member(values=(), negated=negated):
-                return TRUE if negated else FALSE
-            case Compare(path, Operator.NE, operand):
-                return f"(NOT {self.compile(Compare(path, Operator.EQ, operand))})"
-            case Member(path, values, negated=True):
-                return f"(NOT {self.compile(Member(path, values))})"
-            case Exists(path, exists=False):
-                return f"(NOT {self.compile(Exists(path, True))})"
             case _:
-                at = place(filter.path, self._collection.indexed, self._bindings)
-                if isinstance(at, ColumnPlace):
-                    return self._column(at, filter)
-                return self._document(at, filter)
+                leaf, negated = _positive(filter)
+                at = place(leaf.path, self._collection.indexed, self._bindings)
+                found = self._column(at, leaf) if isinstance(at, ColumnPlace) else self._document(at, leaf)
+                return f"(NOT {found})" if negated else found
 
     def _document(self, at: DocumentPlace, filter: _Leaf) -> str:
         match filter:
@@ -122,10 +110,8 @@ class FilterCompiler:
                 return self._equals_any(at, (operand,))
             case Member(_, values):
                 return self._equals_any(at, values)
-            case Compare(_, operator, operand) if at.is_indexed:
-                return self._indexed_range(at, filter, operator, operand)
             case Compare(_, operator, operand):
-                return self._range(at, operator, operand)
+                return (self._indexed_range if at.is_indexed else self._range)(at, filter, operator, operand)
             case Exists():
                 return f"({at.json} IS NOT NULL)"
             case Contains(_, element):
@@ -136,6 +122,8 @@ class FilterCompiler:
                 return f"(CASE WHEN jsonb_typeof({at.json}) = 'string' THEN {matches} ELSE false END)"
 
     def _equals_any(self, at: DocumentPlace, values: Sequence[Json]) -> str:
+        if not values:
+            return FALSE
         by_rank: dict[int, list[Json]] = {}
         for value in values:
             by_rank.setdefault(type_rank(value), []).append(value)
@@ -163,7 +151,7 @@ class FilterCompiler:
         texts = self._bindings.texts([str(value) for value in values])
         return f"({at.number} = {TEXTS} AND {at.text} = ANY ({texts}))"
 
-    def _range(self, at: DocumentPlace, operator: Operator, operand: Json) -> str:
+    def _range(self, at: DocumentPlace, _: Compare, operator: Operator, operand: Json) -> str:
         name, sql_type = _TYPES[type_rank(operand)]
         if sql_type == "text":
             value, bound = f"({at.json} #>> '{{}}') COLLATE \"C\"", self._bindings.text(str(operand))
@@ -237,12 +225,6 @@ class FilterCompiler:
         return f"{at.column}::numeric {sign} {self._bindings.numeric(operand)}"
 
     def _pattern(self, regex: Regex) -> str:
-        if regex.level is RegexLevel.FULL:
-            raise DataError(
-                Reason.CAPABILITY_UNSUPPORTED,
-                "the PostgreSQL adapter has $regex of the common level only, and this pattern is beyond it",
-                metadata={"capability": Capability.REGEX_FULL.value},
-            )
         return self._bindings.text(translate(regex.pattern, ignore_case=regex.ignore_case))
 
     def _text(self, words: Sequence[str]) -> str:
@@ -261,6 +243,18 @@ class FilterCompiler:
     def _has_words(self, column: str, words: Sequence[str]) -> str:
         # Not a coalesce, which would hide the operator from the index.
         return f"({column} IS NOT NULL AND {column} @@ {self._bindings.text(query_text(words))}::tsquery)"
+
+
+def _positive(leaf: _Leaf) -> tuple[_Leaf, bool]:
+    """Return a leaf that says what something is, and whether that is negated."""
+    match leaf:
+        case Compare(path, Operator.NE, operand):
+            return Compare(path, Operator.EQ, operand), True
+        case Member(path, values, negated=True):
+            return Member(path, values), True
+        case Exists(path, exists=False):
+            return Exists(path, True), True
+    return leaf, False
 
 
 def _present(at: ColumnPlace, condition: str) -> str:

@@ -143,7 +143,7 @@ class Database:
     async def again(self, work: Callable[[], Awaitable[T]], until: Deadline, target: Target) -> T:
         """Run work that begins with a new transaction, again when that was undone by a deadlock or the like.
 
-        :raises DataError: OVERLOADED when it is undone time after time; ADAPTER_DOWN when a table is not as it was made.
+        :raises DataError: OVERLOADED when it is undone again and again; ADAPTER_DOWN for a table that somebody changed.
         """
         pause_s = _FIRST_PAUSE_S
         for attempt in range(1, _ATTEMPTS + 1):

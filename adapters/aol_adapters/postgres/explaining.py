@@ -77,7 +77,7 @@ def _examined(node: Plan) -> int:
     if node["Node Type"] not in _SCANS:
         return 0
     rows = node["Actual Rows"] + sum(node.get(key, 0) for key in _REMOVED)
-    return round(rows * node["Actual Loops"])
+    return round(float(rows * node["Actual Loops"]))
 
 
 async def _size(connection: asyncpg.Connection, collection: Collection, until: Deadline) -> int:

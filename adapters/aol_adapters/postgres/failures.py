@@ -40,6 +40,44 @@ RETRIED = (
 )
 """The transaction was undone, and may well succeed when it is tried again."""
 
+_BUSY: tuple[tuple[tuple[type[Exception], ...], Reason, str, float], ...] = (
+    (
+        (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError),
+        Reason.OVERLOADED,
+        "other transactions of PostgreSQL stayed in the way of this one",
+        RETRY_AFTER_S,
+    ),
+    (
+        (asyncpg.TooManyConnectionsError,),
+        Reason.OVERLOADED,
+        "PostgreSQL has as many connections as max_connections, or the role, allows",
+        RETRY_AFTER_S,
+    ),
+    (
+        (asyncpg.DiskFullError, asyncpg.ConfigurationLimitExceededError),
+        Reason.QUOTA,
+        "the disk that holds the data of PostgreSQL is full",
+        60.0,
+    ),
+)
+
+_TOO_MUCH: tuple[tuple[type[Exception], Reason, str, str], ...] = (
+    (
+        asyncpg.InvalidRegularExpressionError,
+        Reason.BAD_FILTER,
+        "filter.$regex",
+        "the pattern is too complex for PostgreSQL",
+    ),
+    (asyncpg.StatementTooComplexError, Reason.TOO_LARGE, "filter", "the query is too complex for PostgreSQL"),
+    (
+        asyncpg.ProgramLimitExceededError,
+        Reason.TOO_LARGE,
+        "document",
+        "its values in one of the collection's indexes are together too long for PostgreSQL, whose index entries hold "
+        "2,704 bytes, or it has more words than a text index holds",
+    ),
+)
+
 _DOWN: tuple[tuple[type[Exception], str], ...] = (
     (asyncpg.InvalidPasswordError, "PostgreSQL refused the adapter's credentials; correct the DSN or the password"),
     (
@@ -86,34 +124,14 @@ def failure(error: BaseException, table: str = "") -> DataError | None:
 
 def _about_work(error: BaseException) -> DataError | None:
     """Return the error of a statement that the server was well enough to refuse."""
-    match error:
-        case TimeoutError() | asyncpg.QueryCanceledError():
-            return deadline()
-        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError() | asyncpg.LockNotAvailableError():
-            return DataError(
-                Reason.OVERLOADED,
-                "other transactions of PostgreSQL stayed in the way of this one",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        case asyncpg.DiskFullError() | asyncpg.ConfigurationLimitExceededError():
-            return DataError(Reason.QUOTA, "the disk that holds the data of PostgreSQL is full", retry_after_s=60.0)
-        case asyncpg.TooManyConnectionsError():
-            return DataError(
-                Reason.OVERLOADED,
-                "PostgreSQL has as many connections as max_connections, or the role, allows",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        case asyncpg.InvalidRegularExpressionError():
-            return DataError.invalid(Reason.BAD_FILTER, "filter.$regex", "the pattern is too complex for PostgreSQL")
-        case asyncpg.StatementTooComplexError():
-            return DataError.invalid(Reason.TOO_LARGE, "filter", "the query is too complex for PostgreSQL")
-        case asyncpg.ProgramLimitExceededError():
-            return DataError.invalid(
-                Reason.TOO_LARGE,
-                "document",
-                "its values in one of the collection's indexes are together too long for PostgreSQL, whose index "
-                "entries hold 2,704 bytes, or it has more words than a text index holds",
-            )
+    if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
+        return deadline()
+    for kinds, reason, message, retry_after_s in _BUSY:
+        if isinstance(error, kinds):
+            return DataError(reason, message, retry_after_s=retry_after_s)
+    for kind, reason, place, description in _TOO_MUCH:
+        if isinstance(error, kind):
+            return DataError.invalid(reason, place, description)
     return None
 
 

@@ -1,8 +1,7 @@
-"""Who has the id or the unique values that a document wants? Looked into only when PostgreSQL says that somebody has."""
+"""Who has the id or the unique values that a document wants? Looked into only when somebody has."""
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -59,12 +58,11 @@ async def remove_expired(
     collection: Collection,
     key: tuple[str, str],
     document: dict[str, Json],
+    *,
     until: Deadline,
-    besides: Sequence[str] = (),
 ) -> bool:
     """Remove the expired documents that have the key (tenant, id) or a unique value of a document.
 
-    :param besides: the ids of documents that are not removed.
     :return: whether there were any.
     """
     bindings = Bindings()
@@ -76,7 +74,7 @@ async def remove_expired(
     holds += [_has_values(index, document, bindings) for index in collection.uniques.values()]
     sql = (
         f"DELETE FROM {collection.table} WHERE tenant = {bindings.text(tenant)} AND ({' OR '.join(holds)}) "
-        f"AND {is_expired} AND id <> ALL ({bindings.texts(besides)})"
+        f"AND {is_expired}"
     )
     return str(await connection.execute(sql, *bindings.values, timeout=until.left())) != "DELETE 0"
 

@@ -41,7 +41,8 @@ def create_statement(table: str, name: str, number: int, spec: IndexSpec, *, con
 async def count_misfits(connection: asyncpg.Connection, collection: Collection, spec: IndexSpec, now_us: int) -> int:
     """Return how many documents hold what an index does not take, those that are expired aside."""
     bindings = Bindings()
-    sql = f"SELECT count(*) FROM {collection.table} WHERE {_misfit(spec)} AND NOT {_expired(collection, now_us, bindings)}"
+    is_expired = _expired(collection, now_us, bindings)
+    sql = f"SELECT count(*) FROM {collection.table} WHERE {_misfit(spec)} AND NOT {is_expired}"
     return int(await connection.fetchval(sql, *bindings.values))
 
 

@@ -58,6 +58,7 @@ class Inserting:
         """
         outcomes: list[Outcome | None] = [self._misfit(item) for item in items]
         async with self._database.connection(until) as connection:
+            await self._ids_first(connection, items, outcomes, until)
             waiting = [number for number, outcome in enumerate(outcomes) if outcome is None]
             stalled = 0
             while waiting and stalled < _ROUNDS:
@@ -65,10 +66,19 @@ class Inserting:
                 left = [number for number in waiting if outcomes[number] is None]
                 stalled = 0 if len(left) < len(waiting) else stalled + 1
                 waiting = left
-            for number, outcome in enumerate(outcomes):
-                if outcome is not None and outcome.error is not None and outcome.error.reason is Reason.BAD_DOCUMENT:
-                    outcomes[number] = await self._id_first(connection, items[number], outcome, until)
         return [outcome or Outcome(error=_unsettled()) for outcome in outcomes]
+
+    async def _ids_first(
+        self, connection: asyncpg.Connection, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline
+    ) -> None:
+        """Look into the ids of documents that do not fit. Where one before it has the same id, which may be inserted
+        only now, the answer waits for that."""
+        seen: set[tuple[str, str]] = set()
+        for number, item in enumerate(items):
+            outcome = outcomes[number]
+            if outcome is not None:
+                outcomes[number] = None if item.key in seen else await self._id_first(connection, item, outcome, until)
+            seen.add(item.key)
 
     async def _round(
         self,
@@ -81,8 +91,9 @@ class Inserting:
         """Insert what can be, and find out about the rest; what has no outcome then may be tried again."""
         first: dict[tuple[str, str], int] = {}
         for number in waiting:
-            # Of several with one id the first is inserted; the others meet it.
-            first.setdefault(items[number].key, number)
+            # Of several with one id the first that fits is inserted; the others meet it.
+            if self._misfit(items[number]) is None:
+                first.setdefault(items[number].key, number)
         done = await self._insert_or_halve(connection, [items[number] for number in first.values()], until)
         for number, outcome in zip(first.values(), done, strict=True):
             outcomes[number] = outcome
@@ -198,10 +209,12 @@ class Inserting:
         """
         if not await holders.is_current(self._database, connection, self._collection, until):
             raise StaleError
-        outcome = await holders.of_id(self._database, connection, self._collection, item, until)
+        outcome = await holders.of_id(self._database, connection, self._collection, item, until) or self._misfit(item)
         if outcome is not None:
             return outcome
-        if await holders.remove_expired(self._database, connection, self._collection, item.key, item.document, until):
+        if await holders.remove_expired(
+            self._database, connection, self._collection, item.key, item.document, until=until
+        ):
             return None
         return await holders.of_values(connection, self._collection, item.key, item.document, until)
 

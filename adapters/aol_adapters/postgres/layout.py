@@ -1,4 +1,4 @@
-"""What is in a database before there are collections? The catalogue's tables, and a server that can keep the promises."""
+"""What is in a database before there are documents? The catalogue's tables, and those of collections."""
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS {schema}.indexes (
 );
 COMMENT ON SCHEMA {schema} IS 'AOL data broker: what this database holds';
 COMMENT ON TABLE {schema}.state IS 'One row: the layout''s version, and how often the catalogue has changed';
-COMMENT ON TABLE {schema}.collections IS 'One row a collection; its documents are in the table {prefix_text}_<service>.<name>';
+COMMENT ON TABLE {schema}.collections IS 'A row a collection; documents are in {prefix_text}_<service>.<name>';
 COMMENT ON TABLE {schema}.indexes IS 'One row an index that was asked for, and how it stands';
 """
 
@@ -63,7 +63,7 @@ COMMENT ON COLUMN {table}.id IS '_id';
 COMMENT ON COLUMN {table}.version IS '_version: 1, and one more with each update';
 COMMENT ON COLUMN {table}.created_us IS '_created_at, microseconds since 1970-01-01T00:00:00Z';
 COMMENT ON COLUMN {table}.updated_us IS '_updated_at, microseconds since 1970-01-01T00:00:00Z';
-COMMENT ON COLUMN {table}.deleted_us IS '_deleted_at, microseconds since 1970-01-01T00:00:00Z; null unless soft-deleted';
+COMMENT ON COLUMN {table}.deleted_us IS '_deleted_at, microseconds since 1970; null unless soft-deleted';
 COMMENT ON COLUMN {table}.owner IS '_owner';
 COMMENT ON COLUMN {table}.acl IS '_acl';
 COMMENT ON COLUMN {table}.doc IS 'The document';

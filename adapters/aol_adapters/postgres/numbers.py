@@ -1,11 +1,10 @@
 """How does JSON get into `jsonb` so that its numbers compare by value, exactly?
 
 `jsonb` keeps decimal digits as they are written. A double is written with the fewest digits that tell it from every
-other double, so doubles compare with each other as their digits do; but from 2**53 on those digits may not be the
-double's value, which must compare with integers. So integral doubles up to 2**64 are written out as integers.
+other double, so doubles compare with each other as their digits do; but from 1e16 on those digits may not be the
+double's value, which must compare with integers. So doubles from there up to 2**64 are written out.
 """
 
-import json
 import re
 
 import orjson
@@ -14,6 +13,8 @@ from aol_wire.filters import Json
 
 # An exponent of 16 to 19, as orjson writes doubles from 1e16 on: the only ones that are rewritten.
 _LARGE = re.compile(rb"[0-9]e\+1[6-9]")
+# Up to here the fewest digits of a double are its value.
+_DIGITS_END = 1e16
 _INTEGERS_END = 2.0**64
 
 
@@ -28,25 +29,18 @@ def jsonb_text(value: Json) -> str:
 
 def number_text(number: int | float) -> str:
     """Return a number as text for `numeric`, as `jsonb_text` writes it."""
-    exact = _exact(number)
-    return repr(exact)
+    if isinstance(number, int) and abs(number) < _INTEGERS_END:
+        return str(number)
+    double = float(number)
+    # With a decimal place it stays what it is: a double is read back as one.
+    return f"{int(double)}.0" if _DIGITS_END <= abs(double) < _INTEGERS_END else repr(double)
 
 
 def _written_out(value: Json) -> str:
-    return json.dumps(_with_exact_numbers(value), ensure_ascii=False, separators=(",", ":"))
-
-
-def _with_exact_numbers(value: Json) -> Json:
     if isinstance(value, dict):
-        return {key: _with_exact_numbers(item) for key, item in value.items()}
+        return "{" + ",".join(f"{orjson.dumps(key).decode()}:{_written_out(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return [_with_exact_numbers(item) for item in value]
+        return "[" + ",".join(map(_written_out, value)) + "]"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _exact(value)
-    return value
-
-
-def _exact(number: int | float) -> int | float:
-    if isinstance(number, float):
-        return int(number) if abs(number) < _INTEGERS_END and number.is_integer() else number
-    return number if abs(number) < _INTEGERS_END else float(number)
+        return number_text(value)
+    return orjson.dumps(value).decode()

@@ -9,9 +9,10 @@ from aol_adapters.postgres.places import NUMBER, STRING, ColumnPlace, number_of,
 from aol_wire.adapter import SortKey
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import And, Compare, Filter, Operator, Path
+from aol_wire.limits import INT64_MAX
 
 # What a term's value is made of; see `Term.part`.
-_NUMBER, _TEXT, _COLUMN, _PRESENT, _TENANT, _ID = range(6)
+_NUMBER, _TEXT, _NUMBER_COLUMN, _TEXT_COLUMN, _PRESENT, _TENANT, _ID = range(7)
 
 
 def order(
@@ -40,8 +41,8 @@ def order(
         if isinstance(at, ColumnPlace):
             if at.present:
                 add(f"({at.present})", key.descending, number, _PRESENT)
-            otherwise = "''" if at.rank == STRING else "0"
-            add(f"coalesce({at.column}, {otherwise})" if at.present else at.column, key.descending, number, _COLUMN)
+            otherwise, part = ("''", _TEXT_COLUMN) if at.rank == STRING else ("0", _NUMBER_COLUMN)
+            add(f"coalesce({at.column}, {otherwise})" if at.present else at.column, key.descending, number, part)
             continue
         if key.path not in strings:
             add(at.number, key.descending, number, _NUMBER)
@@ -68,7 +69,9 @@ def binding(bindings: Bindings) -> Callable[[Term, Place], str]:
             return number_of(rank, value, bindings)
         if term.part == _TEXT:
             return bindings.text(text_of(rank, value))
-        return bindings.text(value) if isinstance(value, str) else bindings.integer(int(value))
+        if term.part == _TEXT_COLUMN:
+            return bindings.text(value if isinstance(value, str) else "")
+        return bindings.integer(int(value) if not isinstance(value, str) and abs(value) <= INT64_MAX else 0)
 
     return bound
 

@@ -1,8 +1,8 @@
 """How is a pattern of the common level written for PostgreSQL?
 
-Its "advanced" expressions, under the collation "C", mean the same for literals, anchors, groups, alternation and bounds.
-Different are: `.` matches a newline, `\\b` is a backspace and `\\y` what we mean, `\\s` takes the vertical tab, and what
-`i` folds depends on the collation. Case folding is therefore written out, as RE2 does it.
+Under the collation "C", its expressions mean the same for literals, anchors, groups, alternation and bounds. But `.`
+matches a newline, `\\b` is a backspace and `\\y` what we mean, `\\s` takes the vertical tab, and what `i` folds depends
+on the collation. Case folding is therefore written out, as RE2 does it.
 (https://www.postgresql.org/docs/current/functions-matching.html#POSIX-SYNTAX-DETAILS)
 """
 

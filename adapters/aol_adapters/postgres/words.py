@@ -1,7 +1,7 @@
 """How do words get into `tsvector`? As lexemes of their own, so that no parser of PostgreSQL sees them.
 
-`aol_wire.words` alone decides what a word is. What stands in the column is what the configuration `simple` would make of
-the words, so `column @@ to_tsquery('simple', ...)` works in psql.
+`aol_wire.words` alone decides what a word is. What stands in the column is what the configuration `simple` would make
+of the words, so `column @@ to_tsquery('simple', ...)` works in psql.
 """
 
 import hashlib

@@ -86,7 +86,7 @@ async def the_key_serves_what_names_an_id(trial: Trial) -> None:
 async def a_text_index_that_serves_a_search_is_named(trial: Trial) -> None:
     """The text index that serves `$text` is named."""
     await trial.ensure({"fields": ["s"], "type": "text"})
-    await trial.fill({f"{number:03}": {"s": f"word{number}"} for number in range(100)})
+    await trial.fill({f"{number:03}": {"s": f"word{number}"} for number in range(_DOCUMENTS)})
     explanation = await trial.adapter.explain(trial.query({"$text": "word7"}))
     expect("it is a text index", explanation.index is not None and explanation.index.type is IndexType.TEXT)
     expect_equal("returned", explanation.returned_documents, 1)
