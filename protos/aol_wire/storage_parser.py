@@ -22,6 +22,9 @@ _TENANCIES: Mapping[int, Tenancy] = {
 }
 
 
+_UNPARTITIONED = f"it is only for a collection that is partitioned, by {CREATED_AT} or by a datetime field"
+
+
 def storage_to_proto(storage: Storage) -> collection_pb2.Storage:
     """Return the message of how a collection is kept."""
     interval = storage.partition_interval
@@ -63,14 +66,14 @@ def check_storage(storage: Storage, datetime_paths: Set[Path], where: str = "sto
     problem = _partitioned(storage, datetime_paths) if storage.partition_by else _whole(storage)
     if problem is not None:
         part, what = problem
-        raise DataError.invalid(Reason.BAD_REQUEST, f"{where}.{part}", what)
+        raise DataError.invalid(Reason.BAD_REQUEST, f"{where}.{part}" if where else part, what)
 
 
 def _whole(storage: Storage) -> tuple[str, str] | None:
     if storage.partition_interval is not None:
-        return "partition_interval", "it is only for a collection that is partitioned"
+        return "partition_interval", _UNPARTITIONED
     if storage.retain_for_s is not None:
-        return "retain_for_s", "it is only for a collection that is partitioned: whole partitions are dropped"
+        return "retain_for_s", f"{_UNPARTITIONED}: what is dropped are whole partitions"
     return None
 
 
@@ -81,5 +84,6 @@ def _partitioned(storage: Storage, datetime_paths: Set[Path]) -> tuple[str, str]
     if interval is None:
         return "partition_interval", f"a partitioned collection has one: {' or '.join(PartitionInterval)}"
     if retained_s is not None and not interval.longest_s <= retained_s <= EXPIRE_MAX_S:
-        return "retain_for_s", f"it is {interval.longest_s} (one {interval}) to {EXPIRE_MAX_S} seconds"
+        days = interval.longest_s // 86_400
+        return "retain_for_s", f"it is at least one {interval} ({days}d), and at most {EXPIRE_MAX_S // 86_400}d"
     return None
