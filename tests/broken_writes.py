@@ -23,6 +23,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.filters import Compare, Operator
 from aol_wire.indexes import IndexSpec, IndexStatus, IndexType
+from aol_wire.storage import Storage
 
 
 class DeclaresWhatItLacks(MemoryAdapter):
@@ -42,11 +43,25 @@ class HidesWhatItHas(MemoryAdapter):
         return Description("liar", "1", frozenset())
 
 
-class DeclaresTheFuture(MemoryAdapter):
-    """Declares what the contract does not define."""
+class DeclaresStorageItLacks(MemoryAdapter):
+    """Declares partitions and tenancy, and refuses them."""
 
     async def describe(self) -> Description:
-        return Description("liar", "1", CAPABILITIES | {Capability.TENANCY})
+        return Description("liar", "1", CAPABILITIES | {Capability.PARTITION, Capability.TENANCY})
+
+
+class TakesEveryStorage(MemoryAdapter):
+    """Does not declare partitions and tenancy, and takes them nevertheless."""
+
+    async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
+        return await super().ensure_collection(replace(spec, storage=Storage()))
+
+
+class DeclaresEveryStorage(TakesEveryStorage):
+    """Declares it, too. In memory there is nothing to see of it: this one breaks no rule."""
+
+    async def describe(self) -> Description:
+        return Description("honest", "1", CAPABILITIES | {Capability.PARTITION, Capability.TENANCY})
 
 
 class HasNoName(MemoryAdapter):

@@ -50,7 +50,7 @@ def authorize(
     """
     if right is Right.OPERATOR:
         _require_operator(principal)
-        return None
+        return None if name is None else _listed(name, snapshot)
     if right is Right.GRANT and principal.is_operator:
         return _existing(name, snapshot)
     if not principal.service:
@@ -84,6 +84,17 @@ def _require_operator(principal: Principal) -> None:
             "This call is for operators. The `aol` command reads the operator's token from AOL_OPERATOR_TOKEN or from "
             "operator.token in the broker's data folder; other clients send it as 'authorization: Bearer <token>'.",
         )
+
+
+def _listed(name: CollectionName, snapshot: Snapshot) -> CollectionRecord:
+    record = snapshot.collection(name.service, name.collection)
+    if record is None:
+        raise DataError(
+            Reason.COLLECTION_NOT_FOUND,
+            f"There is no collection '{name.id}'. `aol collections` lists those that there are.",
+            metadata={"collection": name.id},
+        )
+    return record
 
 
 def _existing(name: CollectionName | None, snapshot: Snapshot) -> CollectionRecord:

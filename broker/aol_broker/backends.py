@@ -5,6 +5,7 @@ from typing import Protocol
 
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.adapter import Adapter, Capability, CollectionSpec, Description, Target
+from aol_wire.capabilities import required_by_indexes, required_by_storage
 from aol_wire.errors import Applied, DataError, Reason
 
 
@@ -87,6 +88,11 @@ class Backends:
         """Every backend, in the order of the configuration."""
         return tuple(self._backends.values())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the configured adapters, in the order of the configuration."""
+        return tuple(self._backends)
+
     def of(self, record: CollectionRecord) -> Backend:
         """The backend that keeps a collection.
 
@@ -135,4 +141,9 @@ def target_of(record: CollectionRecord) -> Target:
 
 def spec_of(record: CollectionRecord) -> CollectionSpec:
     """Return what the adapter must make of a collection."""
-    return CollectionSpec(target_of(record), record.schema_hint, record.indexes, record.description)
+    return CollectionSpec(target_of(record), record.schema_hint, record.indexes, record.description, record.storage)
+
+
+def needed_by(record: CollectionRecord) -> frozenset[Capability]:
+    """Return the capabilities beyond the core that an adapter needs to make a collection."""
+    return required_by_indexes(record.indexes) | required_by_storage(record.storage)

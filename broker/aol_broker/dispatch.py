@@ -1,11 +1,14 @@
 """How does a request reach its adapter?"""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from aol_broker.backends import Backends, spec_of, target_of
 from aol_broker.registry.snapshot import CollectionRecord
-from aol_wire.adapter import Adapter, Count, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
+from aol_broker.registry.store import Registry
+from aol_wire.adapter import Adapter, Count, Deleted, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
 from aol_wire.errors import DataError, Reason
 from aol_wire.indexes import IndexStatus
 
@@ -15,8 +18,10 @@ T = TypeVar("T")
 class Dispatch:
     """Hands requests to the adapter of their collection."""
 
-    def __init__(self, backends: Backends) -> None:
+    def __init__(self, backends: Backends, registry: Registry) -> None:
         self._backends = backends
+        self._registry = registry
+        self._dropping: set[str] = set()
 
     async def ensure(self, record: CollectionRecord) -> Ensured:
         """Make sure that the adapter has the collection and its indexes."""
@@ -25,6 +30,24 @@ class Dispatch:
     async def inspect(self, record: CollectionRecord) -> tuple[IndexStatus, ...]:
         """Return how the indexes of a collection stand."""
         return await self._call(record, lambda adapter: adapter.inspect_collection(target_of(record)))
+
+    @contextmanager
+    def dropping(self, record: CollectionRecord) -> Iterator[None]:
+        """While a collection is dropped, a call that does not find it must not make it again."""
+        self._dropping.add(record.collection_id)
+        try:
+            yield
+        finally:
+            self._dropping.discard(record.collection_id)
+
+    async def drop(self, record: CollectionRecord) -> None:
+        """Drop a collection with its documents; one that is not there is fine."""
+        await self._backends.of(record).adapter.drop_collection(target_of(record))
+
+    async def count_all(self, record: CollectionRecord, *, timeout_s: float) -> int:
+        """Return how many documents a collection holds: of all tenants, soft-deleted ones too."""
+        everywhere = replace(target_of(record), tenant=None)
+        return await self.count(record, Count(everywhere, None, Deleted.INCLUDE, timeout_s))
 
     async def write(
         self, record: CollectionRecord, mutations: Sequence[Mutation], *, timeout_s: float, atomic: bool = False
@@ -60,9 +83,14 @@ class Dispatch:
         try:
             return await call(adapter)
         except DataError as error:
-            if error.reason is not Reason.COLLECTION_NOT_FOUND:
+            if error.reason is not Reason.COLLECTION_NOT_FOUND or self._ends(record):
                 raise
         # The registry knows the collection and the database does not: a new database, or one that keeps nothing over
         # a restart. Nothing was applied, so making it and asking again is safe.
         await adapter.ensure_collection(spec_of(record))
         return await call(adapter)
+
+    def _ends(self, record: CollectionRecord) -> bool:
+        """Whether a collection is being dropped, or was, since the call on it began."""
+        id_ = record.collection_id
+        return id_ in self._dropping or id_ not in self._registry.snapshot.collections

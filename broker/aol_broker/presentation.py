@@ -13,6 +13,7 @@ from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.limits import LIST_MAX_BYTES
+from aol_wire.storage_parser import storage_to_proto
 
 M = TypeVar("M", bound=Message)
 
@@ -74,6 +75,7 @@ def collection_to_proto(
         soft_delete=record.soft_delete,
         validation=record.validation.value,
         declared=record.declared,
+        storage=storage_to_proto(record.storage),
     )
 
 

@@ -19,6 +19,7 @@ from aol_broker.commands.access import GrantAccess, RevokeAccess
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
+from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
@@ -201,7 +202,7 @@ def bound_verbs(
     settings: Settings, registry: Registry, backends: Backends, audit: AuditLog, page_key: bytes
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
-    dispatch = Dispatch(backends)
+    dispatch = Dispatch(backends, registry)
     allow_undeclared = settings.collections.allow_undeclared
     commands: dict[str, Command[Any, Any]] = {
         f"/{DATA_SERVICE}/RequestCollection": RequestCollection(
@@ -223,6 +224,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
         f"/{ADMIN_SERVICE}/ListServices": ListServices(registry),
         f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
+        f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
     }

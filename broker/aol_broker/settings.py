@@ -37,11 +37,11 @@ from aol_broker.yaml_text import (
     read_text,
     read_yaml,
 )
+from aol_wire.names import ADAPTER
 
 ENVIRONMENT_PREFIX = "AOL_"
 _NESTED = "__"
 _ENVIRONMENT = "environment"
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 class SettingsError(Exception):
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     @field_validator("adapters")
     @classmethod
     def _adapter_names(cls, adapters: dict[str, AdapterSettings]) -> dict[str, AdapterSettings]:
-        if not all(_NAME.fullmatch(name) for name in adapters):
+        if not all(ADAPTER.fullmatch(name) for name in adapters):
             raise ValueError("an adapter's name is a lower-case letter followed by a-z, 0-9, '_' and '-'")
         return adapters
 

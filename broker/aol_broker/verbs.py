@@ -74,6 +74,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     f"/{ADMIN_SERVICE}/ListServices": Verb("list_services", admin_pb2.ListServicesRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/ListCollections": Verb("list_collections", admin_pb2.ListCollectionsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/DropCollection": Verb(
+        "drop_collection", admin_pb2.DropCollectionRequest, Right.OPERATOR, writes=True, names="collection"
+    ),
     f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),
 }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from aol_cli.commands import access, adapter, audit, collections, doctor, explain, manifests, query, servers
+from aol_cli.commands import access, adapter, audit, collection, collections, doctor, explain, manifests, query, servers
 from aol_cli.exits import MEANINGS, ExitCode, failure_of
 from aol_cli.output import say, say_aside
 
@@ -83,6 +83,7 @@ def _make_app() -> typer.Typer:
         explain.explain,
     ):
         made.command()(command)
+    made.add_typer(collection.app, name="collection")
     made.add_typer(audit.app, name="audit")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)

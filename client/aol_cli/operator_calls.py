@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 
+_WRITING = {"ApplyManifest", "DropCollection"}
+
 
 class OperatorCalls:
     """Calls of one broker in the operator's name. `revision` is the registry's, as the last answer told it."""
@@ -31,7 +33,7 @@ class OperatorCalls:
 
         :raises DataClientError: the call failed.
         """
-        return cast("A", await self._call(getattr(self._admin, rpc), request, writes=rpc == "ApplyManifest"))
+        return cast("A", await self._call(getattr(self._admin, rpc), request, writes=rpc in _WRITING))
 
     async def data(self, rpc: str, request: Any, answer: type[A]) -> A:
         """Call `aol.data.v1.DataBroker`, for what operators may do there too.

@@ -7,7 +7,7 @@ async with AOLDataClient("localhost:50051", "my-service") as client:
 """
 
 from aol_client.client import AOLDataClient
-from aol_client.collection_info import CollectionInfo, IndexInfo
+from aol_client.collection_info import CollectionInfo, IndexInfo, StorageInfo
 from aol_client.exceptions import (
     BulkFailure,
     BulkWriteError,
@@ -44,6 +44,7 @@ __all__ = [
     "PermissionDeniedError",
     "PreconditionFailedError",
     "QueryPlan",
+    "StorageInfo",
     "UnauthenticatedError",
     "UnavailableError",
     "UnsupportedError",

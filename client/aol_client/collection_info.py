@@ -1,7 +1,7 @@
 """What does a service see of a collection?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -30,6 +30,20 @@ class IndexInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageInfo:
+    """How a collection is kept.
+
+    `partition_by` is `created_at`, a field, or "" for one that is not partitioned; its partitions hold a `day` or a
+    `month` each. `tenancy` is `shared`, `schema` or `database`.
+    """
+
+    partition_by: str = ""
+    partition_interval: str | None = None
+    retain_for_s: int | None = None
+    tenancy: str = "shared"
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionInfo:
     """A collection that the service may use.
 
@@ -47,6 +61,7 @@ class CollectionInfo:
     soft_delete: bool
     validation: str
     declared: bool
+    storage: StorageInfo = field(default_factory=StorageInfo)
 
 
 def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
@@ -65,6 +80,19 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         soft_delete=collection.soft_delete,
         validation=collection.validation,
         declared=collection.declared,
+        storage=_storage_info(collection.storage),
+    )
+
+
+def _storage_info(storage: collection_pb2.Storage) -> StorageInfo:
+    interval = _name(collection_pb2.PartitionInterval, storage.partition_interval)
+    tenancy = _name(collection_pb2.Tenancy, storage.tenancy)
+    return StorageInfo(
+        partition_by=storage.partition_by,
+        partition_interval=None if interval == "unspecified" else interval,
+        retain_for_s=storage.retain_for_seconds if storage.HasField("retain_for_seconds") else None,
+        # A broker from before there was a choice does not say.
+        tenancy="shared" if tenancy == "unspecified" else tenancy,
     )
 
 

@@ -1,5 +1,5 @@
 // What do the parts of a request say? Targets, paths and values, read from their messages and checked.
-import { malformed } from "./errors.mjs";
+import { malformed, unsupported } from "./errors.mjs";
 import { parse } from "./json.mjs";
 
 const SERVICE = /^[a-z][a-z0-9-]{0,62}$/;
@@ -11,6 +11,14 @@ export function readTarget(target) {
     throw malformed("target", "the service or the collection is no name");
   }
   return { key: `${target.service}.${target.collection}`, tenant: target.tenant };
+}
+
+// How a collection should be kept: here there is one way, that of an empty message.
+export function refuseStorage(storage) {
+  if (storage?.partition_by) throw unsupported("partition");
+  if (!["TENANCY_UNSPECIFIED", "TENANCY_SHARED"].includes(storage?.tenancy ?? "TENANCY_SHARED")) {
+    throw unsupported("tenancy");
+  }
 }
 
 export function readPath(path) {

@@ -7,7 +7,7 @@ import { readFilter } from "./filters.mjs";
 import { readIndex } from "./indexes.mjs";
 import { readMutation } from "./mutations.mjs";
 import { readPage } from "./pages.mjs";
-import { readTarget } from "./requests.mjs";
+import { readTarget, refuseStorage } from "./requests.mjs";
 
 const VERSION = "1";
 
@@ -21,6 +21,7 @@ export class AdapterService {
 
   EnsureCollection(request) {
     const { key } = readTarget(request.target);
+    refuseStorage(request.storage);
     // All indexes are read first: one that is refused must not leave a collection behind.
     const indexes = request.indexes.map(readIndex);
     const created = !this.#collections.has(key);

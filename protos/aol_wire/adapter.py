@@ -9,6 +9,7 @@ from aol.data.v1.document_pb2 import Page
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Filter, Path
 from aol_wire.indexes import IndexSpec, IndexStatus
+from aol_wire.storage import Storage
 from aol_wire.updates import UpdateOperation
 
 
@@ -58,12 +59,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
-    """A collection that should exist, and all indexes that it should have."""
+    """A collection that should exist, all indexes that it should have, and how it is kept when it is made."""
 
     target: Target
     schema_hint: Mapping[str, str] = field(default_factory=dict)
     indexes: tuple[IndexSpec, ...] = ()
     description: str = ""
+    storage: Storage = field(default_factory=Storage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,8 @@ class Adapter(ABC):
         """Make the collection and the indexes that are missing. Repeating it changes nothing; nothing is dropped.
 
         The indexes returned are those of `spec`, in its order. Two calls at once both succeed. An index over many
-        documents may be returned as BUILDING and be built in the background; answers are right meanwhile.
+        documents may be returned as BUILDING and be built in the background; answers are right meanwhile. Storage is
+        for the call that makes the collection: one that is there stays as it is kept.
         """
 
     @abstractmethod

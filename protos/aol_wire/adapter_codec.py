@@ -40,6 +40,7 @@ from aol_wire.index_parser import index_from_proto, index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.limits import POSITION_MAX_BYTES
 from aol_wire.names import check_collection, check_service
+from aol_wire.storage_parser import storage_from_proto, storage_to_proto
 
 M = TypeVar("M", bound=Message)
 
@@ -107,19 +108,23 @@ def collection_to_proto(spec: CollectionSpec) -> pb.EnsureCollectionRequest:
         schema_hint=orjson.dumps(dict(spec.schema_hint)).decode() if spec.schema_hint else "",
         indexes=[index_to_proto(index) for index in spec.indexes],
         description=spec.description,
+        storage=storage_to_proto(spec.storage),
     )
 
 
 def collection_from_proto(message: pb.EnsureCollectionRequest) -> CollectionSpec:
     """Return the collection that should exist.
 
-    :raises DataError: BAD_REQUEST, or what `index_from_proto` says of an index.
+    :raises DataError: BAD_REQUEST, or what `index_from_proto` says of an index, `storage_from_proto` of the storage.
     """
+    hint = _schema_hint(message.schema_hint)
+    datetimes = {tuple(path.split(".")) for path, kind in hint.items() if kind == "datetime"}
     return CollectionSpec(
         target_from_proto(message.target),
-        _schema_hint(message.schema_hint),
+        hint,
         tuple(index_from_proto(index, f"indexes.{number}") for number, index in enumerate(message.indexes)),
         message.description,
+        storage_from_proto(message.storage, datetimes),
     )
 
 

@@ -6,7 +6,7 @@ from aol.data.v1 import collection_pb2
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
-from aol_wire.limits import COLLECTION_MAX_INDEXES, INDEX_MAX_FIELDS
+from aol_wire.limits import COLLECTION_MAX_INDEXES, EXPIRE_MAX_S, INDEX_MAX_FIELDS
 from aol_wire.paths import format_path, parse_path
 
 _KEYS = frozenset({"fields", "type", "expireAfterSeconds"})
@@ -21,8 +21,6 @@ _PROTO_TYPES: Mapping[IndexType, collection_pb2.IndexType] = {
 }
 _TYPES = {number: type_ for type_, number in _PROTO_TYPES.items()}
 _SINGLE = frozenset({IndexType.ASCENDING, IndexType.DESCENDING, IndexType.TTL})
-# A hundred years: what is longer is a mistake of the unit.
-_EXPIRE_MAX_S = 100 * 366 * 86_400
 
 
 def parse_index(obj: Json, where: str) -> IndexSpec:
@@ -112,8 +110,8 @@ def _checked(spec: IndexSpec, where: str) -> IndexSpec:
         problem = "a field stands in it twice"
     elif directed and spec.type not in {IndexType.COMPOUND, IndexType.DESCENDING}:
         problem = f"type {spec.type} has no directions"
-    elif spec.type is IndexType.TTL and (spec.expire_after_s is None or not 0 <= spec.expire_after_s <= _EXPIRE_MAX_S):
-        problem = f"type ttl needs expireAfterSeconds, from 0 to {_EXPIRE_MAX_S}"
+    elif spec.type is IndexType.TTL and (spec.expire_after_s is None or not 0 <= spec.expire_after_s <= EXPIRE_MAX_S):
+        problem = f"type ttl needs expireAfterSeconds, from 0 to {EXPIRE_MAX_S}"
     elif spec.type is not IndexType.TTL and spec.expire_after_s is not None:
         problem = "expireAfterSeconds is only for type ttl"
     elif spec.type is IndexType.DESCENDING:

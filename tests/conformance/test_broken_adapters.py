@@ -7,7 +7,7 @@ import pytest
 import broken_reads as reads
 import broken_writes as writes
 from aol_adapters.conformance.report import Report
-from aol_adapters.conformance.rule import Rule
+from aol_adapters.conformance.rule import Rule, Topic
 from aol_adapters.conformance.rules import RULES
 from aol_adapters.conformance.runner import Result, Verdict, run
 from aol_wire.adapter import Adapter
@@ -23,7 +23,10 @@ BREAKS: list[tuple[Callable[[], Adapter], str]] = [
     (writes.HidesWhatItHas, "an_undeclared_unique_index_is_refused"),
     (writes.HidesWhatItHas, "an_undeclared_ttl_index_is_refused"),
     (writes.HidesWhatItHas, "an_undeclared_atomic_write_is_refused"),
-    (writes.DeclaresTheFuture, "nothing_is_declared_that_the_contract_does_not_define_yet"),
+    (writes.DeclaresStorageItLacks, "partitions_together_are_one_collection"),
+    (writes.DeclaresStorageItLacks, "tenants_that_are_kept_apart_do_not_meet"),
+    (writes.TakesEveryStorage, "an_undeclared_partition_is_refused"),
+    (writes.TakesEveryStorage, "an_undeclared_tenancy_is_refused"),
     (reads.TakesNullForAValueOnly, "null_equals_null_and_missing"),
     (reads.LosesWhatIsMissing, "ne_matches_where_the_path_is_missing"),
     (reads.LosesWhatIsMissing, "nin_matches_where_the_path_is_missing"),
@@ -77,6 +80,12 @@ async def test_a_lie_is_found_out_by_the_rule_about_it(liar: Callable[[], Adapte
     assert result.verdict is Verdict.FAIL
     assert result.detail
     assert not Report(None, (result,)).kept
+
+
+async def test_an_adapter_that_keeps_collections_as_declared_keeps_the_rules_about_it() -> None:
+    rules = [rule for rule in RULES if rule.topic is Topic.STORAGE]
+    results = await tried(writes.DeclaresEveryStorage(), *rules)
+    assert [(result.verdict, result.detail) for result in results] == [(Verdict.PASS, "")] * len(rules)
 
 
 async def test_one_lie_does_not_break_the_rules_about_other_things() -> None:

@@ -58,7 +58,14 @@ CALLS = {
         "Count",
         "Explain",
     },
-    "aol.admin.v1.Admin": {"ApplyManifest", "ListServices", "ListCollections", "ListGrants", "SearchAudit"},
+    "aol.admin.v1.Admin": {
+        "ApplyManifest",
+        "ListServices",
+        "ListCollections",
+        "DropCollection",
+        "ListGrants",
+        "SearchAudit",
+    },
 }
 
 STATUS_OF_REASONS = {

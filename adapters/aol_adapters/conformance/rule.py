@@ -32,6 +32,7 @@ class Topic(StrEnum):
     SOFT_DELETE = "soft delete"
     DESCRIPTION = "contract: description"
     COLLECTIONS = "contract: collections"
+    STORAGE = "contract: storage"
     INDEXES = "contract: indexes"
     UNIQUE = "contract: unique"
     TTL = "contract: ttl"

@@ -20,7 +20,7 @@ from aol_wire.adapter import (
     Target,
     Write,
 )
-from aol_wire.capabilities import required_by_filter, required_by_indexes
+from aol_wire.capabilities import required_by_filter, required_by_indexes, required_by_storage
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.indexes import IndexStatus
@@ -71,7 +71,7 @@ class MemoryAdapter(Adapter):
 
     async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
         await self.check()
-        self._require(required_by_indexes(spec.indexes))
+        self._require(required_by_indexes(spec.indexes) | required_by_storage(spec.storage))
         key = spec.target.service, spec.target.collection
         created = key not in self._collections
         collection = self._collections.setdefault(key, Collection())

@@ -28,7 +28,7 @@ from aol_wire.adapter import (
     Target,
     Write,
 )
-from aol_wire.capabilities import required_by_indexes
+from aol_wire.capabilities import required_by_indexes, required_by_storage
 from aol_wire.errors import DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.indexes import IndexStatus
@@ -110,7 +110,8 @@ class SqliteAdapter(Adapter):
 
     async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
         self._require_open()
-        lacking = sorted(required_by_indexes(spec.indexes) - CAPABILITIES)
+        needed = required_by_indexes(spec.indexes) | required_by_storage(spec.storage)
+        lacking = sorted(needed - CAPABILITIES)
         if lacking:
             raise _unsupported(lacking)
         check_collection(spec.target.collection)

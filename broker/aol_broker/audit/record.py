@@ -95,7 +95,8 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     """Return what a record shows under `filters`, as JSON on one line: what a call says beyond its collection.
 
     `arguments` is the request message of the operation, which nobody has checked yet. Filters are shown as they are,
-    of grants who is to have which permission, of manifests where they come from; other calls show null.
+    of grants who is to have which permission, of manifests where they come from, of a drop whether it is one; other
+    calls show null.
     """
     match operation:
         case "grant_access" | "revoke_access":
@@ -108,6 +109,8 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
             source = arguments.source
             good = len(source) <= MANIFEST_SOURCE_MAX_CHARACTERS and source.isprintable()
             return orjson.dumps({"source": _named(source, good)})
+        case "drop_collection":
+            return orjson.dumps({"dry_run": arguments.dry_run})
         case _:
             return recorded_filter(getattr(arguments, "filter", ""))
 

@@ -3,7 +3,7 @@
 import structlog
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_broker.backends import Backends, require
+from aol_broker.backends import Backends, needed_by, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.hints import check_expiring
@@ -14,12 +14,12 @@ from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Principal, Request
 from aol_broker.resolve import resolve
 from aol_wire.adapter import Ensured
-from aol_wire.capabilities import required_by_indexes
 from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_from_proto
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus
 from aol_wire.limits import COLLECTION_MAX_INDEXES, DESCRIPTION_MAX_CHARACTERS
 from aol_wire.schema_hint import read_schema_hint
+from aol_wire.storage_parser import check_storage
 
 _log = structlog.get_logger("aol.collections")
 
@@ -50,7 +50,9 @@ class RequestCollection:
         )
         wanted = requested(record, asked)
         check_expiring(wanted)
-        require(self._backends.of(wanted), required_by_indexes(wanted.indexes))
+        # Another schema hint must still name the field datetime by which the collection is partitioned.
+        check_storage(wanted.storage, wanted.datetime_paths)
+        require(self._backends.of(wanted), needed_by(wanted))
         return wanted
 
     async def dispatch(

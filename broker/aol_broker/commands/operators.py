@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aol.admin.v1 import admin_pb2 as pb
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.search import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery, search
-from aol_broker.backends import Backends, require
+from aol_broker.backends import Backends, needed_by, require
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
@@ -17,7 +17,7 @@ from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
-from aol_wire.capabilities import required_by_indexes
+from aol_broker.yaml_text import did_you_mean
 from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
@@ -54,6 +54,7 @@ class ApplyManifest:
             )
         # Reading YAML strictly takes its time; other calls go on meanwhile.
         manifest = await asyncio.to_thread(parse_manifest, request.arguments.manifest, source)
+        self._check_adapters(manifest)
         snapshot = self._registry.snapshot
         collections = tuple(
             declared(
@@ -65,8 +66,19 @@ class ApplyManifest:
             for declaration in manifest.collections
         )
         for collection in collections:
-            require(self._backends.of(collection), required_by_indexes(collection.indexes))
+            require(self._backends.of(collection), needed_by(collection))
         return ManifestToApply(manifest, source, collections)
+
+    def _check_adapters(self, manifest: Manifest) -> None:
+        names = self._backends.names
+        for declaration in manifest.collections:
+            if declaration.adapter and declaration.adapter not in names:
+                raise DataError.invalid(
+                    Reason.BAD_MANIFEST,
+                    f"{manifest.service}.{declaration.name}.storage.adapter",
+                    f"this broker has no adapter '{declaration.adapter}'; it has {', '.join(names)}"
+                    f"{did_you_mean(declaration.adapter, names)}",
+                )
 
     async def dispatch(
         self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None, work: ManifestToApply

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aol_broker.registry.snapshot import Permission, Validation
 from aol_wire.indexes import IndexSpec
+from aol_wire.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,10 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredCollection:
-    """A collection that the service owns. `schema_hint` maps dotted paths to type names."""
+    """A collection that the service owns. `schema_hint` maps dotted paths to type names.
+
+    `adapter` is "" where the manifest leaves it to the broker.
+    """
 
     name: str
     description: str = ""
@@ -26,6 +30,8 @@ class DeclaredCollection:
     soft_delete: bool = False
     validation: Validation = Validation.OFF
     sharing: tuple[Sharing, ...] = ()
+    adapter: str = ""
+    storage: Storage = field(default_factory=Storage)
 
 
 @dataclass(frozen=True, slots=True)

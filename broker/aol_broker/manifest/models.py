@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from aol_broker.manifest.storage import RETENTION, RETENTION_FORM
 from aol_wire.errors import DataError
 from aol_wire.limits import (
     COLLECTION_MAX_INDEXES,
@@ -12,7 +13,7 @@ from aol_wire.limits import (
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
 )
-from aol_wire.names import COLLECTION, SERVICE, check_collection, check_service
+from aol_wire.names import ADAPTER, COLLECTION, SERVICE, check_collection, check_service
 
 _PATH_SCHEMA = {"type": "string", "minLength": 1, "description": "A path of object keys, as a.b."}
 _DIRECTION_SCHEMA = {"enum": ["asc", "desc"]}
@@ -48,6 +49,18 @@ def _plain(version: object) -> object:
     if isinstance(version, dict | list):
         raise ValueError("is text or a number")  # noqa: TRY004 - pydantic collects ValueErrors only
     return version
+
+
+def _adapter_name(name: str) -> str:
+    if ADAPTER.fullmatch(name) is None:
+        raise ValueError("an adapter's name is a lower-case letter followed by a-z, 0-9, '_' and '-'")
+    return name
+
+
+def _retention(text: object) -> object:
+    if not isinstance(text, str) or RETENTION.fullmatch(text) is None:
+        raise ValueError(RETENTION_FORM)
+    return text
 
 
 ServiceName = Annotated[str, _checked(check_service), Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}$"})]
@@ -97,6 +110,34 @@ class SharingModel(_Part):
     permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
 
 
+class StorageModel(_Part):
+    """How a collection is kept. What its parts have to do with each other is checked afterwards."""
+
+    adapter: Annotated[str, AfterValidator(_adapter_name)] | None = Field(
+        default=None,
+        description="The adapter, by its name in the broker's configuration; its default when not given.",
+        json_schema_extra={"pattern": f"^{ADAPTER.pattern}$"},
+    )
+    partition_by: str | None = Field(
+        default=None,
+        alias="partitionBy",
+        min_length=1,
+        description="The time by which documents are put into partitions: created_at, or a datetime field.",
+    )
+    partition_interval: Literal["day", "month"] | None = Field(
+        default=None, alias="partitionInterval", description="How much time a partition holds; a day when not given."
+    )
+    retain_for: Annotated[str, BeforeValidator(_retention)] | None = Field(
+        default=None,
+        alias="retainFor",
+        description="How long partitions stay, as 90d or 36h; then they are dropped with their documents.",
+        json_schema_extra={"pattern": f"^{RETENTION.pattern}$"},
+    )
+    tenancy: Literal["shared", "schema", "database"] = Field(
+        default="shared", description="What tenants share: all, a database with a schema each, or a server."
+    )
+
+
 class CollectionModel(_Part):
     """A collection that the service owns."""
 
@@ -120,6 +161,9 @@ class CollectionModel(_Part):
     )
     validation: Literal["off", "warn", "strict"] = Field(
         default="off", description="How documents are held to the schema hint."
+    )
+    storage: StorageModel | None = Field(
+        default=None, description="How it is kept. It is chosen when the collection is made, and stays."
     )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
-from aol_broker.manifest.models import CollectionModel, DataRequirementsModel, IndexModel, ManifestModel
+from aol_broker.manifest.models import CollectionModel, DataRequirementsModel, IndexModel, ManifestModel, StorageModel
 from aol_broker.manifest.rules import broken_rules
+from aol_broker.manifest.storage import read_storage
 from aol_broker.registry.snapshot import Permission, Validation
 from aol_broker.validation_problems import problems_of
 from aol_broker.yaml_text import (
@@ -96,6 +97,7 @@ def _declared(model: ManifestModel, document: YamlDocument) -> Manifest:
 
 
 def _collection(model: CollectionModel) -> DeclaredCollection:
+    storage = model.storage or StorageModel()
     return DeclaredCollection(
         name=model.name,
         description=model.description or "",
@@ -104,6 +106,8 @@ def _collection(model: CollectionModel) -> DeclaredCollection:
         soft_delete=model.soft_delete,
         validation=Validation(model.validation),
         sharing=tuple(Sharing(item.service, Permission(item.permission)) for item in model.sharing or ()),
+        adapter=storage.adapter or "",
+        storage=read_storage(storage.model_dump(by_alias=True)),
     )
 
 

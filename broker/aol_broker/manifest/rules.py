@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 
 from aol_broker.hints import EXPIRING_NEEDS_HINT
+from aol_broker.manifest.storage import broken_storage
 from aol_broker.yaml_text import Location, did_you_mean
 from aol_wire.errors import DataError
-from aol_wire.filters import Json
+from aol_wire.filters import Json, Path
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexType
 from aol_wire.schema_hint import TYPES, parse_schema_hint
@@ -55,6 +56,9 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
         problems = list(_index(index, place))
         yield from problems or _expiring(index, place, collection.get("schemaHint"))
     yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
+    storage = collection.get("storage")
+    if isinstance(storage, dict):
+        yield from broken_storage(storage, (*at, "storage"), _datetimes(collection.get("schemaHint")))
     for place, share in _mappings(collection.get("sharing"), sharing):
         if share.get("service") == service:
             yield (*place, "service"), "the service owns the collection and need not share it with itself"
@@ -94,6 +98,15 @@ def _hint(hint: Json, at: Location) -> Problems:
             inner, value = _find(hint, violation.path)
             near = did_you_mean(value, TYPES) if isinstance(value, str) and value not in TYPES else ""
             yield at + inner, violation.description + near
+
+
+def _datetimes(hint: Json) -> frozenset[Path] | None:
+    """Return the paths that a hint names datetime; None when it is none."""
+    try:
+        flat = parse_schema_hint({} if hint is None else hint)
+    except DataError:
+        return None
+    return frozenset(tuple(path.split(".")) for path, kind in flat.items() if kind == "datetime")
 
 
 def _find(hint: Json, path: str) -> tuple[Location, Json]:

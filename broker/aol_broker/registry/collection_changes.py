@@ -1,4 +1,4 @@
-"""What do a requested collection and an applied manifest write?"""
+"""What do a requested collection, an applied manifest, a dropped collection write?"""
 
 from collections.abc import Mapping
 
@@ -26,23 +26,42 @@ async def apply_manifest(
 ) -> tuple[int, tuple[str, ...]]:
     """Make the registry say what a manifest says; return the version of the manifest and the collections made.
 
-    Applying the text of the newest version again changes nothing.
+    Applying the text of the newest version again changes nothing, unless a collection of it was dropped since.
     """
     service = manifest.service
     version = int((await writer.service(service))["manifest_version"])
     newest = await writer.select(tables.manifests, service=service, version=version)
-    if newest and newest[0]["text"] == text:
+    before = await writer.records(service=service)
+    if newest and newest[0]["text"] == text and _stands(manifest, before):
         return version, ()
     version += 1
     row = {"service": service, "version": version, "text": text, "source": source, "applied_by": applied_by}
     await writer.insert(tables.manifests, {**row, "applied_us": writer.now_us})
     await writer.update(tables.services, {"name": service}, manifest_version=version, revision=writer.revision)
-    before = await writer.records(service=service)
     created = await writer.store(_records(manifest, before, adapter), before, applied_by)
     await _share(writer, manifest)
     asked = await _ask(writer, service, manifest.access_requests)
     await writer.touch({*before, *created, *asked})
     return version, created
+
+
+async def drop_collection(writer: Writer, collection_id: str) -> bool:
+    """Forget a collection, and what is shared and granted of it; return whether it was known.
+
+    What others ask for stays asked: a request need not be on a collection that exists.
+    """
+    if not await writer.select(tables.collections, collection_id=collection_id):
+        return False
+    for table in (tables.collections, tables.sharing, tables.revocations, tables.grants):
+        await writer.delete(table, collection_id=collection_id)
+    await writer.touch([collection_id])
+    return True
+
+
+def _stands(manifest: Manifest, before: Mapping[str, CollectionRecord]) -> bool:
+    """Whether every collection of a manifest that was applied is still there, as its."""
+    ids = (f"{manifest.service}.{declaration.name}" for declaration in manifest.collections)
+    return all(id_ in before and before[id_].declared for id_ in ids)
 
 
 def _records(manifest: Manifest, before: Mapping[str, CollectionRecord], adapter: str) -> list[CollectionRecord]:

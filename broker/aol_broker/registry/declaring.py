@@ -1,9 +1,10 @@
-"""What becomes of a collection that is declared again? Indexes are added and never removed; the adapter stays."""
+"""What becomes of a collection that is declared again? Indexes are added, never removed; how it is kept stays."""
 
 from dataclasses import replace
 
 from aol_broker.manifest.declaration import DeclaredCollection
 from aol_broker.registry.snapshot import CollectionRecord
+from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import check_indexes
 from aol_wire.indexes import IndexSpec
 
@@ -28,11 +29,18 @@ def requested(existing: CollectionRecord | None, record: CollectionRecord) -> Co
 def declared(
     existing: CollectionRecord | None, service: str, declaration: DeclaredCollection, adapter: str
 ) -> CollectionRecord:
-    """Return the collection after its owner's manifest was applied; `adapter` keeps it if it is new.
+    """Return the collection after its owner's manifest was applied; `adapter` keeps it if it is new and the manifest
+    names none.
 
-    :raises DataError: TOO_LARGE, there would be more indexes than a collection may have.
+    :raises DataError: TOO_LARGE, there would be more indexes than a collection may have; BAD_MANIFEST, it exists and is
+        kept otherwise than the manifest says.
     """
-    record = existing or CollectionRecord(service, declaration.name, adapter)
+    if existing is None:
+        kept_by = declaration.adapter or adapter
+        record = CollectionRecord(service, declaration.name, kept_by, storage=declaration.storage)
+    else:
+        _check_kept(existing, declaration)
+        record = existing
     return replace(
         record,
         description=declaration.description,
@@ -42,6 +50,26 @@ def declared(
         validation=declaration.validation,
         declared=True,
     )
+
+
+def _check_kept(existing: CollectionRecord, declaration: DeclaredCollection) -> None:
+    """Return if a manifest says of an existing collection what is so. Saying no adapter is leaving it where it is."""
+    collection_id = existing.collection_id
+    if declaration.adapter not in ("", existing.adapter):
+        raise DataError.invalid(
+            Reason.BAD_MANIFEST,
+            f"{collection_id}.storage.adapter",
+            f"the adapter '{existing.adapter}' keeps this collection, and a manifest does not move it; moving a "
+            f"collection between adapters is `aol copy {collection_id} --to {declaration.adapter}`",
+        )
+    if declaration.storage != existing.storage:
+        raise DataError.invalid(
+            Reason.BAD_MANIFEST,
+            f"{collection_id}.storage",
+            "partitions, retention and tenancy are chosen when a collection is made and cannot be changed. Leave them "
+            f"as they were (`aol describe {collection_id}` shows them), or drop the collection with all its documents, "
+            f"`aol collection drop {collection_id} --yes`, and apply the manifest again",
+        )
 
 
 def undeclared(existing: CollectionRecord) -> CollectionRecord:

@@ -41,7 +41,8 @@ async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
     rows = await connection.execute(select(tables.services).where(tables.services.c.revision > before.revision))
     for row in rows.mappings():
         services[row["name"]] = ServiceRecord(row["name"], row["manifest_version"], row["created_us"])
-    collections = dict(before.collections)
+    # One that was dropped is among those that changed, and has no row.
+    collections = {id_: record for id_, record in before.collections.items() if id_ not in touched}
     for row in (await connection.execute(_among(tables.collections, changed))).mappings():
         collections[row["collection_id"]] = from_row(row)
     grants = {key: held for key, held in before.grants.items() if key[0] not in touched}

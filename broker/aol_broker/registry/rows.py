@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping
 
 from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
+from aol_wire.storage import PartitionInterval, Storage, Tenancy
 
 
 def to_row(record: CollectionRecord) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "soft_delete": record.soft_delete,
         "validation": record.validation.value,
         "declared": record.declared,
+        "storage": orjson.dumps(record.storage).decode(),
     }
 
 
@@ -46,9 +48,22 @@ def from_row(row: RowMapping) -> CollectionRecord:
         soft_delete=row["soft_delete"],
         validation=Validation(row["validation"]),
         declared=row["declared"],
+        storage=_storage(orjson.loads(row["storage"])),
     )
 
 
 def _index(stored: Mapping[str, Any]) -> IndexSpec:
     fields = tuple(IndexField(tuple(field["path"]), field["descending"]) for field in stored["fields"])
     return IndexSpec(fields, IndexType(stored["type"]), stored["expire_after_s"])
+
+
+def _storage(stored: Mapping[str, Any]) -> Storage:
+    if not stored:
+        return Storage()
+    interval = stored["partition_interval"]
+    return Storage(
+        stored["partition_by"],
+        None if interval is None else PartitionInterval(interval),
+        stored["retain_for_s"],
+        Tenancy(stored["tenancy"]),
+    )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from aol_wire.filters import Path
 from aol_wire.indexes import IndexSpec
+from aol_wire.storage import Storage
 
 
 class Permission(StrEnum):
@@ -58,6 +59,7 @@ class CollectionRecord:
     soft_delete: bool = False
     validation: Validation = Validation.OFF
     declared: bool = False
+    storage: Storage = field(default_factory=Storage)
     collection_id: str = field(init=False, repr=False, compare=False)
     datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)
 

@@ -113,7 +113,8 @@ class Registry:
     async def apply_manifest(self, manifest: Manifest, text: str, source: str, applied_by: str) -> Applied:
         """Make the registry say what a manifest says, all of it or nothing.
 
-        The text of the service's newest version again changes nothing. `text` is what `manifest` was parsed from.
+        The text of the service's newest version again changes nothing, unless a collection was dropped since. `text` is
+        what `manifest` was parsed from.
         """
 
         async def apply(writer: Writer) -> tuple[int, tuple[str, ...], bool]:
@@ -133,6 +134,13 @@ class Registry:
             tuple(grant for grant in grants if grant.state is GrantState.ACTIVE),
             tuple(grant for grant in grants if grant.state is GrantState.PENDING),
         )
+
+    async def drop_collection(self, collection_id: str) -> bool:
+        """Forget a collection, and what is shared and granted of it; return whether it was known.
+
+        What other services ask for stays asked.
+        """
+        return await self._change(lambda writer: collection_changes.drop_collection(writer, collection_id))
 
     async def grant(
         self, collection_id: str, service: str, permission: Permission, granted_by: str, reason: str = ""

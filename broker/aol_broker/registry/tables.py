@@ -39,7 +39,7 @@ manifests = Table(
     Column("applied_us", BigInteger, nullable=False),
 )
 
-# `schema_hint` and `indexes` are JSON.
+# `schema_hint`, `indexes` and `storage` are JSON.
 collections = Table(
     "collections",
     metadata,
@@ -55,6 +55,7 @@ collections = Table(
     Column("declared", Boolean, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    Column("storage", Text, nullable=False, server_default="{}"),
     Index(None, "service"),
 )
 

@@ -13,6 +13,7 @@ from aol_cli.output import Column, print_json, print_table, say, shown, shown_ti
 
 if TYPE_CHECKING:
     from aol_client import CollectionInfo
+    from aol_client.collection_info import StorageInfo
 
 _INDEX_STYLES = {"ready": "green", "building": "yellow", "failed": "red"}
 
@@ -127,6 +128,7 @@ def describe(
         "owner": info.owner,
         "declared by": "manifest" if info.declared else "call",
         "adapter": info.adapter,
+        "storage": storage_in_words(info.storage),
         "validation": info.validation,
         "soft delete": "yes" if info.soft_delete else "no",
         f"{acting} may": ", ".join(info.permissions) or "nothing",
@@ -152,6 +154,19 @@ async def _describe(endpoint: str, service: str, collection: str) -> "Collection
     await check_reachable(endpoint)
     async with client:
         return await client.describe_collection(collection)
+
+
+def storage_in_words(storage: "StorageInfo") -> str:
+    """Return how a collection is kept; nothing for one that is kept as every adapter can."""
+    words = []
+    if storage.partition_by:
+        words.append(f"partitioned by {storage.partition_by}, one {storage.partition_interval} each")
+    if storage.retain_for_s is not None:
+        days, rest_s = divmod(storage.retain_for_s, 86_400)
+        words.append(f"kept for {storage.retain_for_s // 3_600}h" if rest_s else f"kept for {days}d")
+    if storage.tenancy != "shared":
+        words.append(f"a {storage.tenancy} for each tenant")
+    return ", ".join(words)
 
 
 def _as_json(info: "CollectionInfo") -> dict[str, Any]:

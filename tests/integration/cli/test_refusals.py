@@ -16,6 +16,7 @@ OPERATORS_COMMANDS = [
     ["grants"],
     ["grant", "cli-owner.tickets", "cli-reader", "read"],
     ["revoke", "cli-owner.tickets", "cli-reader"],
+    ["collection", "drop", "cli-owner.tickets", "--yes"],
     ["audit", "tail"],
     ["audit", "search"],
 ]
@@ -36,6 +37,9 @@ OPERATORS_COMMANDS = [
         (["grant", "cli-owner.nothing", "cli-reader", "read"], 4, "COLLECTION_NOT_FOUND"),
         (["grant", "cli-owner.tickets", "Not A Service", "read"], 2, "BAD_PATH"),
         (["revoke", "cli-owner.nothing", "cli-reader"], 4, "COLLECTION_NOT_FOUND"),
+        (["collection", "drop", "cli-owner.nothing", "--yes"], 4, "COLLECTION_NOT_FOUND"),
+        (["collection", "drop", "cli-owner.nothing"], 4, "COLLECTION_NOT_FOUND"),
+        (["collection", "drop", "../x.y", "--yes"], 2, "BAD_PATH"),
     ],
 )
 def test_what_the_broker_refuses_is_a_message_with_its_reason_and_an_exit_code(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,14 @@ def test_the_schema_is_a_schema() -> None:
 
 def test_every_key_that_a_user_writes_is_described() -> None:
     schema: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    for name in ("DataRequirementsModel", "CollectionModel", "IndexModel", "SharingModel", "AccessRequestModel"):
+    for name in (
+        "DataRequirementsModel",
+        "CollectionModel",
+        "IndexModel",
+        "StorageModel",
+        "SharingModel",
+        "AccessRequestModel",
+    ):
         for key, value in schema["$defs"][name]["properties"].items():
             assert value.get("description"), f"{name}.{key}"
 
@@ -62,6 +70,14 @@ def test_the_examples_keep_to_the_schema_and_the_parser(file: Path) -> None:
         "{collections: [{name: a, indexes: [{fields: [], type: unique}]}]}",
         "{collections: [{name: a, sharing: [{service: b, permission: reed}]}]}",
         "{collections: [{name: a, validation: stric}]}",
+        "{collections: [{name: a, storage: [x]}]}",
+        "{collections: [{name: a, storage: {adapter: No Name}}]}",
+        "{collections: [{name: a, storage: {partitionBy: ''}}]}",
+        "{collections: [{name: a, storage: {partitionBy: created_at, partitionInterval: week}}]}",
+        "{collections: [{name: a, storage: {partitionBy: created_at, retainFor: 90}}]}",
+        "{collections: [{name: a, storage: {partitionBy: created_at, retainFor: 3w}}]}",
+        "{collections: [{name: a, storage: {tenancy: alone}}]}",
+        "{collections: [{name: a, storage: {partition: created_at}}]}",
         "{accessRequests: [{collection: a, permission: read}]}",
         "{accessRequests: [{collection: a.b}]}",
     ],
@@ -82,6 +98,8 @@ def test_the_schema_and_the_parser_refuse_the_same_form(requirements: str) -> No
         "{collections: [{name: a, schemaHint: {x: {y: string}}, indexes: [{fields: [x, {y: desc}], type: compound}]}]}",
         "{collections: [{name: a, schemaHint: {x: datetime}, softDelete: true, "
         "indexes: [{fields: [x], type: ttl, expireAfterSeconds: 1}]}]}",
+        "{collections: [{name: a, storage: }, {name: b, storage: {}}, {name: c, storage: {adapter: , partitionBy: }}]}",
+        "{collections: [{name: a, storage: {adapter: pg, partitionBy: created_at, retainFor: 36h, tenancy: schema}}]}",
         "{accessRequests: [{collection: a.b, permission: admin, reason: because}]}",
     ],
 )
@@ -93,7 +111,10 @@ def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> 
 
 def test_the_example_of_the_documentation_is_a_manifest_that_uses_every_key() -> None:
     text = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    first, storage = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example = first.replace(
+        "        softDelete: false\n", textwrap.indent(storage, " " * 8) + "        softDelete: false\n"
+    )
     assert _valid(example)
     assert parse_manifest(example, "manifest.yaml").service == "my-service"
     definitions = manifest_json_schema()["$defs"]

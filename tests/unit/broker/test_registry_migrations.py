@@ -10,8 +10,11 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from aol_broker.registry.database import Database
 from aol_broker.registry.schema import VERSION_TABLE, RegistryVersionError, bring_up, current_revision, take_down
+from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.registry.tables import metadata
+from aol_wire.storage import Storage
+from postgres_server import fresh_database, postgres_server, sqlalchemy_url
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -43,6 +46,48 @@ def test_the_migrations_go_up_down_and_up_again(tmp_path: Path) -> None:
     engine.dispose()
 
 
+OLD_COLLECTION = """
+INSERT INTO collections (collection_id, service, name, adapter, description, schema_hint, indexes, soft_delete,
+validation, declared, created_by, created_us) VALUES
+('shop.items', 'shop', 'items', 'sqlite', 'Wares', '{"at": "datetime"}', '[]', false, 'off', true, 'operator', 1)
+"""
+
+
+def _put_a_collection_of_the_first_version(connection: Connection) -> None:
+    bring_up(connection)
+    take_down(connection, "0001")
+    assert "storage" not in {column["name"] for column in inspect(connection).get_columns("collections")}
+    connection.execute(text(OLD_COLLECTION))
+    connection.execute(text("UPDATE registry_revision SET revision = 1"))
+    connection.execute(text("INSERT INTO touched_collections (collection_id, revision) VALUES ('shop.items', 1)"))
+
+
+async def _check_that_an_old_collection_is_kept_as_it_was(url: str) -> None:
+    database = Database(url)
+    async with database.migrating() as connection:
+        await connection.run_sync(_put_a_collection_of_the_first_version)
+    registry = Registry(url, default_adapter="sqlite")
+    await registry.open()
+    record = registry.snapshot.collections["shop.items"]
+    assert record == CollectionRecord(
+        "shop", "items", "sqlite", description="Wares", schema_hint={"at": "datetime"}, declared=True
+    )
+    assert record.storage == Storage()
+    async with database.migrating() as connection:
+        assert await connection.run_sync(_differences) == []
+    await registry.close()
+    await database.close()
+
+
+async def test_a_collection_from_before_there_was_storage_is_kept_as_it_was(tmp_path: Path) -> None:
+    await _check_that_an_old_collection_is_kept_as_it_was(f"sqlite+aiosqlite:///{tmp_path / 'registry.db'}")
+
+
+async def test_a_collection_from_before_there_was_storage_is_kept_as_it_was_on_postgresql() -> None:
+    async with postgres_server() as server, fresh_database(server) as dsn:
+        await _check_that_an_old_collection_is_kept_as_it_was(sqlalchemy_url(dsn))
+
+
 async def _migrate_and_fail(database: Database) -> None:
     async with database.migrating() as connection:
         await connection.run_sync(bring_up)
@@ -72,7 +117,7 @@ async def test_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(tmp_p
         await registry.open()
     await registry.close()
     assert "9999" in str(refused.value)
-    assert "0001" in str(refused.value)
+    assert "0002" in str(refused.value)
     with engine.connect() as connection:
         assert current_revision(connection) == "9999"
         assert "from_the_future" in inspect(connection).get_table_names()

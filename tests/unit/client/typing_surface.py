@@ -13,6 +13,7 @@ from aol_client import (
     IndexInfo,
     PermissionDeniedError,
     QueryPlan,
+    StorageInfo,
 )
 
 
@@ -54,6 +55,7 @@ async def surface(manifest: dict[str, Any], now: datetime) -> None:
         assert_type(await client.list_collections(), list[CollectionInfo])
         described = await client.describe_collection("a")
         assert_type(described.indexes, tuple[IndexInfo, ...])
+        assert_type(described.storage, StorageInfo)
         client.insert("a", ["not", "a", "dict"])  # type: ignore[arg-type, unused-coroutine]
         client.purge("a", {}, True)  # type: ignore[call-arg, unused-coroutine]
         plan.index = "key"  # type: ignore[misc]

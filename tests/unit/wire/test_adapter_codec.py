@@ -50,6 +50,7 @@ from aol_wire.filters import (
     Text,
 )
 from aol_wire.indexes import IndexField, IndexSpec, IndexState, IndexStatus, IndexType
+from aol_wire.storage import PartitionInterval, Storage, Tenancy
 from aol_wire.updates import Inc, Push, Set, Unset
 
 M = TypeVar("M", bound=Message)
@@ -160,7 +161,8 @@ def test_a_collection_and_its_indexes_arrive_whole() -> None:
         IndexSpec((IndexField(("title",)), IndexField(("body",))), IndexType.TEXT),
         IndexSpec((IndexField(("at",)),), IndexType.TTL, 60),
     )
-    spec = CollectionSpec(TARGET, {"at": "datetime"}, specs, "Departures of a year")
+    storage = Storage("at", PartitionInterval.DAY, 86_400, Tenancy.SCHEMA)
+    spec = CollectionSpec(TARGET, {"at": "datetime"}, specs, "Departures of a year", storage)
     assert codec.collection_from_proto(through(codec.collection_to_proto(spec))) == spec
     statuses = tuple(IndexStatus(item, state, 3) for item in specs for state in IndexState)
     ensured = Ensured(statuses, created=True)

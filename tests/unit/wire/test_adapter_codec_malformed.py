@@ -160,6 +160,27 @@ def test_a_target_that_is_no_name_is_refused(target: pb.Target) -> None:
     assert reason_of(lambda: codec.target_from_proto(target)) is Reason.BAD_REQUEST
 
 
+@pytest.mark.parametrize(
+    ("storage", "place"),
+    [
+        (collection_pb2.Storage(partition_by="at"), "storage.partition_interval"),
+        (collection_pb2.Storage(partition_interval="PARTITION_INTERVAL_DAY"), "storage.partition_interval"),
+        (any_message(collection_pb2.Storage, tenancy=9), "storage.tenancy"),
+        (
+            any_message(collection_pb2.Storage, partition_by="created_at", partition_interval=9),
+            "storage.partition_interval",
+        ),
+        (collection_pb2.Storage(partition_by="n", partition_interval="PARTITION_INTERVAL_DAY"), "storage.partition_by"),
+    ],
+)
+def test_a_storage_that_is_none_is_refused_with_its_place(storage: collection_pb2.Storage, place: str) -> None:
+    message = codec.collection_to_proto(CollectionSpec(TARGET, {"at": "datetime", "n": "number"}))
+    message.storage.CopyFrom(storage)
+    with pytest.raises(DataError) as caught:
+        codec.collection_from_proto(through(message))
+    assert (caught.value.reason, caught.value.violations[0].path) == (Reason.BAD_REQUEST, place)
+
+
 @pytest.mark.parametrize("hint", ["[", "[]", '{"a":1}'])
 def test_a_schema_hint_that_is_none_is_refused(hint: str) -> None:
     message = codec.collection_to_proto(CollectionSpec(TARGET))

@@ -3,17 +3,9 @@
 from aol_adapters.conformance.expect import expect, expect_equal, expect_refusal
 from aol_adapters.conformance.rule import Rule, Topic, rule
 from aol_adapters.conformance.trial import Document, Trial
-from aol_wire.adapter import Capability
+from aol_wire.adapter import Capability, CollectionSpec
 from aol_wire.errors import Reason
-
-# The parts of the contract that later versions of the kit will have rules for.
-_WITHOUT_RULES = frozenset({Capability.PARTITION, Capability.TENANCY})
-
-
-@rule(Topic.DESCRIPTION)
-async def nothing_is_declared_that_the_contract_does_not_define_yet(trial: Trial) -> None:
-    """`partition` and `tenancy` mean nothing in this version of the contract, so that no adapter declares them."""
-    expect_equal("declared without a meaning", sorted(trial.capabilities & _WITHOUT_RULES), [])
+from aol_wire.storage import CREATED_AT, PartitionInterval, Storage, Tenancy
 
 
 @rule(Topic.DESCRIPTION, lacks=Capability.REGEX)
@@ -61,6 +53,22 @@ async def an_undeclared_explanation_is_refused(trial: Trial) -> None:
     await expect_refusal("explain", trial.adapter.explain(trial.query()), Reason.CAPABILITY_UNSUPPORTED)
 
 
+@rule(Topic.DESCRIPTION, lacks=Capability.PARTITION)
+async def an_undeclared_partition_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `partition` refuses such a collection with CAPABILITY_UNSUPPORTED."""
+    for by in (CREATED_AT, "at"):
+        for interval in PartitionInterval:
+            await _refuses_storage(trial, Storage(by, interval))
+            await _refuses_storage(trial, Storage(by, interval, interval.longest_s))
+
+
+@rule(Topic.DESCRIPTION, lacks=Capability.TENANCY)
+async def an_undeclared_tenancy_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `tenancy` answers one that is not shared with CAPABILITY_UNSUPPORTED."""
+    for tenancy in (Tenancy.SCHEMA, Tenancy.DATABASE):
+        await _refuses_storage(trial, Storage(tenancy=tenancy))
+
+
 async def _refuses_filter(trial: Trial, filter_: Document) -> None:
     await trial.insert("1", {"a": "xx"})
     mutations = trial.change(filter_, {"b": 1}), trial.removal(filter_), trial.restoring(filter_)
@@ -81,8 +89,14 @@ async def _refuses_index(trial: Trial, index: Document) -> None:
     expect_equal("the indexes after it", await trial.inspect(), ())
 
 
+async def _refuses_storage(trial: Trial, storage: Storage) -> None:
+    new = trial.beside()
+    spec = CollectionSpec(new.target, {"at": "datetime"}, storage=storage)
+    await expect_refusal("a collection kept so", new.adapter.ensure_collection(spec), Reason.CAPABILITY_UNSUPPORTED)
+    await expect_refusal("a count in it", new.count(), Reason.COLLECTION_NOT_FOUND)
+
+
 RULES: tuple[Rule, ...] = (
-    nothing_is_declared_that_the_contract_does_not_define_yet,
     an_undeclared_regex_is_refused,
     an_undeclared_full_regex_is_refused,
     an_undeclared_text_search_is_refused,
@@ -90,4 +104,6 @@ RULES: tuple[Rule, ...] = (
     an_undeclared_ttl_index_is_refused,
     an_undeclared_atomic_write_is_refused,
     an_undeclared_explanation_is_refused,
+    an_undeclared_partition_is_refused,
+    an_undeclared_tenancy_is_refused,
 )

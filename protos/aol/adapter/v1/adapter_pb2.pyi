@@ -60,16 +60,18 @@ class Target(_message.Message):
     def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., tenant: _Optional[str] = ...) -> None: ...
 
 class EnsureCollectionRequest(_message.Message):
-    __slots__ = ("target", "schema_hint", "indexes", "description")
+    __slots__ = ("target", "schema_hint", "indexes", "description", "storage")
     TARGET_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_HINT_FIELD_NUMBER: _ClassVar[int]
     INDEXES_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    STORAGE_FIELD_NUMBER: _ClassVar[int]
     target: Target
     schema_hint: str
     indexes: _containers.RepeatedCompositeFieldContainer[_collection_pb2.IndexSpec]
     description: str
-    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[_collection_pb2.IndexSpec, _Mapping]]] = ..., description: _Optional[str] = ...) -> None: ...
+    storage: _collection_pb2.Storage
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[_collection_pb2.IndexSpec, _Mapping]]] = ..., description: _Optional[str] = ..., storage: _Optional[_Union[_collection_pb2.Storage, _Mapping]] = ...) -> None: ...
 
 class EnsureCollectionResponse(_message.Message):
     __slots__ = ("indexes", "created")

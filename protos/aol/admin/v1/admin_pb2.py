@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/admin.proto\x12\x0c\x61ol.admin.v1\x1a\x1c\x61ol/data/v1/collection.proto\"L\n\x14\x41pplyManifestRequest\x12\x10\n\x08manifest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xc0\x01\n\x15\x41pplyManifestResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x1b\n\x13\x63reated_collections\x18\x04 \x03(\t\x12*\n\ractive_grants\x18\x05 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12+\n\x0epending_grants\x18\x06 \x03(\x0b\x32\x13.aol.admin.v1.Grant\")\n\x13ListServicesRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"?\n\x14ListServicesResponse\x12\'\n\x08services\x18\x01 \x03(\x0b\x32\x15.aol.admin.v1.Service\"_\n\x07Service\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10manifest_version\x18\x02 \x01(\x03\x12\x18\n\x10\x63ollection_count\x18\x03 \x01(\x03\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\"=\n\x16ListCollectionsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"L\n\x11ListGrantsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListGrantsResponse\x12#\n\x06grants\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"\xca\x01\n\x05Grant\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.aol.admin.v1.GrantState\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x12\n\ngranted_by\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\ncreated_us\x18\x08 \x01(\x03\"\xb7\x01\n\x12SearchAuditRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x10\n\x08since_us\x18\x05 \x01(\x03\x12\x10\n\x08until_us\x18\x06 \x01(\x03\x12\r\n\x05limit\x18\x07 \x01(\x05\x12\x11\n\tafter_seq\x18\x08 \x01(\x03\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x13SearchAuditResponse\x12\x0f\n\x07records\x18\x01 \x03(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08*Z\n\nGrantState\x12\x1b\n\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GRANT_STATE_ACTIVE\x10\x01\x12\x17\n\x13GRANT_STATE_PENDING\x10\x02\x32\xbd\x03\n\x05\x41\x64min\x12X\n\rApplyManifest\x12\".aol.admin.v1.ApplyManifestRequest\x1a#.aol.admin.v1.ApplyManifestResponse\x12U\n\x0cListServices\x12!.aol.admin.v1.ListServicesRequest\x1a\".aol.admin.v1.ListServicesResponse\x12^\n\x0fListCollections\x12$.aol.admin.v1.ListCollectionsRequest\x1a%.aol.admin.v1.ListCollectionsResponse\x12O\n\nListGrants\x12\x1f.aol.admin.v1.ListGrantsRequest\x1a .aol.admin.v1.ListGrantsResponse\x12R\n\x0bSearchAudit\x12 .aol.admin.v1.SearchAuditRequest\x1a!.aol.admin.v1.SearchAuditResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/admin.proto\x12\x0c\x61ol.admin.v1\x1a\x1c\x61ol/data/v1/collection.proto\"L\n\x14\x41pplyManifestRequest\x12\x10\n\x08manifest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xc0\x01\n\x15\x41pplyManifestResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x1b\n\x13\x63reated_collections\x18\x04 \x03(\t\x12*\n\ractive_grants\x18\x05 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12+\n\x0epending_grants\x18\x06 \x03(\x0b\x32\x13.aol.admin.v1.Grant\")\n\x13ListServicesRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"?\n\x14ListServicesResponse\x12\'\n\x08services\x18\x01 \x03(\x0b\x32\x15.aol.admin.v1.Service\"_\n\x07Service\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10manifest_version\x18\x02 \x01(\x03\x12\x18\n\x10\x63ollection_count\x18\x03 \x01(\x03\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\"=\n\x16ListCollectionsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"P\n\x15\x44ropCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x86\x01\n\x16\x44ropCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection\x12\x1b\n\x0e\x64ocument_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x08\x42\x11\n\x0f_document_count\"L\n\x11ListGrantsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListGrantsResponse\x12#\n\x06grants\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"\xca\x01\n\x05Grant\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.aol.admin.v1.GrantState\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x12\n\ngranted_by\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\ncreated_us\x18\x08 \x01(\x03\"\xb7\x01\n\x12SearchAuditRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x10\n\x08since_us\x18\x05 \x01(\x03\x12\x10\n\x08until_us\x18\x06 \x01(\x03\x12\r\n\x05limit\x18\x07 \x01(\x05\x12\x11\n\tafter_seq\x18\x08 \x01(\x03\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x13SearchAuditResponse\x12\x0f\n\x07records\x18\x01 \x03(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08*Z\n\nGrantState\x12\x1b\n\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GRANT_STATE_ACTIVE\x10\x01\x12\x17\n\x13GRANT_STATE_PENDING\x10\x02\x32\x9a\x04\n\x05\x41\x64min\x12X\n\rApplyManifest\x12\".aol.admin.v1.ApplyManifestRequest\x1a#.aol.admin.v1.ApplyManifestResponse\x12U\n\x0cListServices\x12!.aol.admin.v1.ListServicesRequest\x1a\".aol.admin.v1.ListServicesResponse\x12^\n\x0fListCollections\x12$.aol.admin.v1.ListCollectionsRequest\x1a%.aol.admin.v1.ListCollectionsResponse\x12[\n\x0e\x44ropCollection\x12#.aol.admin.v1.DropCollectionRequest\x1a$.aol.admin.v1.DropCollectionResponse\x12O\n\nListGrants\x12\x1f.aol.admin.v1.ListGrantsRequest\x1a .aol.admin.v1.ListGrantsResponse\x12R\n\x0bSearchAudit\x12 .aol.admin.v1.SearchAuditRequest\x1a!.aol.admin.v1.SearchAuditResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.admin.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GRANTSTATE']._serialized_start=1289
-  _globals['_GRANTSTATE']._serialized_end=1379
+  _globals['_GRANTSTATE']._serialized_start=1508
+  _globals['_GRANTSTATE']._serialized_end=1598
   _globals['_APPLYMANIFESTREQUEST']._serialized_start=72
   _globals['_APPLYMANIFESTREQUEST']._serialized_end=148
   _globals['_APPLYMANIFESTRESPONSE']._serialized_start=151
@@ -48,16 +48,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=611
   _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=613
   _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=684
-  _globals['_LISTGRANTSREQUEST']._serialized_start=686
-  _globals['_LISTGRANTSREQUEST']._serialized_end=762
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=764
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=821
-  _globals['_GRANT']._serialized_start=824
-  _globals['_GRANT']._serialized_end=1026
-  _globals['_SEARCHAUDITREQUEST']._serialized_start=1029
-  _globals['_SEARCHAUDITREQUEST']._serialized_end=1212
-  _globals['_SEARCHAUDITRESPONSE']._serialized_start=1214
-  _globals['_SEARCHAUDITRESPONSE']._serialized_end=1287
-  _globals['_ADMIN']._serialized_start=1382
-  _globals['_ADMIN']._serialized_end=1827
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=686
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=766
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=769
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=903
+  _globals['_LISTGRANTSREQUEST']._serialized_start=905
+  _globals['_LISTGRANTSREQUEST']._serialized_end=981
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=983
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=1040
+  _globals['_GRANT']._serialized_start=1043
+  _globals['_GRANT']._serialized_end=1245
+  _globals['_SEARCHAUDITREQUEST']._serialized_start=1248
+  _globals['_SEARCHAUDITREQUEST']._serialized_end=1431
+  _globals['_SEARCHAUDITRESPONSE']._serialized_start=1433
+  _globals['_SEARCHAUDITRESPONSE']._serialized_end=1506
+  _globals['_ADMIN']._serialized_start=1601
+  _globals['_ADMIN']._serialized_end=2139
 # @@protoc_insertion_point(module_scope)

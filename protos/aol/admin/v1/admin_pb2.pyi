@@ -81,6 +81,26 @@ class ListCollectionsResponse(_message.Message):
     collections: _containers.RepeatedCompositeFieldContainer[_collection_pb2.Collection]
     def __init__(self, collections: _Optional[_Iterable[_Union[_collection_pb2.Collection, _Mapping]]] = ...) -> None: ...
 
+class DropCollectionRequest(_message.Message):
+    __slots__ = ("collection", "dry_run", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    dry_run: bool
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., dry_run: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DropCollectionResponse(_message.Message):
+    __slots__ = ("collection", "document_count", "dropped")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    collection: _collection_pb2.Collection
+    document_count: int
+    dropped: bool
+    def __init__(self, collection: _Optional[_Union[_collection_pb2.Collection, _Mapping]] = ..., document_count: _Optional[int] = ..., dropped: bool = ...) -> None: ...
+
 class ListGrantsRequest(_message.Message):
     __slots__ = ("collection", "service", "request_id")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]

@@ -50,6 +50,11 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListCollectionsRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListCollectionsResponse.FromString,
                 _registered_method=True)
+        self.DropCollection = channel.unary_unary(
+                '/aol.admin.v1.Admin/DropCollection',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.DropCollectionRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.DropCollectionResponse.FromString,
+                _registered_method=True)
         self.ListGrants = channel.unary_unary(
                 '/aol.admin.v1.Admin/ListGrants',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.SerializeToString,
@@ -87,6 +92,14 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DropCollection(self, request, context):
+        """Drops a collection with all its documents, and what was shared and granted of it. What others asked for stays asked.
+        After a failure, repeating it finishes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListGrants(self, request, context):
         """Lists grants and pending access requests.
         """
@@ -118,6 +131,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListCollections,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListCollectionsRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListCollectionsResponse.SerializeToString,
+            ),
+            'DropCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropCollection,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.DropCollectionRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.DropCollectionResponse.SerializeToString,
             ),
             'ListGrants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGrants,
@@ -212,6 +230,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/ListCollections',
             aol_dot_admin_dot_v1_dot_admin__pb2.ListCollectionsRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.ListCollectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/DropCollection',
+            aol_dot_admin_dot_v1_dot_admin__pb2.DropCollectionRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.DropCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

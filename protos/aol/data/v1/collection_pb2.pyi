@@ -24,6 +24,19 @@ class IndexState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INDEX_STATE_READY: _ClassVar[IndexState]
     INDEX_STATE_FAILED: _ClassVar[IndexState]
 
+class PartitionInterval(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PARTITION_INTERVAL_UNSPECIFIED: _ClassVar[PartitionInterval]
+    PARTITION_INTERVAL_DAY: _ClassVar[PartitionInterval]
+    PARTITION_INTERVAL_MONTH: _ClassVar[PartitionInterval]
+
+class Tenancy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TENANCY_UNSPECIFIED: _ClassVar[Tenancy]
+    TENANCY_SHARED: _ClassVar[Tenancy]
+    TENANCY_SCHEMA: _ClassVar[Tenancy]
+    TENANCY_DATABASE: _ClassVar[Tenancy]
+
 class Permission(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PERMISSION_UNSPECIFIED: _ClassVar[Permission]
@@ -41,6 +54,13 @@ INDEX_STATE_UNSPECIFIED: IndexState
 INDEX_STATE_BUILDING: IndexState
 INDEX_STATE_READY: IndexState
 INDEX_STATE_FAILED: IndexState
+PARTITION_INTERVAL_UNSPECIFIED: PartitionInterval
+PARTITION_INTERVAL_DAY: PartitionInterval
+PARTITION_INTERVAL_MONTH: PartitionInterval
+TENANCY_UNSPECIFIED: Tenancy
+TENANCY_SHARED: Tenancy
+TENANCY_SCHEMA: Tenancy
+TENANCY_DATABASE: Tenancy
 PERMISSION_UNSPECIFIED: Permission
 PERMISSION_READ: Permission
 PERMISSION_WRITE: Permission
@@ -76,8 +96,20 @@ class IndexStatus(_message.Message):
     offenders: int
     def __init__(self, spec: _Optional[_Union[IndexSpec, _Mapping]] = ..., name: _Optional[str] = ..., state: _Optional[_Union[IndexState, str]] = ..., offenders: _Optional[int] = ...) -> None: ...
 
+class Storage(_message.Message):
+    __slots__ = ("partition_by", "partition_interval", "retain_for_seconds", "tenancy")
+    PARTITION_BY_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    RETAIN_FOR_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TENANCY_FIELD_NUMBER: _ClassVar[int]
+    partition_by: str
+    partition_interval: PartitionInterval
+    retain_for_seconds: int
+    tenancy: Tenancy
+    def __init__(self, partition_by: _Optional[str] = ..., partition_interval: _Optional[_Union[PartitionInterval, str]] = ..., retain_for_seconds: _Optional[int] = ..., tenancy: _Optional[_Union[Tenancy, str]] = ...) -> None: ...
+
 class Collection(_message.Message):
-    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared")
+    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage")
     COLLECTION_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +120,7 @@ class Collection(_message.Message):
     SOFT_DELETE_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_FIELD_NUMBER: _ClassVar[int]
     DECLARED_FIELD_NUMBER: _ClassVar[int]
+    STORAGE_FIELD_NUMBER: _ClassVar[int]
     collection_id: str
     owner: str
     description: str
@@ -98,4 +131,5 @@ class Collection(_message.Message):
     soft_delete: bool
     validation: str
     declared: bool
-    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ...) -> None: ...
+    storage: Storage
+    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,42 @@
+"""How is a collection kept? What its owner's manifest says of partitions, of how long they stay, and of tenants."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+CREATED_AT = "created_at"
+"""The `partition_by` that means the time of a document's insertion, `_created_at`."""
+
+
+class PartitionInterval(StrEnum):
+    """How much time one partition holds, in UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+
+    @property
+    def longest_s(self) -> int:
+        """The seconds of the longest one: of a day, or of 31 days."""
+        return 86_400 if self is PartitionInterval.DAY else 31 * 86_400
+
+
+class Tenancy(StrEnum):
+    """What the documents of different tenants share: everything, a database with a schema each, or a server."""
+
+    SHARED = "shared"
+    SCHEMA = "schema"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How a collection is kept; the default is what every adapter has.
+
+    `partition_by` is "" (not partitioned), `created_at`, or the dotted path of a field, through objects, that the
+    schema hint says is `datetime`. `partition_interval` comes with it, and only with it. A partition all of whose times
+    are more than `retain_for_s` seconds ago is dropped with its documents; None keeps them.
+    """
+
+    partition_by: str = ""
+    partition_interval: PartitionInterval | None = None
+    retain_for_s: int | None = None
+    tenancy: Tenancy = Tenancy.SHARED
