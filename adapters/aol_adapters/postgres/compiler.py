@@ -98,6 +98,8 @@ class FilterCompiler:
                 return f"(NOT {self.compile(inner)})"
             case Text(words):
                 return self._text(words)
+            case Member(values=(), negated=negated):
+                return TRUE if negated else FALSE
             case _:
                 leaf, negated = _positive(filter)
                 at = place(leaf.path, self._collection.indexed, self._bindings)
@@ -122,8 +124,6 @@ class FilterCompiler:
                 return f"(CASE WHEN jsonb_typeof({at.json}) = 'string' THEN {matches} ELSE false END)"
 
     def _equals_any(self, at: DocumentPlace, values: Sequence[Json]) -> str:
-        if not values:
-            return FALSE
         by_rank: dict[int, list[Json]] = {}
         for value in values:
             by_rank.setdefault(type_rank(value), []).append(value)
