@@ -5,12 +5,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aol_adapters.kit.pages import PageBuilder, Row
+import asyncpg
+
+from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
 from aol_adapters.postgres.database import Database, Deadline
-from aol_adapters.postgres.finding import COLUMNS, read
+from aol_adapters.postgres.finding import COLUMNS
 from aol_wire import metadata
 from aol_wire.adapter import Deleted, Find, Found, Target
 from aol_wire.filters import Compare, Operator
@@ -44,12 +46,12 @@ async def get(
     sql = f"SELECT {COLUMNS} FROM {collection.table} WHERE {conditions} AND id = ANY ({bindings.texts(ids)})"
     async with database.connection(until) as connection:
         records = await connection.fetch(sql, *bindings.values, timeout=until.left())
-    rows = {row.id: row for row in map(read, records)}
+    rows = {record[0]: record for record in records}
     return [_found(request, rows.get(id_)) for request, id_ in zip(requests, ids, strict=True)]
 
 
-def _found(request: Find, row: Row | None) -> Found:
+def _found(request: Find, record: asyncpg.Record | None) -> Found:
     builder = PageBuilder(request.projection, 1, request.max_bytes)
-    if row is not None:
-        builder.add(row)
+    if record is not None:
+        builder.add_all([record])
     return Found(builder.page())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import apsw
 
 from aol_adapters.kit.keyset import Order
-from aol_adapters.kit.pages import PageBuilder, Row
+from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -62,7 +62,7 @@ def find(session: Session, request: Find) -> Found:
         collection = session.catalogue.collection(connection, request.target.collection)
         query = compile_find(collection, request, session.now_us())
         builder, is_last = read_page(connection, query, request)
-    position = b"" if is_last or not builder.rows else query.order.position(builder.rows[-1].view())
+    position = b"" if is_last or not builder else query.order.position(builder.last().view())
     return Found(builder.page(), position)
 
 
@@ -70,7 +70,7 @@ def read_page(connection: apsw.Connection, query: Query, request: Find) -> tuple
     """Run a query until the page is full, and return the page and whether nothing comes after it."""
     builder = PageBuilder(request.projection, request.limit, request.max_bytes)
     with closing(connection.execute(query.sql, query.values)) as rows:
-        is_last = all(builder.add(Row(*values)) for values in rows)
+        is_last = builder.add_all(rows)
     return builder, is_last
 
 
