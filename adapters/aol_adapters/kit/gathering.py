@@ -27,11 +27,17 @@ class _Waiting(Generic[T, R]):
 
 @dataclass(slots=True)
 class _Lane(Generic[T, R]):
-    """What waits under one key, and what is under way."""
+    """What waits under one key, and what is under way: its items, and the work on them."""
 
     waiting: "deque[_Waiting[T, R]]" = field(default_factory=deque)
     batch: "list[_Waiting[T, R]]" = field(default_factory=list)
+    work: "asyncio.Future[Sequence[R | DataError]] | None" = None
     task: "asyncio.Task[None] | None" = None
+
+    def stop_if_forsaken(self) -> None:
+        """Cancel the work if nobody waits for it any more."""
+        if self.work is not None and all(entry.future.done() for entry in self.batch):
+            self.work.cancel()
 
 
 class Gathering(Generic[K, T, R]):
@@ -70,21 +76,22 @@ class Gathering(Generic[K, T, R]):
         if timeout_s is not None and timeout_s <= 0:
             raise self._overdue(begun=False)
         deadline = None if timeout_s is None else loop.time() + timeout_s
-        entry = _Waiting[T, R](item, weight, deadline, loop.create_future())
+        entry: _Waiting[T, R] = _Waiting(item, weight, deadline, loop.create_future())
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane()
         lane.waiting.append(entry)
         if lane.task is None:
             lane.task = loop.create_task(self._drain(key, lane))
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self._expire, entry)
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self._expire, lane, entry)
         try:
             return await entry.future
+        except asyncio.CancelledError:
+            self._leave(lane, entry)
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
-            if entry.future.cancelled() or not entry.future.done():
-                self._leave(lane, entry)
 
     async def close(self) -> None:
         """Finish what is there."""
@@ -116,9 +123,7 @@ class Gathering(Generic[K, T, R]):
 
     async def _run_batch(self, key: K, lane: _Lane[T, R], batch: list[_Waiting[T, R]]) -> None:
         lane.batch = batch
-        work = asyncio.ensure_future(self._run(key, [entry.item for entry in batch], _patience(batch)))
-        for entry in batch:
-            entry.future.add_done_callback(lambda _: _cancel_if_forsaken(batch, work))
+        work = lane.work = asyncio.ensure_future(self._run(key, [entry.item for entry in batch], _patience(batch)))
         try:
             answers = await work
         except asyncio.CancelledError:
@@ -132,7 +137,7 @@ class Gathering(Generic[K, T, R]):
                     entry.future.set_exception(_copy(error))
             return
         finally:
-            lane.batch = []
+            lane.batch, lane.work = [], None
         for entry, answer in zip(batch, answers, strict=True):
             if entry.future.done():
                 continue
@@ -141,12 +146,15 @@ class Gathering(Generic[K, T, R]):
             else:
                 entry.future.set_result(answer)
 
-    def _expire(self, entry: _Waiting[T, R]) -> None:
+    def _expire(self, lane: _Lane[T, R], entry: _Waiting[T, R]) -> None:
         if not entry.future.done():
             entry.future.set_exception(self._overdue(begun=entry.begun))
+            self._leave(lane, entry)
 
     def _leave(self, lane: _Lane[T, R], entry: _Waiting[T, R]) -> None:
-        if not entry.begun:
+        if entry.begun:
+            lane.stop_if_forsaken()
+        else:
             lane.waiting.remove(entry)
 
     def _overdue(self, *, begun: bool) -> DataError:
@@ -161,11 +169,6 @@ def _patience(batch: Sequence[_Waiting[T, R]]) -> float | None:
     now = asyncio.get_running_loop().time()
     left = [None if entry.deadline is None else entry.deadline - now for entry in batch]
     return None if None in left else max(0.001, *(seconds for seconds in left if seconds is not None))
-
-
-def _cancel_if_forsaken(batch: Sequence[_Waiting[T, R]], work: "asyncio.Future[Sequence[R | DataError]]") -> None:
-    if not work.done() and all(entry.future.done() for entry in batch):
-        work.cancel()
 
 
 def _copy(error: Exception) -> Exception:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from aol_adapters.kit.gathering import Gathering
 from aol_adapters.postgres import building, explaining, finding, getting, writing
@@ -47,13 +47,6 @@ CAPABILITIES = frozenset(
 T = TypeVar("T")
 
 
-class _Inserts(NamedTuple):
-    """What inserts must have in common to be one statement."""
-
-    service: str
-    collection: str
-
-
 class PostgresAdapter(Adapter):
     """Documents in a PostgreSQL database: see `settings.Settings` for what can be chosen."""
 
@@ -62,7 +55,7 @@ class PostgresAdapter(Adapter):
         self._database = Database(settings)
         self._builds = Builds(self._database)
         self._upkeep = Upkeep(self._database, self._builds)
-        self._inserts = Gathering[_Inserts, Sequence[Item], list[Outcome]](self._insert_batch, writes=True)
+        self._inserts = Gathering[Target, Sequence[Item], list[Outcome]](self._insert_batch, writes=True)
         self._gets = Gathering[getting.Lane, Find, Found](self._get_batch, writes=False)
         self._is_open = False
 
@@ -172,9 +165,8 @@ class PostgresAdapter(Adapter):
             mutation = run.others[0]
             return [await writing.change(self._database, request, mutation, until)]
         items = [item(request.target.tenant or "", insert) for insert in run.inserts]
-        lane = _Inserts(request.target.service, request.target.collection)
         weight = sum(len(item.text) for item in items)
-        outcomes = await self._inserts.submit(lane, items, weight=weight, timeout_s=until.left())
+        outcomes = await self._inserts.submit(request.target, items, weight=weight, timeout_s=until.left())
         if request.return_ids:
             return [
                 Outcome(outcome.affected, outcome.was_duplicate, () if outcome.error else (insert.id,), outcome.error)
@@ -183,9 +175,8 @@ class PostgresAdapter(Adapter):
         return outcomes
 
     async def _insert_batch(
-        self, lane: _Inserts, batch: list[Sequence[Item]], timeout_s: float | None
+        self, target: Target, batch: list[Sequence[Item]], timeout_s: float | None
     ) -> list[list[Outcome]]:
-        target = Target(lane.service, lane.collection)
         return await writing.insert_batch(self._database, target, batch, Deadline(timeout_s))
 
     async def _get_batch(self, lane: getting.Lane, batch: list[Find], timeout_s: float | None) -> list[Found]:

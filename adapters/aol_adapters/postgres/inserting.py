@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -20,6 +20,7 @@ from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
 
 _ROUNDS = 5
+INSERTED = Outcome(1)
 
 
 @dataclass(slots=True)
@@ -51,12 +52,14 @@ class Inserting:
         self._collection = collection
 
     async def together(self, items: Sequence[Item], until: Deadline) -> list[Outcome]:
-        """Insert documents, each on its own account; return what became of each.
+        """Insert documents of one tenant, each on its own account; return what became of each.
 
         :raises DataError: nothing is known of any of them, or nothing was changed: see `applied`.
         :raises StaleError: the collection is another one by now; nothing was changed.
         """
-        outcomes: list[Outcome | None] = [self._misfit(item) for item in items]
+        outcomes: list[Outcome | None] = [None] * len(items)
+        if self._collection.checked:
+            outcomes = [self._misfit(item) for item in items]
         async with self._database.connection(until) as connection:
             await self._ids_first(connection, items, outcomes, until)
             waiting = [number for number, outcome in enumerate(outcomes) if outcome is None]
@@ -73,12 +76,16 @@ class Inserting:
     ) -> None:
         """Look into the ids of documents that do not fit. Where one before it has the same id, which may be inserted
         only now, the answer waits for that."""
-        seen: set[tuple[str, str]] = set()
+        if not any(outcomes):
+            return
+        seen: set[str] = set()
         for number, item in enumerate(items):
             outcome = outcomes[number]
             if outcome is not None:
-                outcomes[number] = None if item.key in seen else await self._id_first(connection, item, outcome, until)
-            seen.add(item.key)
+                outcomes[number] = (
+                    None if item.insert.id in seen else await self._id_first(connection, item, outcome, until)
+                )
+            seen.add(item.insert.id)
 
     async def _round(
         self,
@@ -89,11 +96,11 @@ class Inserting:
         until: Deadline,
     ) -> None:
         """Insert what can be, and find out about the rest; what has no outcome then may be tried again."""
-        first: dict[tuple[str, str], int] = {}
+        first: dict[str, int] = {}
         for number in waiting:
             # Of several with one id the first that fits is inserted; the others meet it.
-            if self._misfit(items[number]) is None:
-                first.setdefault(items[number].key, number)
+            if not self._collection.checked or self._misfit(items[number]) is None:
+                first.setdefault(items[number].insert.id, number)
         done = await self._insert_or_halve(connection, [items[number] for number in first.values()], until)
         for number, outcome in zip(first.values(), done, strict=True):
             outcomes[number] = outcome
@@ -112,7 +119,7 @@ class Inserting:
             return _raised(await self._id_first(connection, item, Outcome(error=error), until))
         for _ in range(_ROUNDS):
             if await self._insert(connection, [item], until):
-                return Outcome(1)
+                return INSERTED
             outcome = await self._explained(connection, item, until)
             if outcome is not None:
                 return _raised(outcome)
@@ -141,28 +148,28 @@ class Inserting:
                 raise
             found.applied = Applied.NO
             return [Outcome(error=found)]
-        return [Outcome(1) if item.key in inserted else None for item in items]
+        return [INSERTED if item.insert.id in inserted else None for item in items]
 
-    async def _insert(
-        self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline
-    ) -> set[tuple[str, str]]:
-        """Insert what can be in one statement, and return the keys of that."""
-        words = [[document_words(item.document, it.paths) for item in items] for it in self._collection.words]
+    async def _insert(self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline) -> set[str]:
+        """Insert what can be in one statement, all of one tenant, and return the ids of that."""
+        collection = self._collection
+        columns: dict[str, tuple[str, Sequence[object]]] = {
+            "id": ("text", [item.insert.id for item in items]),
+            "now_us": ("int8", [item.insert.now_us for item in items]),
+            "doc": ("text", [item.text for item in items]),
+        }
+        # Each array costs something for each document, so what nobody has is left out.
+        if any(item.insert.owner for item in items):
+            columns["owner"] = "text", [item.insert.owner or None for item in items]
+        if any(item.insert.acl for item in items):
+            columns["acl"] = "text", [item.insert.acl or None for item in items]
+        for it in collection.words:
+            columns[it.column] = "text", [document_words(item.document, it.paths) for item in items]
+        sql = self._statement({name: kind for name, (kind, _) in columns.items()})
+        values = (collection.service, collection.name, collection.generation, items[0].tenant)
+        arrays = [array for _, array in columns.values()]
         try:
-            records = await connection.fetch(
-                self._statement(),
-                self._collection.service,
-                self._collection.name,
-                self._collection.generation,
-                [item.tenant for item in items],
-                [item.insert.id for item in items],
-                [item.insert.now_us for item in items],
-                [item.insert.owner or None for item in items],
-                [item.insert.acl or None for item in items],
-                [item.text for item in items],
-                *words,
-                timeout=until.left(),
-            )
+            records = await connection.fetch(sql, *values, *arrays, timeout=until.left())
         except (TimeoutError, *LOST) as error:
             found = None if isinstance(error, ValueError) else failure(error)
             if found is None:
@@ -170,22 +177,22 @@ class Inserting:
             # It may have been committed.
             found.applied = Applied.UNKNOWN
             raise found from None
-        return {(record[0], record[1]) for record in records}
+        return {record[0] for record in records}
 
-    def _statement(self) -> str:
-        collection = self._collection
-        columns = [it.column for it in collection.words]
-        arrays = "".join(f", ${number}::text[]" for number in range(10, 10 + len(columns)))
-        vectors = "".join(f", {vector(f'new.{column}')}" for column in columns)
-        named = "".join(f", {column}" for column in columns)
+    def _statement(self, columns: Mapping[str, str]) -> str:
+        """Return the statement that inserts arrays of these names and types."""
+        words = [it.column for it in self._collection.words]
+        optional = [name for name in ("owner", "acl") if name in columns]
+        named = "".join(f", {name}" for name in (*optional, *words))
+        selected = "".join(", new.acl::jsonb" if name == "acl" else f", new.{name}" for name in optional)
+        selected += "".join(f", {vector(f'new.{column}')}" for column in words)
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 5))
         is_current = self._database.catalogue.generation_is("$1::text", "$2::text", "$3::int8")
         return (
-            f"INSERT INTO {collection.table} "
-            f"(tenant, id, version, created_us, updated_us, owner, acl, doc{named}) "
-            "SELECT new.tenant, new.id, 1, new.now_us, new.now_us, new.owner, new.acl::jsonb, new.doc::jsonb"
-            f"{vectors} FROM unnest($4::text[], $5::text[], $6::int8[], $7::text[], $8::text[], $9::text[]{arrays}) "
-            f"AS new(tenant, id, now_us, owner, acl, doc{named}) "
-            f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING tenant, id"
+            f"INSERT INTO {self._collection.table} (tenant, id, version, created_us, updated_us, doc{named}) "
+            f"SELECT $4::text, new.id, 1, new.now_us, new.now_us, new.doc::jsonb{selected} "
+            f"FROM unnest({arrays}) AS new({', '.join(columns)}) "
+            f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING id"
         )
 
     def _misfit(self, item: Item) -> Outcome | None:
