@@ -105,7 +105,9 @@ class Broker:
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
         self._backends = self._make_backends()
-        registry = Registry(settings.registry_url, default_adapter=self._backends.default)
+        registry = Registry(
+            settings.registry_url, default_adapter=self._backends.default, password=settings.read_registry_password()
+        )
         self._stack.push_async_callback(registry.close)
         await registry.open()
         audit = self._open_audit()

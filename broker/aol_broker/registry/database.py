@@ -32,13 +32,15 @@ _POSTGRES_LOCK = 0x616F6C726567
 class Database:
     """One registry's database. SQLite by aiosqlite, or PostgreSQL by asyncpg; the statements are the same."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare an engine; nothing is opened yet.
+    def __init__(self, url: str, password: str | None = None) -> None:
+        """Prepare an engine; nothing is opened yet. `password` is for a URL that holds none.
 
         :raises DataError: REGISTRY_UNAVAILABLE, the URL cannot be used or its driver is not installed.
         """
         try:
             parsed = make_url(url)
+            if password is not None:
+                parsed = parsed.set(password=password)
             self._is_sqlite = parsed.get_backend_name() == "sqlite"
             self._file = parsed.database if self._is_sqlite else None
             self._engine = _file_engine(parsed) if self._is_sqlite else _server_engine(parsed, pool_pre_ping=True)

@@ -45,13 +45,14 @@ class Registry:
     change is in the snapshot before its method returns.
     """
 
-    def __init__(self, url: str, *, default_adapter: str) -> None:
+    def __init__(self, url: str, *, default_adapter: str, password: str | None = None) -> None:
         """Prepare a registry; nothing is opened yet.
 
         :param url: SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`.
         :param default_adapter: what keeps the new collections of manifests.
+        :param password: of the database's user, where the URL leaves it out.
         """
-        self._database = Database(url)
+        self._database = Database(url, password)
         self._default_adapter = default_adapter
         self._snapshot = Snapshot()
         self._secrets: dict[str, bytes] = {}

@@ -1,6 +1,7 @@
 """Does a registry on a database server tell what is wrong with that server, and work again when it is back?"""
 
 import asyncio
+import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable
 
@@ -98,6 +99,25 @@ async def _until_it_answers(registry: Registry) -> None:
                 return await registry.check()
             except DataError:
                 continue
+
+
+async def test_a_password_that_the_url_leaves_out_is_given_beside_it(
+    postgres_database: str,
+) -> None:
+    role, password = f"role_{secrets.token_hex(6)}", " p@ss/word:?% "
+    await statements(
+        postgres_database,
+        f"CREATE ROLE {role} LOGIN PASSWORD '{password}'",
+        f"GRANT ALL ON SCHEMA public TO {role}",
+    )
+    url = f"postgresql+asyncpg://{role}@{sqlalchemy_url(postgres_database).partition('@')[2]}"
+    registry = Registry(url, default_adapter="sqlite", password=password)
+    await registry.open()
+    await registry.close()
+    wrong = Registry(url, default_adapter="sqlite", password=PASSWORD)
+    assert PASSWORD not in str(await failure(wrong.open()))
+    await wrong.close()
+    await statements(postgres_database, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 async def test_a_wrong_password_is_told_without_it(postgres_dsn: str) -> None:
