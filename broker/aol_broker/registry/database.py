@@ -23,6 +23,8 @@ from aol_wire.errors import DataError, Reason
 BUSY_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 10.0
 RETRY_AFTER_S = 1.0
+# Where the tables are on PostgreSQL.
+SCHEMA = "public"
 _WAL_RETRY_S = 0.01
 
 # Any number that nobody else uses for an advisory lock in the same database: "aolreg" in ASCII.
@@ -127,7 +129,15 @@ class Database:
 
 def _server_engine(url: URL, **pool: Any) -> AsyncEngine:
     arguments = {"timeout": BUSY_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
-    return create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
+    engine = create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
+
+    # PostgreSQL looks first in a schema that is named like the user, where an adapter may keep tables of these names.
+    # For one transaction: behind a proxy, what is set for longer would be set for others.
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL search_path = {SCHEMA}")
+
+    return engine
 
 
 def _file_engine(url: URL) -> AsyncEngine:

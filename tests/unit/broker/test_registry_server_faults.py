@@ -12,7 +12,7 @@ from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.store import Registry
 from aol_broker.registry.writer import Writer
 from aol_wire.errors import Applied, DataError, Reason
-from postgres_server import PostgresServer, sqlalchemy_url, statements
+from postgres_server import PostgresServer, rows, sqlalchemy_url, statements
 
 EVENTS = CollectionRecord("shop", "events", "sqlite")
 PASSWORD = "wr0ng-s3cret"
@@ -150,6 +150,23 @@ async def test_a_commit_whose_answer_is_lost_says_that_nobody_knows(registry: Re
     assert error.applied is Applied.UNKNOWN
     await statements(postgres_database, "DROP TRIGGER at_commit ON grants")
     assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+
+
+async def test_a_schema_that_is_named_like_the_user_is_not_mistaken_for_the_registrys(
+    registry: Registry, postgres_url: str, postgres_database: str
+) -> None:
+    await statements(
+        postgres_database,
+        "CREATE SCHEMA AUTHORIZATION CURRENT_USER",
+        *(f"CREATE TABLE {name} (something integer)" for name in ("collections", "grants", "registry_version")),
+    )
+    (found,) = await rows(postgres_database, "SELECT current_schema() <> 'public' AS elsewhere")
+    assert found["elsewhere"]
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+    another = Registry(postgres_url, default_adapter="sqlite")
+    await another.open()
+    assert another.snapshot == registry.snapshot
+    await another.close()
 
 
 async def test_connections_that_the_server_closed_are_not_noticed_by_callers(
