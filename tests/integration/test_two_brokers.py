@@ -1,13 +1,16 @@
-"""Do two brokers on one registry go by the same grants at once, however they hear of them?"""
+"""Do brokers on one registry go by the same grants at once, however they hear of them?"""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
 
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.registry.notices import LISTENER_NAME
-from aol_broker.server import Broker
+from aol_broker.server import Broker, StartError
 from aol_broker.settings import load_settings
 from aol_client import AOLDataClient, PermissionDeniedError
 from postgres_server import rows, sqlalchemy_url, statements
@@ -28,13 +31,22 @@ async def two_brokers(folder: Path, dsn: str, *, poll_every_s: float) -> AsyncIt
         made = []
         for name in ("a", "b"):
             values = {"data_dir": str(folder / name), "broker_id": name, "listen": "127.0.0.1:0"}
-            settings = load_settings(None, {**values, "registry": {"url": sqlalchemy_url(dsn)}})
+            settings = load_settings(None, {**values, "registry": registry_settings(folder, dsn)})
             broker = Broker(settings, in_process={"memory": adapter}, tend_every_s=poll_every_s)
             stack.push_async_callback(broker.stop)
             await broker.start()
             made.append(broker)
         await listeners(dsn)
         yield made[0], made[1]
+
+
+def registry_settings(folder: Path, dsn: str) -> dict[str, str]:
+    """Return where the registry is, its password in a file as a container has it."""
+    password = urlsplit(dsn).password
+    if password is None:
+        return {"url": sqlalchemy_url(dsn)}
+    (folder / "password").write_text(f"{unquote(password)}\n")
+    return {"url": sqlalchemy_url(dsn).replace(f":{password}@", "@"), "password_file": str(folder / "password")}
 
 
 async def listeners(dsn: str) -> list[int]:
@@ -100,3 +112,14 @@ async def test_brokers_that_cannot_listen_poll_and_listen_again_when_they_can(
         await until(lambda: allowed(reader))
         await statements(postgres_dsn, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert not set(lost) & set(await listeners(postgres_database))
+
+
+async def test_a_broker_whose_password_file_is_missing_says_so_and_does_not_start(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    url = sqlalchemy_url(postgres_database).replace(f":{urlsplit(postgres_database).password}@", "@")
+    registry = {"url": url, "password_file": str(tmp_path / "nowhere")}
+    settings = load_settings(None, {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "registry": registry})
+    broker = Broker(settings, in_process={"memory": MemoryAdapter()})
+    with pytest.raises(StartError, match=r"registry\.password_file cannot be read"):
+        await broker.start()
