@@ -39,7 +39,8 @@ from aol_wire.limits import REQUEST_MAX_BYTES
 ADAPTER_START_TIMEOUT_S = 10.0
 # Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
 STOP_GRACE_S = 1.0
-# How often a broker looks whether another one changed the registry that they share, and how it is doing itself.
+# How often a broker looks whether another one changed the registry that they share (a registry on PostgreSQL tells it
+# sooner), and how it is doing itself.
 TEND_EVERY_S = 0.5
 # Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
 _MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
@@ -54,9 +55,12 @@ class StartError(Exception):
 class Broker:
     """One broker. `start` it, and `stop` it; between the two, `endpoint` says where it listens."""
 
-    def __init__(self, settings: Settings, *, in_process: Mapping[str, Adapter] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, in_process: Mapping[str, Adapter] | None = None, tend_every_s: float = TEND_EVERY_S
+    ) -> None:
         """`in_process` gives adapters that run inside this process, in place of those of the configuration."""
         self.settings = settings
+        self._tend_every_s = tend_every_s
         self.endpoint = ""
         self.operator_token = ""
         self._in_process = dict(in_process or {})
@@ -102,7 +106,9 @@ class Broker:
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
         self._backends = self._make_backends()
-        registry = Registry(settings.registry_url, default_adapter=self._backends.default)
+        registry = Registry(
+            settings.registry_url, default_adapter=self._backends.default, password=settings.read_registry_password()
+        )
         self._stack.push_async_callback(registry.close)
         await registry.open()
         audit = self._open_audit()
@@ -112,7 +118,8 @@ class Broker:
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
         self._keep_running(state.follow())
-        self._keep_running(_tend(registry, audit, state))
+        self._keep_running(registry.follow())
+        self._keep_running(_tend(registry, audit, state, self._tend_every_s))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -184,7 +191,7 @@ class Broker:
 
     def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._stack.callback(task.cancel)
+        self._stack.push_async_callback(_end, task)
 
     def _line_settings(self) -> LineSettings:
         settings = self.settings
@@ -231,13 +238,19 @@ def bound_verbs(
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
 
-async def _tend(registry: Registry, audit: AuditLog, state: Health) -> None:
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and let it put away what it holds; what does not answer does not hold up a stop."""
+    task.cancel()
+    await asyncio.wait([task], timeout=STOP_GRACE_S)
+
+
+async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: float) -> None:
     """Follow what other brokers change in the registry, and notice when what failed works again.
 
     Callers that know of a newer registry make it read at once anyway.
     """
     while True:
-        await asyncio.sleep(TEND_EVERY_S)
+        await asyncio.sleep(every_s)
         try:
             await registry.refresh(registry.snapshot.revision + 1)
         except DataError:

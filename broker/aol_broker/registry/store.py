@@ -11,6 +11,7 @@ from aol_broker.registry import access_changes, collection_changes, tables
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.loading import load, read_revision
+from aol_broker.registry.notices import Listener
 from aol_broker.registry.schema import RegistryVersionError, bring_up
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.registry.writer import Writer, transact
@@ -44,13 +45,14 @@ class Registry:
     change is in the snapshot before its method returns.
     """
 
-    def __init__(self, url: str, *, default_adapter: str) -> None:
+    def __init__(self, url: str, *, default_adapter: str, password: str | None = None) -> None:
         """Prepare a registry; nothing is opened yet.
 
         :param url: SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`.
         :param default_adapter: what keeps the new collections of manifests.
+        :param password: of the database's user, where the URL leaves it out.
         """
-        self._database = Database(url)
+        self._database = Database(url, password)
         self._default_adapter = default_adapter
         self._snapshot = Snapshot()
         self._secrets: dict[str, bytes] = {}
@@ -97,6 +99,13 @@ class Registry:
                 if self._loaded <= begun:
                     await self._load_now()
         return self._snapshot
+
+    async def follow(self) -> None:
+        """Refresh as soon as other brokers tell of a change, for as long as this runs; SQLite tells nothing.
+
+        Notices can be lost: callers refresh from time to time too.
+        """
+        await Listener(self._database, self.refresh).run()
 
     async def declare_collection(self, record: CollectionRecord, created_by: str) -> tuple[Snapshot, bool]:
         """Make a collection, or add what `record` has more than it; return whether it was made.
