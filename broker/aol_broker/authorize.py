@@ -50,7 +50,7 @@ def authorize(
     """
     if right is Right.OPERATOR:
         _require_operator(principal)
-        return None
+        return None if name is None else _existing(name, snapshot)
     if right is Right.GRANT and principal.is_operator:
         return _existing(name, snapshot)
     if not principal.service:

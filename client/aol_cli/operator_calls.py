@@ -9,6 +9,9 @@ from aol_cli.connection import CALL_TIMEOUT_S, connected
 if TYPE_CHECKING:
     import grpc.aio
 
+# Of the calls of `aol.admin.v1.Admin`, those that change something.
+_WRITING = frozenset({"ApplyManifest", "CopyCollection", "AbortCopy"})
+
 A = TypeVar("A")
 
 
@@ -31,7 +34,7 @@ class OperatorCalls:
 
         :raises DataClientError: the call failed.
         """
-        return cast("A", await self._call(getattr(self._admin, rpc), request, writes=rpc == "ApplyManifest"))
+        return cast("A", await self._call(getattr(self._admin, rpc), request, writes=rpc in _WRITING))
 
     async def data(self, rpc: str, request: Any, answer: type[A]) -> A:
         """Call `aol.data.v1.DataBroker`, for what operators may do there too.

@@ -58,7 +58,15 @@ CALLS = {
         "Count",
         "Explain",
     },
-    "aol.admin.v1.Admin": {"ApplyManifest", "ListServices", "ListCollections", "ListGrants", "SearchAudit"},
+    "aol.admin.v1.Admin": {
+        "ApplyManifest",
+        "ListServices",
+        "ListCollections",
+        "ListGrants",
+        "SearchAudit",
+        "CopyCollection",
+        "AbortCopy",
+    },
 }
 
 STATUS_OF_REASONS = {

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from aol_broker.manifest.declaration import AccessRequest, Manifest
 from aol_broker.registry import tables
 from aol_broker.registry.declaring import declared, requested, undeclared
+from aol_broker.registry.move_changes import refuse_moving
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.writer import Writer
 
@@ -15,6 +16,7 @@ async def request_collection(writer: Writer, record: CollectionRecord, created_b
     existing = before.get(record.collection_id)
     wanted = requested(existing, record)
     if wanted != existing:
+        refuse_moving(before.values())
         await writer.service(record.service)
         await writer.store([wanted], before, created_by)
         await writer.touch([record.collection_id])
@@ -38,7 +40,9 @@ async def apply_manifest(
     await writer.insert(tables.manifests, {**row, "applied_us": writer.now_us})
     await writer.update(tables.services, {"name": service}, manifest_version=version, revision=writer.revision)
     before = await writer.records(service=service)
-    created = await writer.store(_records(manifest, before, adapter), before, applied_by)
+    changed = _records(manifest, before, adapter)
+    refuse_moving(changed)
+    created = await writer.store(changed, before, applied_by)
     await _share(writer, manifest)
     asked = await _ask(writer, service, manifest.access_requests)
     await writer.touch({*before, *created, *asked})

@@ -31,6 +31,7 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "soft_delete": record.soft_delete,
         "validation": record.validation.value,
         "declared": record.declared,
+        "moving_to": record.moving_to,
     }
 
 
@@ -46,6 +47,7 @@ def from_row(row: RowMapping) -> CollectionRecord:
         soft_delete=row["soft_delete"],
         validation=Validation(row["validation"]),
         declared=row["declared"],
+        moving_to=row["moving_to"],
     )
 
 

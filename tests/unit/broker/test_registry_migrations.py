@@ -72,7 +72,7 @@ async def test_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(tmp_p
         await registry.open()
     await registry.close()
     assert "9999" in str(refused.value)
-    assert "0001" in str(refused.value)
+    assert "0003" in str(refused.value)
     with engine.connect() as connection:
         assert current_revision(connection) == "9999"
         assert "from_the_future" in inspect(connection).get_table_names()
