@@ -56,8 +56,8 @@ class Steps:
             raise DataError.invalid(
                 Reason.BAD_REQUEST,
                 "to_adapter",
-                f"the adapter '{target.name}' holds a collection of this name already, with {there:,} documents that "
-                "no copy under way has put there. Nothing was changed",
+                f"the adapter '{target.name}' holds a collection of this name already, which no copy under way has "
+                f"made (documents in it: {there:,}). Nothing was changed",
             )
         total = await _count(self._backends.of(record).adapter, where)
         move = Move(

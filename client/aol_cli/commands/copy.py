@@ -84,7 +84,7 @@ class _Telling:
         phase, total = _phase(answer), answer.total
         if not self._told[0]:
             say(
-                f"{self._collection}: from {answer.from_adapter} to {answer.to_adapter}, {total:,} documents. Writes "
+                f"{self._collection}: from {answer.from_adapter} to {answer.to_adapter}, {_documents(total)}. Writes "
                 "are refused until it is done."
             )
         done = answer.copied if phase == "copying" else answer.compared if phase == "verifying" else 0
@@ -111,7 +111,7 @@ def _report(answer: "admin_pb2.CopyCollectionResponse", collection: str, *, as_j
         say(f"{collection} is kept by {answer.to_adapter} already; nothing was done.")
     elif is_done:
         say(
-            f"{collection} is kept by {answer.to_adapter} now: {answer.compared:,} documents, equal on both sides "
+            f"{collection} is kept by {answer.to_adapter} now: {_documents(answer.compared)}, equal on both sides "
             f"(SHA-256 {answer.checksum or 'of nothing'}).\n"
             f"The documents in {answer.from_adapter} were left where they are; nothing reads them any more."
         )
@@ -148,8 +148,12 @@ def _found(answer: "admin_pb2.CopyCollectionResponse") -> str:
         "only there": seen.unexpected,
         "not the same": seen.different,
     }
-    found = [f"{count:,} documents {what}" for what, count in counts.items() if count]
+    found = [f"{_documents(count)} {what}" for what, count in counts.items() if count]
     return "; ".join([*found, *(f"the index {name} cannot be built there" for name in seen.failed_indexes)])
+
+
+def _documents(count: int) -> str:
+    return "1 document" if count == 1 else f"{count:,} documents"
 
 
 def _as_json(answer: "admin_pb2.CopyCollectionResponse", collection: str) -> dict[str, Any]:

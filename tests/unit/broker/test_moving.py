@@ -1,5 +1,6 @@
 """A collection moves to another adapter: whole, or not at all, and nobody writes to it meanwhile."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,6 +13,8 @@ from aol.admin.v1 import admin_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_broker.backends import Backends, InProcessBackend
+from aol_broker.dispatch import Dispatch
 from aol_broker.registry.moves import Move, Phase
 from aol_broker.registry.store import Registry
 from aol_broker.request import Reply
@@ -318,7 +321,7 @@ async def test_a_target_that_holds_such_a_collection_already_is_refused_before_a
     await change_target(line, Insert("theirs", "{}", 1))
     error = await refused(line)
     assert (error.reason, error.violations[0].path) == (Reason.BAD_REQUEST, "to_adapter")
-    assert "1 documents" in error.message
+    assert "documents in it: 1" in error.message
     assert await line.registry.move_of(EVENTS) is None
     assert (await store(line)).error is None
     assert [id_ for _, id_, *_ in await contents(second)] == ["theirs"]
@@ -363,6 +366,27 @@ async def test_page_tokens_of_the_old_adapter_are_refused_by_name_after_the_move
     assert (await line.call("QueryData", query)).error is None
     await run_to(line, admin_pb2.COPY_PHASE_DONE)
     assert (await line.refusal("QueryData", query)).reason is Reason.BAD_PAGE_TOKEN
+
+
+async def test_a_write_that_was_under_way_and_lands_behind_the_copy_is_found(line: Line) -> None:
+    line.adapter.hang = asyncio.Event()
+    late = asyncio.create_task(store(line, "late"))
+    await line.adapter.hang.wait()
+    line.adapter.hang = None
+    await run_to(line, admin_pb2.COPY_PHASE_VERIFYING)
+    line.adapter.hang_no_more()
+    assert (await late).error is None
+    answer = await good(line)
+    assert (answer.phase, answer.differences.missing) == (admin_pb2.COPY_PHASE_DIFFERENT, 1)
+
+
+async def test_a_write_that_was_let_in_before_the_mark_is_refused_before_it_reaches_its_adapter(line: Line) -> None:
+    backends = Backends({"memory": InProcessBackend("memory", line.adapter)}, "memory")
+    record = line.registry.snapshot.collections[EVENTS]
+    await good(line)
+    with pytest.raises(DataError) as caught:
+        await Dispatch(backends, line.registry).write(record, [Insert("late", '{"k": 1}', 1)], timeout_s=1)
+    assert (caught.value.reason, caught.value.applied) == (Reason.OVERLOADED, Applied.NO)
 
 
 async def test_every_step_is_in_the_audit_log(line: Line) -> None:

@@ -9,9 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from aol_broker.registry.database import Database
+from aol_broker.registry.rows import from_row
 from aol_broker.registry.schema import VERSION_TABLE, RegistryVersionError, bring_up, current_revision, take_down
+from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
-from aol_broker.registry.tables import metadata
+from aol_broker.registry.tables import collections, metadata
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -41,6 +43,23 @@ def test_the_migrations_go_up_down_and_up_again(tmp_path: Path) -> None:
         assert current_revision(connection) == at
         assert _differences(connection) == []
     engine.dispose()
+
+
+def test_the_collections_of_an_older_registry_are_there_after_it_was_brought_up(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'registry.db'}")
+    with engine.begin() as connection:
+        bring_up(connection)
+        take_down(connection, "0001")
+        columns = "collection_id, service, name, adapter, description, schema_hint, indexes, soft_delete, validation"
+        values = "'shop.items', 'shop', 'items', 'sqlite', '', '{}', '[]', 0, 'off', 0, 'shop', 1"
+        connection.execute(
+            text(f"INSERT INTO collections ({columns}, declared, created_by, created_us) VALUES ({values})")
+        )
+        bring_up(connection)
+        assert _differences(connection) == []
+        [row] = connection.execute(collections.select()).mappings()
+    engine.dispose()
+    assert from_row(row) == CollectionRecord("shop", "items", "sqlite")
 
 
 async def _migrate_and_fail(database: Database) -> None:
