@@ -116,6 +116,9 @@ class Steps:
         Its indexes are made when all documents are there: that is quicker, and a document that does not fit an index
         fails the index then, as it did where it comes from, and not the copy.
         """
+        if move.step == 0:
+            # Brokers can learn of the mark from the moment at which its transaction had ended, however long that took.
+            return replace(move, marked_us=now_us())
         if not await _passed(move.marked_us, KNOWN_AFTER_S, until):
             return move
         await sides.target.ensure_collection(replace(spec_of(record), indexes=()))

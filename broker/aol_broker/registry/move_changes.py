@@ -39,8 +39,7 @@ async def begin(writer: Writer, move: Move) -> bool:
     record = (await writer.records(collection_id=move.collection_id)).get(move.collection_id)
     if record is None or record.adapter != move.from_adapter or await _of(writer, move.collection_id):
         return False
-    # When this transaction has ended, brokers begin to learn of it.
-    await writer.insert(tables.moves, move_to_row(replace(move, marked_us=writer.now_us)))
+    await writer.insert(tables.moves, move_to_row(move))
     await _place(writer, move.collection_id, moving_to=move.to_adapter)
     return True
 

@@ -75,7 +75,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A collection on its way. `step` goes up with every change: whoever changes a move says which one was seen."""
+    """A collection on its way. `step` goes up with every change: whoever changes a move says which one was seen.
+
+    Since `marked_us` (microseconds since 1970) every broker that reads the registry can know of it.
+    """
 
     collection_id: str
     from_adapter: str
