@@ -98,7 +98,13 @@ async def refused(line: Line, to_adapter: str = "second", collection: str = EVEN
 async def run_to(line: Line, phase: int) -> admin_pb2.CopyCollectionResponse:
     answer = await good(line)
     await let_time_pass(line)
+    return answer if answer.phase == phase else await run_on_to(line, phase)
+
+
+async def run_on_to(line: Line, phase: int) -> admin_pb2.CopyCollectionResponse:
+    answer = await good(line)
     while answer.phase != phase:
+        assert answer.phase != admin_pb2.COPY_PHASE_DIFFERENT, answer
         answer = await good(line)
     return answer
 
@@ -191,8 +197,7 @@ async def test_another_broker_of_the_registry_learns_of_the_mark_and_of_the_end(
     snapshot = await other.refresh(other.snapshot.revision + 1)
     assert (snapshot.collections[EVENTS].adapter, snapshot.collections[EVENTS].moving_to) == ("memory", "second")
     await let_time_pass(line)
-    while (await good(line)).phase != admin_pb2.COPY_PHASE_DONE:
-        pass
+    await run_on_to(line, admin_pb2.COPY_PHASE_DONE)
     snapshot = await other.refresh(other.snapshot.revision + 1)
     assert (snapshot.collections[EVENTS].adapter, snapshot.collections[EVENTS].moving_to) == ("second", "")
     await other.close()
@@ -221,8 +226,7 @@ async def test_a_new_broker_goes_on_where_the_one_before_was_killed(line: Line, 
     successor.adapter = line.adapter
     successor.audit = line.audit
     await successor.start()
-    while (await good(successor)).phase != admin_pb2.COPY_PHASE_DONE:
-        pass
+    await run_on_to(successor, admin_pb2.COPY_PHASE_DONE)
     assert await contents(line.others["second"]) == before
     await successor.registry.close()
 
@@ -234,8 +238,7 @@ async def test_a_page_that_was_copied_before_its_step_was_noted_is_copied_again(
     await good(line)
     after = await move_of(line)
     await line.registry.advance_move(after, replace(copying, step=after.step))
-    while (await good(line)).phase != admin_pb2.COPY_PHASE_DONE:
-        pass
+    await run_on_to(line, admin_pb2.COPY_PHASE_DONE)
     assert await contents(line.others["second"]) == before
 
 
@@ -276,9 +279,7 @@ async def test_a_difference_that_was_mended_is_compared_again(line: Line) -> Non
     await change_target(line, Insert("z", '{"k": 0}', 1))
     assert (await good(line)).phase == admin_pb2.COPY_PHASE_DIFFERENT
     await change_target(line, Delete(parse_filter('{"_id": "z"}'), 1))
-    answer = await good(line)
-    while answer.phase != admin_pb2.COPY_PHASE_DONE:
-        answer = await good(line)
+    answer = await run_on_to(line, admin_pb2.COPY_PHASE_DONE)
     assert not answer.HasField("differences")
 
 
