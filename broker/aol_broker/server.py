@@ -20,11 +20,13 @@ from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, Upda
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.dropping import DropCollection
+from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
 from aol_broker.health import Health
+from aol_broker.moving.steps import Steps
 from aol_broker.operator_token import read_or_make
 from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
@@ -210,6 +212,7 @@ def bound_verbs(
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
     dispatch = Dispatch(backends, registry)
+    steps = Steps(registry, backends, longest_call_s=settings.limits.max_deadline_s)
     allow_undeclared = settings.collections.allow_undeclared
     commands: dict[str, Command[Any, Any]] = {
         f"/{DATA_SERVICE}/RequestCollection": RequestCollection(
@@ -234,6 +237,8 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
+        f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
+        f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
