@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from aol_broker.backends import Backends, spec_of, target_of
+from aol_broker.registry.move_changes import moving
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_wire.adapter import Adapter, Count, Deleted, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class Dispatch:
-    """Hands requests to the adapter of their collection."""
+    """Hands requests to the adapter of their collection. What would change one that is being copied is refused."""
 
     def __init__(self, backends: Backends, registry: Registry) -> None:
         self._backends = backends
@@ -24,7 +25,11 @@ class Dispatch:
         self._dropping: set[str] = set()
 
     async def ensure(self, record: CollectionRecord) -> Ensured:
-        """Make sure that the adapter has the collection and its indexes."""
+        """Make sure that the adapter has the collection and its indexes.
+
+        :raises DataError: OVERLOADED while it is being copied.
+        """
+        self._refuse_moving(record)
         return await self._backends.of(record).adapter.ensure_collection(spec_of(record))
 
     async def inspect(self, record: CollectionRecord) -> tuple[IndexStatus, ...]:
@@ -52,7 +57,11 @@ class Dispatch:
     async def write(
         self, record: CollectionRecord, mutations: Sequence[Mutation], *, timeout_s: float, atomic: bool = False
     ) -> list[Outcome]:
-        """Apply mutations to a collection; one outcome each."""
+        """Apply mutations to a collection; one outcome each.
+
+        :raises DataError: OVERLOADED while it is being copied.
+        """
+        self._refuse_moving(record)
         request = Write(target_of(record), mutations, atomic, timeout_s=timeout_s)
         return await self._call(record, lambda adapter: adapter.write(request))
 
@@ -77,6 +86,15 @@ class Dispatch:
     async def explain(self, record: CollectionRecord, request: Find) -> Explanation:
         """Return how a query is answered."""
         return await self._call(record, lambda adapter: adapter.explain(request))
+
+    def _refuse_moving(self, record: CollectionRecord) -> None:
+        """Look at the newest snapshot: what holds is where the collection is now, not where it was when the call came.
+
+        A write that passes here has left for its adapter before this broker knew of the copy, and ends with its call.
+        """
+        now = self._registry.snapshot.collections.get(record.collection_id, record)
+        if now.moving_to or now.adapter != record.adapter:
+            raise moving(now)
 
     async def _call(self, record: CollectionRecord, call: Callable[[Adapter], Awaitable[T]]) -> T:
         adapter = self._backends.of(record).adapter
