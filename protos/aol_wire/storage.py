@@ -33,8 +33,8 @@ class Storage:
 
     `partition_by` is "" (not partitioned), `created_at`, or the dotted path of a field, through objects, that the
     schema hint says is `datetime`. `partition_interval` comes with it, and only with it. A partition all of whose times
-    are more than `retain_for_s` seconds ago is dropped with its documents; None keeps them, and a document that would lie
-    in such a partition is BAD_DOCUMENT.
+    are more than `retain_for_s` seconds ago is dropped with its documents; None keeps them, and a document that
+    would lie in such a partition is BAD_DOCUMENT.
 
     By `created_at`, the time in the document's id decides, which is a UUIDv7 then, so that a repeated insert meets the
     first one; another id, and one whose time is more than a day from the insert's, is BAD_DOCUMENT. By a field, every

@@ -46,9 +46,10 @@ async def of_id(
     found = await connection.fetchrow(sql, *bindings.values, timeout=until.left())
     if found is None:
         return None
-    if found["deleted_us"] is not None:
+    is_deleted, will_be_deleted = found["deleted_us"] is not None, item.insert.stamped.deleted_us != 0
+    if is_deleted and not will_be_deleted:
         return _duplicate("a deleted document has this _id, and keeps it until it is purged")
-    if equal(orjson.loads(found["doc"]), item.document):
+    if is_deleted is will_be_deleted and equal(orjson.loads(found["doc"]), item.document):
         return Outcome(1, was_duplicate=True)
     return _duplicate("another document has this _id; update it, or insert under another _id")
 
@@ -117,7 +118,7 @@ def part_of(collection: Collection, item: "Item") -> str | None:
     if by is None:
         return None
     try:
-        return by.of(item.document, item.insert.id, item.insert.now_us, item.insert.now_us)
+        return by.of(item.document, item.insert.id, item.insert.stamped.created_us, item.insert.now_us)
     except DataError:
         return None
 

@@ -23,7 +23,7 @@ from aol_wire.indexed_paths import check_indexed
 _ROUNDS = 5
 INSERTED = Outcome(1)
 # Columns that not every statement has, and what makes their values of texts.
-_CASTS: Mapping[str, str] = {"owner": "", "acl": "::jsonb", "part": "::date"}
+_CASTS: Mapping[str, str] = {"deleted_us": "", "owner": "", "acl": "::jsonb", "part": "::date"}
 
 
 @dataclass(slots=True)
@@ -158,9 +158,14 @@ class Inserting:
         collection = self._collection
         columns: dict[str, tuple[str, Sequence[object]]] = {
             "id": ("text", [item.insert.id for item in items]),
-            "now_us": ("int8", [item.insert.now_us for item in items]),
+            "created_us": ("int8", [item.insert.stamped.created_us for item in items]),
             "doc": ("text", [item.text for item in items]),
         }
+        if any(item.insert.stamps for item in items):
+            stamps = [item.insert.stamped for item in items]
+            columns["version"] = "int8", [it.version for it in stamps]
+            columns["updated_us"] = "int8", [it.updated_us for it in stamps]
+            columns["deleted_us"] = "int8", [it.deleted_us or None for it in stamps]
         # Each array costs something for each document, so what nobody has is left out.
         if any(item.insert.owner for item in items):
             columns["owner"] = "text", [item.insert.owner or None for item in items]
@@ -195,16 +200,18 @@ class Inserting:
         selected += "".join(f", {vector(f'new.{column}')}" for column in words)
         arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 5))
         is_current = self._database.catalogue.generation_is("$1::text", "$2::text", "$3::int8")
+        version = "new.version" if "version" in columns else "1"
+        updated_us = "new.updated_us" if "updated_us" in columns else "new.created_us"
         return (
             f"INSERT INTO {self._collection.table} (tenant, id, version, created_us, updated_us, doc{named}) "
-            f"SELECT $4::text, new.id, 1, new.now_us, new.now_us, new.doc::jsonb{selected} "
+            f"SELECT $4::text, new.id, {version}, new.created_us, {updated_us}, new.doc::jsonb{selected} "
             f"FROM unnest({arrays}) AS new({', '.join(columns)}) "
             f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING id"
         )
 
     def _part(self, item: Item, by: Partitioning) -> str:
         now_us = self._database.settings.clock()
-        return by.of(item.document, item.insert.id, item.insert.now_us, now_us)
+        return by.of(item.document, item.insert.id, item.insert.stamped.created_us, now_us)
 
     def _misfit(self, item: Item) -> Outcome | None:
         try:
