@@ -50,13 +50,14 @@ class Inserting:
         self._database = database
         self._collection = collection
 
-    async def together(self, items: Sequence[Item], until: Deadline) -> list[Outcome]:
-        """Insert documents, each on its own account; return what became of each.
+    async def together(self, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline) -> None:
+        """Insert those documents that have no outcome yet, each on its own account, and fill in what became of each.
 
-        :raises DataError: nothing is known of any of them, or nothing was changed: see `applied`.
-        :raises StaleError: the collection is another one by now; nothing was changed.
+        What has its outcome when this raises keeps it; in a transaction, which is undone then, nothing does.
+
+        :raises DataError: nothing is known of those that have no outcome, or they are not there: see `applied`.
+        :raises StaleError: the collection is another one by now; those that have no outcome are not there.
         """
-        outcomes: list[Outcome | None] = [self._misfit(item) for item in items]
         async with self._database.connection(until) as connection:
             await self._ids_first(connection, items, outcomes, until)
             waiting = [number for number, outcome in enumerate(outcomes) if outcome is None]
@@ -66,19 +67,23 @@ class Inserting:
                 left = [number for number in waiting if outcomes[number] is None]
                 stalled = 0 if len(left) < len(waiting) else stalled + 1
                 waiting = left
-        return [outcome or Outcome(error=_unsettled()) for outcome in outcomes]
+        for number in waiting:
+            outcomes[number] = Outcome(error=_unsettled())
 
     async def _ids_first(
         self, connection: asyncpg.Connection, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline
     ) -> None:
         """Look into the ids of documents that do not fit. Where one before it has the same id, which may be inserted
         only now, the answer waits for that."""
-        seen: set[tuple[str, str]] = set()
+        inserted: set[tuple[str, str]] = set()
         for number, item in enumerate(items):
-            outcome = outcomes[number]
-            if outcome is not None:
-                outcomes[number] = None if item.key in seen else await self._id_first(connection, item, outcome, until)
-            seen.add(item.key)
+            if outcomes[number] is not None:
+                continue
+            misfit = self._misfit(item)
+            if misfit is None:
+                inserted.add(item.key)
+            elif item.key not in inserted:
+                outcomes[number] = await self._id_first(connection, item, misfit, until)
 
     async def _round(
         self,
