@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 
 import asyncpg
+import orjson
 import uvloop
 
 from aol_adapters.postgres.adapter import PostgresAdapter
@@ -101,7 +102,7 @@ async def cursor(connection: asyncpg.Connection) -> float:
 
 def document(number: int) -> str:
     """Return a small document."""
-    return json.dumps(
+    return orjson.dumps(
         {
             "event_id": f"e{number:08}",
             "event_type": "user.login",
@@ -109,7 +110,7 @@ def document(number: int) -> str:
             "n": number,
             "data": {"ip": "10.0.0.1"},
         }
-    )
+    ).decode()
 
 
 def spread(values: list[float] | list[int]) -> dict[str, float]:
