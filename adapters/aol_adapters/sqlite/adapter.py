@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from aol_adapters.kit.gathering import Gathering
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.sqlite import building, explaining, finding, writing
 from aol_adapters.sqlite.builds import Builds
 from aol_adapters.sqlite.files import Files
@@ -20,6 +21,7 @@ from aol_wire.adapter import (
     Capability,
     CollectionSpec,
     Count,
+    Deleted,
     Description,
     Ensured,
     Explanation,
@@ -83,6 +85,7 @@ class SqliteAdapter(Adapter):
         self._builds = Builds(self.files)
         self._upkeep = Upkeep(self.files, self._builds, sweep_interval_s)
         self._writes = Gathering[str, Write, list[Outcome]](self._write_batch, writes=True, waits=True)
+        self._gets = Gathering[tuple[Target, Deleted], Find, Found](self._get_batch, writes=False)
         self._is_open = False
 
     async def start(self) -> None:
@@ -98,6 +101,7 @@ class SqliteAdapter(Adapter):
         self._is_open = False
         await self._upkeep.close()
         await self._writes.close()
+        await self._gets.close()
         await self._builds.close()
         await self.files.close()
 
@@ -141,6 +145,8 @@ class SqliteAdapter(Adapter):
 
     async def find(self, request: Find) -> Found:
         self._require_open()
+        if wanted_id(request) is not None:
+            return await self._gets.submit((request.target, request.deleted), request, timeout_s=request.timeout_s)
         async with self.files.use(request.target.service) as file:
             return await file.readers.run(partial(finding.find, request=request), request.timeout_s)
 
@@ -178,6 +184,12 @@ class SqliteAdapter(Adapter):
             *await self._write_batch(service, requests[:half], timeout_s),
             *await self._write_batch(service, requests[half:], timeout_s),
         ]
+
+    async def _get_batch(
+        self, place: tuple[Target, Deleted], requests: list[Find], timeout_s: float | None
+    ) -> list[Found]:
+        async with self.files.use(place[0].service) as file:
+            return await file.readers.run(partial(finding.get, requests=requests), timeout_s)
 
     def _require_open(self) -> None:
         if not self._is_open:
