@@ -283,7 +283,7 @@ async def take_away_by_hand(data_dir: Path, id_: str) -> None:
     ("arguments", "code", "said"),
     [
         (["copy", "mover.items", "--to", "third"], 2, "no such adapter; it has: second, sqlite"),
-        (["copy", "mover.nothing", "--to", "second"], 4, "Collection 'nothing' not found"),
+        (["copy", "mover.nothing", "--to", "second"], 4, "There is no collection 'mover.nothing'"),
         (["copy", "items", "--to", "second"], 2, "write service.collection"),
         (["copy", "mover.items"], 2, "give either --to ADAPTER or --abort"),
         (["copy", "mover.items", "--to", "second", "--abort"], 2, "give either --to ADAPTER or --abort"),
