@@ -3,15 +3,17 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Collection as Collection_
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, TypeVar
 
 import asyncpg
 
-from aol_adapters.postgres import layout
-from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found
+from aol_adapters.postgres import layout, partitions
+from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found, schema_name
 from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, deadline, failure
+from aol_adapters.postgres.quoting import quote_name
 from aol_adapters.postgres.settings import Settings
 from aol_wire.adapter import Target
 from aol_wire.errors import DataError, Reason
@@ -54,6 +56,7 @@ class Database:
         self._is_prepared = False
         self._version = -1
         self._collections: dict[tuple[str, str], Collection] = {}
+        self._partitions: dict[tuple[str, str], set[str]] = {}
 
     async def open(self) -> None:
         """Make the pool; nothing is connected yet."""
@@ -151,6 +154,9 @@ class Database:
                 return await work()
             except StaleError:
                 self.forget()
+            except MissingPartitionsError as missing:
+                await self.add_partitions(missing.known, missing.starts, until)
+                continue
             except CHANGED_BY_HAND as error:
                 # Or dropped by another adapter, which the catalogue then says.
                 self.forget()
@@ -181,6 +187,28 @@ class Database:
     def forget(self) -> None:
         """Read the catalogue anew from here on."""
         self._collections.clear()
+        self._partitions.clear()
+
+    def require_partitions(self, known: Collection, starts: Collection_[str]) -> None:
+        """Return if partitions are there, as far as is known.
+
+        :raises MissingPartitionsError: they may have to be made, outside of the transaction that needs them.
+        """
+        if not self._partitions.get((known.service, known.name), set()).issuperset(starts):
+            raise MissingPartitionsError(known, frozenset(starts))
+
+    async def add_partitions(self, known: Collection, starts: Collection_[str], until: Deadline) -> None:
+        """Make the partitions that are missing."""
+        if known.partitioned is None:
+            return
+        schema = quote_name(schema_name(self.settings.prefix, known.service))
+        async with self.connection(until) as connection, connection.transaction():
+            await layout.lock_ddl(connection)
+            await connection.execute("SET LOCAL lock_timeout = '3s'")
+            there = await partitions.add(
+                connection, known.table, schema, known.name, by=known.partitioned, starts=starts
+            )
+        self._partitions[known.service, known.name] = there
 
     async def _prepare_within(self, until: Deadline) -> None:
         if not self._is_prepared:
@@ -254,6 +282,15 @@ class _Session(asyncpg.Connection):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.used_at = monotonic()
+
+
+class MissingPartitionsError(Exception):
+    """Documents lie in partitions that are not known to be there; nothing was changed."""
+
+    def __init__(self, known: Collection, starts: frozenset[str]) -> None:
+        super().__init__(known.name)
+        self.known = known
+        self.starts = starts
 
 
 async def _note_use(connection: _Session) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import asyncpg
 
 from aol_adapters.kit.keyset import Order
-from aol_adapters.kit.pages import PageBuilder
+from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.postgres.bindings import Bindings, Bound
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
 from aol_adapters.postgres.database import Database, Deadline
-from aol_adapters.postgres.order import binding, order
+from aol_adapters.postgres.order import binding, order, with_part
 from aol_wire.adapter import Count, Find, Found
+from aol_wire.filters import Json
 
 # The parts of a `Row`.
 COLUMNS = "id, doc::text, created_us, updated_us, version, owner, tenant, acl::text, deleted_us"
@@ -38,7 +39,9 @@ def compile_find(collection: Collection, request: Find, now_us: int) -> Query:
     :raises DataError: BAD_PAGE_TOKEN.
     """
     bindings = Bindings()
-    by = order(request.sort, request.filter, collection.indexed, bindings, tenant=request.target.tenant)
+    by_field = collection.partitioned is not None and collection.partitioned.path is not None
+    tenant = request.target.tenant
+    by = order(request.sort, request.filter, collection.indexed, bindings, tenant=tenant, by_field=by_field)
     bounded = by.bounded() if request.position else None
     conditions = where(
         collection, request.target, request.deleted, request.filter, bindings, now_us=now_us, bounded=bounded
@@ -63,8 +66,14 @@ async def find(database: Database, collection: Collection, request: Find, until:
             is_last = builder.add_all(rows)
         else:
             is_last = await _read_portal(connection, query, builder, until)
-    position = b"" if is_last or not builder else query.order.position(builder.last().view())
+    position = b"" if is_last or not builder else query.order.position(_placed(collection, builder.last()))
     return Found(builder.page(), position)
+
+
+def _placed(collection: Collection, row: Row) -> dict[str, Json]:
+    """Return a document as positions see it."""
+    by, view = collection.partitioned, row.view()
+    return view if by is None or by.path is None else with_part(view, by.stored(view))
 
 
 async def _read_portal(connection: asyncpg.Connection, query: Query, builder: PageBuilder, until: Deadline) -> bool:

@@ -13,15 +13,16 @@ from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.finding import COLUMNS
+from aol_adapters.postgres.tenants import Place
 from aol_wire import metadata
-from aol_wire.adapter import Deleted, Find, Found, Target
+from aol_wire.adapter import Deleted, Find, Found
 from aol_wire.filters import Compare, Operator
 
 
 class Lane(NamedTuple):
     """What reads must have in common to be one statement."""
 
-    target: Target
+    place: Place
     deleted: Deleted
 
 
@@ -41,7 +42,7 @@ async def get(
     """Return the page of each request, all of which are of one lane."""
     ids = [wanted_id(request) or "" for request in requests]
     bindings = Bindings()
-    conditions = where(collection, lane.target, lane.deleted, None, bindings, now_us=database.settings.clock())
+    conditions = where(collection, lane.place.target, lane.deleted, None, bindings, now_us=database.settings.clock())
     # One id is bound as a list as well: the statement is one and the same, and prepared once.
     sql = f"SELECT {COLUMNS} FROM {collection.table} WHERE {conditions} AND id = ANY ({bindings.texts(ids)})"
     async with database.connection(until) as connection:

@@ -13,6 +13,7 @@ from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.database import Database, Deadline, StaleError
 from aol_adapters.postgres.failures import LOST, failure
 from aol_adapters.postgres.numbers import jsonb_text
+from aol_adapters.postgres.partitions import Partitioning
 from aol_adapters.postgres.words import document_words, vector
 from aol_wire.adapter import Insert, Outcome
 from aol_wire.errors import Applied, DataError, Reason
@@ -21,6 +22,8 @@ from aol_wire.indexed_paths import check_indexed
 
 _ROUNDS = 5
 INSERTED = Outcome(1)
+# Columns that not every statement has, and what makes their values of texts.
+_CASTS: Mapping[str, str] = {"deleted_us": "", "owner": "", "acl": "::jsonb", "part": "::date"}
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Inserting:
     def __init__(self, database: Database, collection: Collection) -> None:
         self._database = database
         self._collection = collection
+        self._has_rules = bool(collection.checked or collection.partitioned)
 
     async def together(self, items: Sequence[Item], until: Deadline) -> list[Outcome]:
         """Insert documents of one tenant, each on its own account; return what became of each.
@@ -58,7 +62,7 @@ class Inserting:
         :raises StaleError: the collection is another one by now; nothing was changed.
         """
         outcomes: list[Outcome | None] = [None] * len(items)
-        if self._collection.checked:
+        if self._has_rules:
             outcomes = [self._misfit(item) for item in items]
         async with self._database.connection(until) as connection:
             await self._ids_first(connection, items, outcomes, until)
@@ -99,7 +103,7 @@ class Inserting:
         first: dict[str, int] = {}
         for number in waiting:
             # Of several with one id the first that fits is inserted; the others meet it.
-            if not self._collection.checked or self._misfit(items[number]) is None:
+            if not self._has_rules or self._misfit(items[number]) is None:
                 first.setdefault(items[number].insert.id, number)
         done = await self._insert_or_halve(connection, [items[number] for number in first.values()], until)
         for number, outcome in zip(first.values(), done, strict=True):
@@ -113,10 +117,9 @@ class Inserting:
 
         :raises DataError: it cannot be inserted.
         """
-        try:
-            check_indexed(item.document, self._collection.checked)
-        except DataError as error:
-            return _raised(await self._id_first(connection, item, Outcome(error=error), until))
+        misfit = self._misfit(item)
+        if misfit is not None:
+            return _raised(await self._id_first(connection, item, misfit, until))
         for _ in range(_ROUNDS):
             if await self._insert(connection, [item], until):
                 return INSERTED
@@ -155,9 +158,14 @@ class Inserting:
         collection = self._collection
         columns: dict[str, tuple[str, Sequence[object]]] = {
             "id": ("text", [item.insert.id for item in items]),
-            "now_us": ("int8", [item.insert.now_us for item in items]),
+            "created_us": ("int8", [item.insert.stamped.created_us for item in items]),
             "doc": ("text", [item.text for item in items]),
         }
+        if any(item.insert.stamps for item in items):
+            stamps = [item.insert.stamped for item in items]
+            columns["version"] = "int8", [it.version for it in stamps]
+            columns["updated_us"] = "int8", [it.updated_us for it in stamps]
+            columns["deleted_us"] = "int8", [it.deleted_us or None for it in stamps]
         # Each array costs something for each document, so what nobody has is left out.
         if any(item.insert.owner for item in items):
             columns["owner"] = "text", [item.insert.owner or None for item in items]
@@ -165,6 +173,10 @@ class Inserting:
             columns["acl"] = "text", [item.insert.acl or None for item in items]
         for it in collection.words:
             columns[it.column] = "text", [document_words(item.document, it.paths) for item in items]
+        if collection.partitioned is not None:
+            parts = [self._part(item, collection.partitioned) for item in items]
+            self._database.require_partitions(collection, parts)
+            columns["part"] = "text", parts
         sql = self._statement({name: kind for name, (kind, _) in columns.items()})
         values = (collection.service, collection.name, collection.generation, items[0].tenant)
         arrays = [array for _, array in columns.values()]
@@ -182,22 +194,30 @@ class Inserting:
     def _statement(self, columns: Mapping[str, str]) -> str:
         """Return the statement that inserts arrays of these names and types."""
         words = [it.column for it in self._collection.words]
-        optional = [name for name in ("owner", "acl") if name in columns]
+        optional = [name for name in _CASTS if name in columns]
         named = "".join(f", {name}" for name in (*optional, *words))
-        selected = "".join(", new.acl::jsonb" if name == "acl" else f", new.{name}" for name in optional)
+        selected = "".join(f", new.{name}{_CASTS[name]}" for name in optional)
         selected += "".join(f", {vector(f'new.{column}')}" for column in words)
         arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 5))
         is_current = self._database.catalogue.generation_is("$1::text", "$2::text", "$3::int8")
+        version = "new.version" if "version" in columns else "1"
+        updated_us = "new.updated_us" if "updated_us" in columns else "new.created_us"
         return (
             f"INSERT INTO {self._collection.table} (tenant, id, version, created_us, updated_us, doc{named}) "
-            f"SELECT $4::text, new.id, 1, new.now_us, new.now_us, new.doc::jsonb{selected} "
+            f"SELECT $4::text, new.id, {version}, new.created_us, {updated_us}, new.doc::jsonb{selected} "
             f"FROM unnest({arrays}) AS new({', '.join(columns)}) "
             f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING id"
         )
 
+    def _part(self, item: Item, by: Partitioning) -> str:
+        now_us = self._database.settings.clock()
+        return by.of(item.document, item.insert.id, item.insert.stamped.created_us, now_us)
+
     def _misfit(self, item: Item) -> Outcome | None:
         try:
             check_indexed(item.document, self._collection.checked)
+            if self._collection.partitioned is not None:
+                self._part(item, self._collection.partitioned)
         except DataError as error:
             error.applied = Applied.NO
             return Outcome(error=error)
@@ -219,11 +239,13 @@ class Inserting:
         outcome = await holders.of_id(self._database, connection, self._collection, item, until) or self._misfit(item)
         if outcome is not None:
             return outcome
+        key, document = item.key, item.document
+        part = holders.part_of(self._collection, item)
         if await holders.remove_expired(
-            self._database, connection, self._collection, item.key, item.document, until=until
+            self._database, connection, self._collection, key, document, until=until, part=part
         ):
             return None
-        return await holders.of_values(connection, self._collection, item.key, item.document, until)
+        return await holders.of_values(connection, self._collection, key, document, until=until, part=part)
 
 
 def _raised(outcome: Outcome) -> Outcome:

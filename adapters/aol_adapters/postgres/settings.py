@@ -21,6 +21,8 @@ class Settings:
     :ivar idle_s: how long a connection rests before it is checked when it is used again.
     :ivar transaction_pooling: the DSN leads to a pooler, such as PgBouncer, that gives out connections for one
         transaction each: then nothing is kept in sessions, neither settings nor prepared statements.
+    :ivar database: instead of the one in the DSN.
+    :ivar tenant_databases: how many tenants' databases are open at once, each with up to a quarter of `pool_size`.
     :ivar prefix: what the names of the adapter's schemas begin with.
     :ivar at_once_up_to: how many documents a collection has at most whose indexes are built before `ensure_collection`
         returns. Those of larger ones are built in the background.
@@ -35,6 +37,8 @@ class Settings:
     connect_timeout_s: float = 5.0
     idle_s: float = 30.0
     transaction_pooling: bool = False
+    database: str | None = None
+    tenant_databases: int = 16
     prefix: str = "aol"
     at_once_up_to: int = 20_000
     upkeep_interval_s: float = 60.0
@@ -51,6 +55,8 @@ class Settings:
             # A statement is prepared once and serves filters of every value; it must not grow old by time alone.
             "max_cached_statement_lifetime": 0,
         }
+        if self.database is not None:
+            arguments["database"] = self.database
         if self.password is not None:
             arguments["password"] = self.password
         return arguments
