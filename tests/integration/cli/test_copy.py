@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from aol_adapters.sqlite.adapter import SqliteAdapter
+from aol_broker.registry.move_changes import RETRY_AFTER_S
 from aol_client import AOLDataClient, OverloadedError
 from aol_wire.adapter import Delete, Target, Write
 from aol_wire.errors import Applied
@@ -167,14 +168,15 @@ async def adapter_of(endpoint: str) -> str:
         return (await client.describe_collection("items")).adapter
 
 
-async def insert(endpoint: str, id_: str) -> None:
-    async with AOLDataClient(endpoint, "mover") as client:
+async def insert(endpoint: str, id_: str, timeout_s: float = WITHIN_S) -> None:
+    async with AOLDataClient(endpoint, "mover", timeout=timeout_s) as client:
         await client.insert("items", {"_id": id_, "n": 1_000_000 + len(id_)})
 
 
 async def refusal(endpoint: str) -> OverloadedError:
     with pytest.raises(OverloadedError) as caught:
-        await insert(endpoint, "refused")
+        # Less than the time after which to come again: with more, the insert would wait for the end of the copy.
+        await insert(endpoint, "refused", RETRY_AFTER_S / 2)
     return caught.value
 
 
@@ -210,6 +212,18 @@ async def test_all_documents_arrive_and_writes_are_refused_meanwhile_by_every_br
     assert site.audit()[-1]["filters"]["checksum"] in stdout
     again = await asyncio.to_thread(ended, site.aol(broker.endpoint, "copy", "mover.items", "--to", "second"))
     assert again == ("mover.items is kept by second already; nothing was done.\n", "")
+
+
+async def test_a_write_that_has_the_time_waits_for_the_end_of_the_copy(site: Site) -> None:
+    broker = site.broker()
+    async with AOLDataClient(broker.endpoint, "mover", timeout=WITHIN_S) as client:
+        await client.request_collection("items")
+        await client.insert("items", {"_id": "one", "n": 1})
+        copying = site.copying(broker.endpoint)
+        assert await client.update("items", {"_id": "one"}, {"$inc": {"n": 1}}) == 1
+        await asyncio.to_thread(ended, copying)
+        assert (await client.describe_collection("items")).adapter == "second"
+        assert (await client.get("items", "one") or {})["n"] == 2
 
 
 async def test_a_command_that_was_killed_goes_on_where_it_was(site: Site) -> None:
