@@ -30,6 +30,10 @@ async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> En
 
     created = await database.again(work, until, target)
     database.forget()
+    if created and spec.storage.partition_by:
+        made = await _read(database, target)
+        if made.partitioned is not None:
+            await database.add_partitions(made, made.partitioned.ahead(database.settings.clock()), until)
     if not created:
         await builds.build(database, target)
     return Ensured(_statuses(await _read(database, target), spec.indexes), created)

@@ -184,6 +184,10 @@ class Database:
             found = self._collections[service, name] = read
         return found
 
+    def known(self, service: str, name: str) -> Collection | None:
+        """Return a collection if it was read lately."""
+        return self._collections.get((service, name))
+
     def forget(self) -> None:
         """Read the catalogue anew from here on."""
         self._collections.clear()

@@ -20,13 +20,26 @@ async def insert_batch(
 ) -> list[list[Outcome]]:
     """Insert what several calls want inserted into one collection; return their outcomes, each of its call."""
     items = [item for call in batch for item in call]
+    outcomes: list[Outcome | None] = [None] * len(items)
 
-    async def work() -> list[Outcome]:
+    async def work() -> None:
+        if database.settings.transaction_pooling:
+            # All of it is one transaction, and the one before was undone.
+            outcomes[:] = [None] * len(items)
         collection = await database.collection(target.service, target.collection, until)
-        return await Inserting(database, collection).together(items, until)
+        await Inserting(database, collection).together(items, outcomes, until)
 
-    outcomes = iter(await database.again(work, until, target))
-    return [[next(outcomes) for _ in call] for call in batch]
+    failed = Outcome()
+    try:
+        await database.again(work, until, target)
+    except DataError as error:
+        if database.settings.transaction_pooling or not any(outcomes):
+            raise
+        # What came before is done, and keeps its outcomes.
+        error.applied = error.applied or Applied.NO
+        failed = Outcome(error=error)
+    each = iter(outcomes)
+    return [[next(each) or failed for _ in call] for call in batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +53,11 @@ class Run:
         return len(self.inserts) + len(self.others)
 
 
-def runs(request: Write) -> list[Run]:
-    """Return the mutations of a request, in order."""
+def runs(mutations: Sequence[Mutation]) -> list[Run]:
+    """Return mutations, in order."""
     found: list[Run] = []
     inserts: list[Insert] = []
-    for mutation in request.mutations:
+    for mutation in mutations:
         if isinstance(mutation, Insert):
             inserts.append(mutation)
             continue
