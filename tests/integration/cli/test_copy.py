@@ -2,14 +2,7 @@
 
 import asyncio
 import json
-import re
 import signal
-import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +14,10 @@ from aol_client import AOLDataClient, OverloadedError
 from aol_wire.adapter import Delete, Target, Write
 from aol_wire.errors import Applied
 from aol_wire.filter_parser import parse_filter
+from copying import WITHIN_S, Site, Start, ended, sqlite_program, wait_for
 
 pytestmark = pytest.mark.integration
 
-READY = re.compile(r"aol ready on (127\.0\.0\.1:\d+)")
-WITHIN_S = 60
 COUNT = 6_000
 MANIFEST = """\
 metadata: {name: mover, version: "1"}
@@ -46,96 +38,10 @@ KINDS: list[dict[str, Any]] = [
     {"large": "x" * 200_000},
 ]
 
-Process = subprocess.Popen[str]
-Start = Callable[..., Process]
-
-
-@dataclass
-class Site:
-    """Two SQLite adapters, and the brokers and commands that the test starts on them."""
-
-    folder: Path
-    start: Start
-
-    def configure(self, name: str, registry: str) -> Path:
-        adapters = {
-            adapter: {
-                "command": [sys.executable, "-m", "aol_adapters.sqlite", "--data-dir", str(self.folder / adapter)]
-            }
-            for adapter in ("sqlite", "second")
-        }
-        settings = {
-            "listen": "127.0.0.1:0",
-            "data_dir": str(self.folder / name),
-            "adapters": adapters,
-            "default_adapter": "sqlite",
-            "registry": {"url": f"sqlite+aiosqlite:///{self.folder / registry}"},
-            "authentication": {"operator_token": "the operator's own token"},
-            # A copy waits for calls to end: so long.
-            "limits": {"default_deadline_s": 4, "max_deadline_s": 4},
-            "log": {"level": "error"},
-        }
-        file = self.folder / f"{name}.yaml"
-        file.write_text(json.dumps(settings))
-        return file
-
-    def broker(self, name: str = "broker") -> "Running":
-        process = self.start("serve", "--config", str(self.configure(name, "registry.db")))
-        assert process.stdout is not None
-        ready = READY.match(process.stdout.readline())
-        assert ready is not None, process.communicate()[1]
-        return Running(process, ready[1])
-
-    def aol(self, endpoint: str, *arguments: str) -> Process:
-        return self.start(*arguments, env={"AOL_ENDPOINT": endpoint, "AOL_OPERATOR_TOKEN": "the operator's own token"})
-
-    def copying(self, endpoint: str) -> Process:
-        """Start a copy, and return when its first step is told."""
-        process = self.aol(endpoint, "copy", "mover.items", "--to", "second")
-        wait_for(process, "Writes are refused until it is done")
-        return process
-
-    def phase(self) -> str:
-        with closing(sqlite3.connect(self.folder / "registry.db")) as connection:
-            rows = connection.execute("SELECT phase FROM moves").fetchall()
-        return str(rows[0][0]) if rows else ""
-
-    def audit(self, name: str = "broker") -> list[dict[str, Any]]:
-        files = sorted((self.folder / name / "audit").glob("*.jsonl"))
-        records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        return [it for it in records if it["operation"] in ("copy_collection", "abort_copy")]
-
-
-@dataclass
-class Running:
-    """A broker process."""
-
-    process: Process
-    endpoint: str
-
 
 @pytest.fixture
 def site(tmp_path: Path, start: Start) -> Site:
-    return Site(tmp_path, start)
-
-
-def wait_for(process: Process, text: str) -> None:
-    """Read what a process says until it says this."""
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if text in line:
-            return
-    pytest.fail(f"{said}, and on stderr: {process.communicate()[1]}")
-
-
-def ended(process: Process, code: int = 0) -> tuple[str, str]:
-    """Wait for a command to end, and return what it still had to say."""
-    stdout, stderr = process.communicate(timeout=WITHIN_S)
-    assert process.returncode == code, stderr
-    assert "Traceback" not in stderr
-    return stdout, stderr
+    return Site(tmp_path, start, {name: sqlite_program(tmp_path / name) for name in ("sqlite", "second")})
 
 
 async def fill(site: Site, endpoint: str) -> list[dict[str, Any]]:
