@@ -13,7 +13,7 @@ from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.postgres.bindings import Bindings, Bound
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.database import Database, Deadline, transaction
 from aol_adapters.postgres.order import binding, order
 from aol_wire.adapter import Count, Find, Found
 from aol_wire.json_text import encode
@@ -73,7 +73,7 @@ async def find(database: Database, collection: Collection, request: Find, until:
 
 async def _read_portal(connection: asyncpg.Connection, query: Query, builder: PageBuilder, until: Deadline) -> bool:
     """Fetch rows by portions, so that no more is read than a page holds; return whether nothing comes after it."""
-    async with connection.transaction(readonly=True):
+    async with transaction(connection, until, readonly=True):
         cursor = await connection.cursor(query.sql, *query.values, timeout=until.left())
         wanted = _FIRST_ROWS
         while rows := await cursor.fetch(wanted, timeout=until.left()):
