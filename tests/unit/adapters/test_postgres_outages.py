@@ -16,7 +16,7 @@ from aol_cli.adapter_programs import LaunchedProgram
 from aol_wire.adapter import CollectionSpec, Count, Delete, Find, Target, Write
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filter_parser import parse_filter
-from postgres_adapters import TARGET, error_of, ids, insert, of_adapter, opened, own_server, touch, until
+from postgres_adapters import TARGET, error_of, failure_of, ids, insert, of_adapter, opened, own_server, touch, until
 from postgres_server import PostgresServer
 
 SPEC = CollectionSpec(TARGET)
@@ -38,11 +38,7 @@ class Load:
         while not self.is_over:
             number += 1
             id_ = f"{name}-{number}"
-            try:
-                (outcome,) = await self.adapter.write(insert(id_, timeout_s=10))
-                error = outcome.error
-            except DataError as failed:
-                error = failed
+            error = await failure_of(self.adapter.write(insert(id_, timeout_s=10)))
             if error is None:
                 self.acknowledged.add(id_)
             else:
