@@ -271,11 +271,9 @@ async def test_a_full_disk_is_quota_and_keeps_what_was_acknowledged(small_disk: 
                 await adapter.write(Write(TARGET, together, atomic=True))
             assert raised.value.reason is Reason.QUOTA
             assert await stored(adapter) == acknowledged
-            # What is deleted makes room again, once it is vacuumed.
-            await adapter.write(Write(TARGET, [Delete(None, 1)]))
-            await statements(with_database(server.dsn(), "small"), f"VACUUM FULL {TABLE}")
+            subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
             await adapter.write(insert("again"))
-            assert await ids(adapter) == ["again"]
+            assert await stored(adapter) == [*acknowledged, "again"]
 
 
 async def test_a_server_that_takes_no_more_connections_is_overload() -> None:
