@@ -11,7 +11,7 @@ import asyncpg
 
 from aol_adapters.postgres import layout
 from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found
-from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, deadline, failure
+from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, damaged_catalogue, deadline, failure
 from aol_adapters.postgres.settings import Settings
 from aol_wire.adapter import Target
 from aol_wire.errors import Applied, DataError, Reason
@@ -112,6 +112,8 @@ class Database:
             if found is None:
                 raise
             raise found from None
+        except TypeError:
+            raise damaged_catalogue(self.catalogue.schema) from None
         if version != self._version:
             self._version = version
             self._collections.clear()
@@ -150,6 +152,22 @@ class Database:
                 raise
             raise found from None
 
+    @asynccontextmanager
+    async def catalogue_connection(self, until: Deadline) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection on which nothing but the catalogue is read.
+
+        :raises DataError: ADAPTER_DOWN, for a catalogue that somebody has damaged, too.
+        """
+        try:
+            async with self.connection(until) as connection:
+                yield connection
+        except (*CHANGED_BY_HAND, LookupError, TypeError, ValueError):
+            # One that is gone altogether is made again, as in a new database.
+            self._is_prepared = False
+            raise damaged_catalogue(self.catalogue.schema) from None
+        except RETRIED:
+            raise _unstable() from None
+
     async def again(self, work: Callable[[], Awaitable[T]], until: Deadline, target: Target) -> T:
         """Run work that begins with a new transaction, again when that was undone by a deadlock or the like.
 
@@ -181,7 +199,7 @@ class Database:
         """
         found = self._collections.get((service, name))
         if found is None:
-            async with self.connection(until) as connection:
+            async with self.catalogue_connection(until) as connection:
                 read = await self.catalogue.read(connection, service, name)
             if read is None:
                 raise not_found(name)

@@ -19,8 +19,11 @@ from aol_wire.adapter import Count, Find, Found
 from aol_wire.json_text import encode
 from aol_wire.limits import DOCUMENT_MAX_BYTES
 
-# The parts of a `Row`.
-COLUMNS = "id, doc::text, created_us, updated_us, version, owner, tenant, acl::text, deleted_us"
+# The parts of a `Row`, whatever somebody has made of the columns.
+COLUMNS = (
+    "id::text, doc::text, created_us::int8, updated_us::int8, version::int8, owner::text, tenant::text, acl::text, "
+    "deleted_us::int8"
+)
 # Up to here all rows of a page are fetched at once; documents may have a megabyte each.
 _AT_ONCE = 32
 _FIRST_ROWS = 256

@@ -12,6 +12,7 @@ from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.expiring import expired_in
+from aol_adapters.postgres.failures import CHANGED_BY_HAND, RETRIED
 from aol_wire.adapter import Target
 from aol_wire.errors import DataError
 from aol_wire.faults import describe_fault
@@ -45,14 +46,16 @@ class Upkeep:
     async def sweep(self) -> int:
         """Do a round now: take up builds, remove what is expired; return how many documents that were."""
         catalogue = self._database.catalogue
-        async with self._database.connection(Deadline(None)) as connection:
+        async with self._database.catalogue_connection(Deadline(None)) as connection:
             building = await catalogue.named(connection, f"state = '{IndexState.BUILDING.value}'")
             expiring = await catalogue.named(connection, f"spec ->> 'type' = '{IndexType.TTL.value}'")
         for service, name in building:
             self._builds.begin(Target(service, name))
         removed = 0
         for service, name in expiring:
-            with suppress(DataError):  # one that is locked or damaged keeps the others from nothing
+            with suppress(
+                DataError, *CHANGED_BY_HAND, *RETRIED
+            ):  # one that is locked or damaged keeps the others from nothing
                 known = await self._database.collection(service, name, Deadline(None))
                 for index in known.expiring:
                     removed += await self._remove(known, index)
