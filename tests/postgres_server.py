@@ -117,6 +117,11 @@ class PostgresServer:
             os.chown(path, identity["user"], identity["group"])
 
 
+def server_program(name: str) -> Path:
+    """Return a program that comes with the server, for example `psql`."""
+    return _binaries() / name
+
+
 @contextlib.asynccontextmanager
 async def postgres_server() -> AsyncIterator[str]:
     """Provide the DSN of a server's `postgres` database: the one that the environment names, or one of our own."""
