@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from aol.data.v1.document_pb2 import Page
 from aol_adapters.kit.gathering import Gathering
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.postgres import building, explaining, finding, getting, writing
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
@@ -172,7 +173,7 @@ class PostgresAdapter(Adapter):
         await self._builds.settle()
 
     async def _find(self, place: Place, request: Find, until: Deadline) -> Found:
-        if getting.wanted_id(request) is not None and await _has_one_of_each_id(place, until):
+        if wanted_id(request) is not None and await _has_one_of_each_id(place, until):
             lane = getting.Lane(place, request.deleted)
             return await self._gets.submit(lane, request, timeout_s=until.left())
         return await _read(place, until, lambda known: finding.find(place.database, known, request, until))
