@@ -93,7 +93,8 @@ async def test_the_view_has_the_hinted_fields_as_typed_columns(postgres_database
 
 WRONG: list[Any] = [None, 1, -0.5, 1e300, "", "text", "1", "true", True, [], ["2013-01-02T03:04:05.000006Z"], {},
          {"city": {}}, "2013-02-30T00:00:00.000000Z", "2013-01-02", "0000-01-01T00:00:00.000000Z",
-         "0000-02-29T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000000Z", "infinity", "now", "NaN", "1e500"]  # fmt: skip
+         "0000-02-29T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000000Z",
+         "infinity", "now", "NaN", "1e500"]  # fmt: skip
 
 
 async def test_values_of_other_types_than_the_hint_says_are_null_and_no_error(postgres_database: str) -> None:
