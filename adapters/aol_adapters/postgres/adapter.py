@@ -3,15 +3,16 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from aol.data.v1.document_pb2 import Page
 from aol_adapters.kit.gathering import Gathering
 from aol_adapters.kit.gets import wanted_id
-from aol_adapters.postgres import building, explaining, finding, getting, writing
+from aol_adapters.postgres import building, explaining, finding, getting, keyed, writing
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.inserting import Item, item
 from aol_adapters.postgres.settings import Settings
 from aol_adapters.postgres.tenants import Place, Tenants
@@ -21,6 +22,7 @@ from aol_wire.adapter import (
     Capability,
     CollectionSpec,
     Count,
+    Delete,
     Description,
     Ensured,
     Explanation,
@@ -28,7 +30,9 @@ from aol_wire.adapter import (
     Found,
     Insert,
     Outcome,
+    Restore,
     Target,
+    Update,
     Write,
 )
 from aol_wire.capabilities import required_by_filter, required_by_indexes, required_by_storage
@@ -53,6 +57,14 @@ CAPABILITIES = frozenset(
 T = TypeVar("T")
 
 
+class _Deletes(NamedTuple):
+    """What deletes must have in common to be one statement."""
+
+    place: Place
+    soft: bool
+    purge: bool
+
+
 class PostgresAdapter(Adapter):
     """Documents in a PostgreSQL database: see `settings.Settings` for what can be chosen."""
 
@@ -63,6 +75,8 @@ class PostgresAdapter(Adapter):
         self._tenants = Tenants(settings, self._database, self._builds)
         self._upkeep = Upkeep(self._database, self._tenants, self._builds)
         self._inserts = Gathering[Place, Sequence[Item], list[Outcome]](self._insert_batch, writes=True)
+        self._updates = Gathering[Place, Update, Outcome](self._update_batch, writes=True)
+        self._deletes = Gathering[_Deletes, Delete, Outcome](self._delete_batch, writes=True)
         self._gets = Gathering[getting.Lane, Find, Found](self._get_batch, writes=False)
         self._is_open = False
 
@@ -75,8 +89,8 @@ class PostgresAdapter(Adapter):
         self._is_open = False
         await self._upkeep.close()
         await self._builds.close()
-        await self._inserts.close()
-        await self._gets.close()
+        for gathering in (self._inserts, self._updates, self._deletes, self._gets):
+            await gathering.close()
         await self._tenants.close()
         await self._database.close()
 
@@ -188,7 +202,7 @@ class PostgresAdapter(Adapter):
                 if run.inserts:
                     outcomes += await self._insert(place, run.inserts, request.return_ids, until)
                 else:
-                    outcomes.append(await writing.change(place.database, request, run.others[0], until))
+                    outcomes.append(await self._change(place, request, run.others[0], until))
             except DataError as error:
                 if not outcomes:
                     raise
@@ -210,6 +224,54 @@ class PostgresAdapter(Adapter):
                 for outcome, insert in zip(outcomes, inserts, strict=True)
             ]
         return outcomes
+
+    async def _change(
+        self, place: Place, request: Write, mutation: Update | Delete | Restore, until: Deadline
+    ) -> Outcome:
+        if place.target.tenant is None or keyed.id_of(mutation) is None or not await _has_one_of_each_id(place, until):
+            return await writing.change(place.database, request, mutation, until)
+        try:
+            if isinstance(mutation, Update):
+                outcome = await self._updates.submit(place, mutation, timeout_s=until.left())
+            else:
+                assert isinstance(mutation, Delete)  # noqa: S101 - a restore has no id
+                lane = _Deletes(place, mutation.soft, mutation.purge)
+                outcome = await self._deletes.submit(lane, mutation, timeout_s=until.left())
+        except DataError as error:
+            if error.reason is Reason.DEADLINE:
+                raise
+            error.applied = error.applied or Applied.NO
+            return Outcome(error=error)
+        return outcome if request.return_ids else replace(outcome, ids=())
+
+    async def _update_batch(
+        self, place: Place, batch: list[Update], timeout_s: float | None
+    ) -> Sequence[Outcome | DataError]:
+        """Make updates, of which several may be about one document: then one after the other."""
+        until = Deadline(timeout_s)
+        outcomes: list[Outcome | DataError | None] = [None] * len(batch)
+        waiting = list(range(len(batch)))
+        while waiting:
+            first: dict[str | None, int] = {}
+            for number in waiting:
+                first.setdefault(keyed.id_of(batch[number]), number)
+            numbers = list(first.values())
+            done = await keyed.update_batch(place.database, place.target, [batch[it] for it in numbers], until)
+            if done is None:
+                done = await self._one_by_one(place, [batch[it] for it in numbers], until)
+            for number, outcome in zip(numbers, done, strict=True):
+                outcomes[number] = outcome
+            waiting = [number for number in waiting if outcomes[number] is None]
+        return [outcome or keyed.NONE for outcome in outcomes]
+
+    async def _one_by_one(self, place: Place, updates: Sequence[Update], until: Deadline) -> list[Outcome | DataError]:
+        request = Write(place.target, updates, return_ids=True)
+        return [await writing.change(place.database, request, update, until) for update in updates]
+
+    async def _delete_batch(
+        self, lane: "_Deletes", batch: list[Delete], timeout_s: float | None
+    ) -> Sequence[Outcome | DataError]:
+        return await keyed.delete_batch(lane.place.database, lane.place.target, batch, Deadline(timeout_s))
 
     async def _insert_batch(
         self, place: Place, batch: list[Sequence[Item]], timeout_s: float | None

@@ -7,7 +7,8 @@ import asyncpg
 from aol_adapters.postgres import indexing, layout, views
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection, index_name, key_name, schema_name, view_name, words_column
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.quoting import quote_name
 from aol_wire.adapter import CollectionSpec, Ensured, Target
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType

@@ -11,7 +11,8 @@ import structlog
 
 from aol_adapters.postgres import indexing, partitions
 from aol_adapters.postgres.catalogue import Collection, index_name, schema_name
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.failures import CHANGED_BY_HAND
 from aol_adapters.postgres.quoting import fit_name, quote_name
 from aol_wire.adapter import Target

@@ -12,7 +12,8 @@ from aol_adapters.postgres import holders
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
-from aol_adapters.postgres.database import Database, Deadline, StaleError, transaction
+from aol_adapters.postgres.connections import Deadline, transaction
+from aol_adapters.postgres.database import Database, StaleError
 from aol_adapters.postgres.numbers import jsonb_text
 from aol_adapters.postgres.words import document_words, vector
 from aol_wire.adapter import Delete, Deleted, Outcome, Restore, Target, Update
@@ -27,12 +28,13 @@ _ASIDE = "\x01"
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed:
+class Edit:
     """A document as it is to be; `was` is its partition, if there are any, and `part` where it goes."""
 
     tenant: str
     id: str
     document: dict[str, Json]
+    now_us: int
     was: str | None = None
     part: str | None = None
 
@@ -56,7 +58,7 @@ class Changing:
         # All mutations of a write happen at one moment.
         self._now_us = database.settings.clock()
         partitioned = collection.partitioned is not None
-        self._read_columns = "tenant, id, doc::text" + (", part, created_us" if partitioned else "")
+        self._read_columns = "tenant, id, doc::text, version" + (", part, created_us" if partitioned else "")
         self._in_its_partition = " AND stored.part = new.was::date" if partitioned else ""
 
     async def apply(self, mutation: Update | Delete | Restore, *, return_ids: bool) -> Outcome:
@@ -74,6 +76,18 @@ class Changing:
                 bindings, conditions = self._conditions(mutation, Deleted.ONLY)
                 sql = f"UPDATE {self._collection.table} SET deleted_us = NULL WHERE {conditions}"
                 return await self._run(sql, bindings, mutation, return_ids)
+
+    async def locked(self, ids: Sequence[str]) -> list[asyncpg.Record]:
+        """Return the documents of these ids, for `edited`; nobody else changes them until the transaction ends."""
+        bindings = Bindings()
+        conditions = where(self._collection, self._target, Deleted.EXCLUDE, None, bindings, now_us=self._now_us)
+        # In the order of keys, so that two transactions do not wait for each other.
+        sql = (
+            f"SELECT {self._read_columns} FROM {self._collection.table} "
+            f"WHERE {conditions} AND id = ANY ({bindings.texts(sorted(ids))}) ORDER BY tenant, id FOR UPDATE"
+        )
+        found: list[asyncpg.Record] = await self._connection.fetch(sql, *bindings.values, timeout=self._until.left())
+        return found
 
     async def _delete(self, delete: Delete, return_ids: bool) -> Outcome:
         if delete.if_version is not None:
@@ -94,7 +108,7 @@ class Changing:
         else:
             status = await self._connection.execute(sql, *bindings.values, timeout=timeout_s)
             ids, affected = (), int(status.rpartition(" ")[2])
-        _require_at_most(affected, mutation.max_affected)
+        require_at_most(affected, mutation.max_affected)
         return Outcome(affected, ids=ids)
 
     async def _require_version(self, mutation: Delete | Update) -> None:
@@ -102,11 +116,9 @@ class Changing:
         bindings, conditions = self._conditions(mutation, Deleted.ONLY if purge else Deleted.EXCLUDE)
         sql = f"SELECT version FROM {self._collection.table} WHERE {conditions} FOR UPDATE"
         versions = await self._connection.fetch(sql, *bindings.values, timeout=self._until.left())
-        _require_at_most(len(versions), mutation.max_affected)
-        if any(record[0] != mutation.if_version for record in versions):
-            raise DataError(
-                Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
-            )
+        require_at_most(len(versions), mutation.max_affected)
+        for record in versions:
+            require_version(record[0], mutation.if_version)
 
     async def _update(self, update: Update) -> list[str]:
         """Update what matches and return the ids."""
@@ -133,10 +145,10 @@ class Changing:
         while records := await cursor.fetch(_AT_ONCE, timeout=self._until.left()):
             ids += [record[1] for record in records]
             if update.max_affected is None or len(ids) <= update.max_affected:
-                await self._write([self._changed(record, update) for record in records], update.now_us)
+                await self.put([self.edited(record, update) for record in records])
             if len(records) < _AT_ONCE:
                 break
-        _require_at_most(len(ids), update.max_affected)
+        require_at_most(len(ids), update.max_affected)
         return ids
 
     async def _update_one_by_one(self, update: Update) -> list[str]:
@@ -145,8 +157,8 @@ class Changing:
         bindings, conditions = self._conditions(update, Deleted.EXCLUDE)
         sql = f"SELECT {self._read_columns} FROM {self._collection.table} WHERE {conditions} ORDER BY tenant, id"
         records = await self._connection.fetch(f"{sql} FOR UPDATE", *bindings.values, timeout=self._until.left())
-        _require_at_most(len(records), update.max_affected)
-        changed = [self._changed(record, update) for record in records]
+        require_at_most(len(records), update.max_affected)
+        changed = [self.edited(record, update) for record in records]
         await self._connection.execute(
             f"UPDATE {self._collection.table} AS stored SET tenant = $1 || stored.tenant "
             f"FROM unnest($2::text[], $3::text[], $4::text[]) AS new(tenant, id, was) WHERE stored.tenant = new.tenant "
@@ -158,15 +170,16 @@ class Changing:
             timeout=self._until.left(),
         )
         for it in changed:
-            await self._come_back(it, update.now_us)
+            # What expires by this update stays in the way of the others.
+            await self._come_back(it, [other.id for other in changed])
         return [it.id for it in changed]
 
-    async def _come_back(self, changed: _Changed, now_us: int) -> None:
+    async def _come_back(self, changed: Edit, besides: Sequence[str]) -> None:
         violated = None
         for _ in range(2):
             try:
                 async with transaction(self._connection, self._until):
-                    return await self._write([changed], now_us, from_aside=True)
+                    return await self.put([changed], from_aside=True)
             except asyncpg.UniqueViolationError as error:
                 violated = self._collection.uniques.get(error.constraint_name or "")
                 key = (changed.tenant, changed.id)
@@ -178,6 +191,7 @@ class Changing:
                     changed.document,
                     until=self._until,
                     part=changed.part,
+                    besides=besides,
                 )
                 if not made_room:
                     break
@@ -185,16 +199,20 @@ class Changing:
             raise StaleError
         raise holders.unique_violation(violated)
 
-    def _changed(self, record: asyncpg.Record, update: Update) -> _Changed:
+    def edited(self, record: asyncpg.Record, update: Update) -> Edit:
+        """Return a document as an update makes it.
+
+        :raises DataError: BAD_DOCUMENT, TOO_LARGE.
+        """
         document = apply_update(orjson.loads(record[2]), update.operations)
         check_indexed(document, self._collection.checked)
         by = self._collection.partitioned
         if by is None:
-            return _Changed(record[0], record[1], document)
-        part = by.of(document, record[1], record[4], self._now_us)
-        return _Changed(record[0], record[1], document, record[3].isoformat(), part)
+            return Edit(record[0], record[1], document, update.now_us)
+        part = by.of(document, record[1], record["created_us"], self._now_us)
+        return Edit(record[0], record[1], document, update.now_us, record["part"].isoformat(), part)
 
-    async def _write(self, changed: Sequence[_Changed], now_us: int, *, from_aside: bool = False) -> None:
+    async def put(self, changed: Sequence[Edit], *, from_aside: bool = False) -> None:
         """Write documents that are locked.
 
         :raises StaleError: the collection has changed, so that their checks and words may be of yesterday.
@@ -212,9 +230,9 @@ class Changing:
         stored_tenant = f"'{_ASIDE}' || new.tenant" if from_aside else "new.tenant"
         sql = (
             f"UPDATE {collection.table} AS stored SET tenant = new.tenant, doc = new.doc::jsonb, "
-            f"updated_us = $4::int8, version = stored.version + 1{changes} "
-            "FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[]"
-            f"{arrays}) AS new(tenant, id, doc, was, part{named}) "
+            f"updated_us = new.now_us, version = stored.version + 1{changes} "
+            "FROM unnest($4::int8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]"
+            f"{arrays}) AS new(now_us, tenant, id, doc, was, part{named}) "
             f"WHERE stored.tenant = {stored_tenant} AND stored.id = new.id{self._in_its_partition} AND {is_current}"
         )
         status = await self._connection.execute(
@@ -222,7 +240,7 @@ class Changing:
             collection.service,
             collection.name,
             collection.generation,
-            now_us,
+            [it.now_us for it in changed],
             [it.tenant for it in changed],
             [it.id for it in changed],
             [jsonb_text(it.document) for it in changed],
@@ -240,7 +258,18 @@ class Changing:
         return bindings, conditions
 
 
-def _require_at_most(affected: int, most: int | None) -> None:
+def require_version(version: int, wanted: int | None) -> None:
+    """Return if a document has the version that a change is meant for.
+
+    :raises DataError: VERSION_MISMATCH.
+    """
+    if wanted is not None and version != wanted:
+        raise DataError(
+            Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
+        )
+
+
+def require_at_most(affected: int, most: int | None) -> None:
     if most is not None and affected > most:
         raise DataError(
             Reason.MAX_AFFECTED_EXCEEDED,

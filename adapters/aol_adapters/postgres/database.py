@@ -6,17 +6,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from collections.abc import Collection as Collection_
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
 
 from aol_adapters.postgres import layout, partitions
 from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found, schema_name
-from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, damaged_catalogue, deadline, failure
+from aol_adapters.postgres.connections import BROKEN_OFF_S, Deadline, Session, connect, note_use, transaction
+from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, damaged_catalogue, failure
 from aol_adapters.postgres.quoting import quote_name
 from aol_adapters.postgres.settings import Settings
 from aol_wire.adapter import Target
-from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.errors import DataError, Reason
 
 T = TypeVar("T")
 
@@ -24,26 +25,6 @@ _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.005
 _CHECK_TIMEOUT_S = 2.0
 # A server that is well has broken off a statement by then. A connection that is still at it is given up.
-_BROKEN_OFF_S = 0.5
-
-
-class Deadline:
-    """When the time of a call is over."""
-
-    def __init__(self, timeout_s: float | None) -> None:
-        self._end = None if timeout_s is None else monotonic() + timeout_s
-
-    def left(self) -> float | None:
-        """Return the seconds that are left; None when there is no limit.
-
-        :raises DataError: DEADLINE.
-        """
-        if self._end is None:
-            return None
-        left = self._end - monotonic()
-        if left <= 0:
-            raise deadline()
-        return left
 
 
 class Database:
@@ -68,9 +49,9 @@ class Database:
             min_size=0,
             max_size=self.settings.pool_size,
             # Sessions hold nothing that would have to be taken back, so a connection goes back without a round trip.
-            reset=_note_use,
-            connect=_connect,
-            connection_class=_Session,
+            reset=note_use,
+            connect=connect,
+            connection_class=Session,
             max_queries=1_000_000_000,
         )
 
@@ -97,7 +78,7 @@ class Database:
             async with asyncio.timeout(_CHECK_TIMEOUT_S):
                 await self._prepare()
                 if self._probe is None or self._probe.is_closed():
-                    self._probe = await _connect(**self.settings.connect_arguments())
+                    self._probe = await connect(**self.settings.connect_arguments())
                 if self.settings.transaction_pooling:
                     async with self._probe.transaction():
                         version = await self.catalogue.read_version(self._probe)
@@ -253,7 +234,7 @@ class Database:
             return
         async with self._opening:
             if not self._is_prepared:
-                connection = await _connect(**self.settings.connect_arguments())
+                connection = await connect(**self.settings.connect_arguments())
                 try:
                     await layout.prepare(connection, self.settings.prefix)
                 finally:
@@ -290,7 +271,7 @@ class Database:
         """Give a connection back, or close it if it does not come to rest: what the call did is over."""
         if self._pool is not None:
             with suppress(TimeoutError, asyncpg.PostgresError, *LOST):
-                await self._pool.release(connection, timeout=_BROKEN_OFF_S)
+                await self._pool.release(connection, timeout=BROKEN_OFF_S)
 
     def _nothing_free(self, until: Deadline) -> DataError:
         assert self._pool is not None  # noqa: S101 - it was waited for
@@ -311,72 +292,8 @@ class Database:
             probe.terminate()
 
 
-@asynccontextmanager
-async def transaction(
-    connection: asyncpg.Connection, until: Deadline, *, readonly: bool = False
-) -> AsyncIterator[None]:
-    """Run a block as a transaction, or as a savepoint of the one that there is.
-
-    :raises DataError: DEADLINE and ADAPTER_DOWN, both with `applied` UNKNOWN when it was the commit that failed.
-    """
-    begun = connection.transaction(readonly=readonly)
-    async with asyncio.timeout(until.left()):
-        await begun.start()
-    try:
-        yield
-    except BaseException:
-        await _undo(connection, begun)
-        raise
-    try:
-        async with asyncio.timeout(until.left()):
-            await begun.commit()
-    except (TimeoutError, *LOST) as error:
-        found = failure(error)
-        if found is None:
-            raise
-        found.applied = Applied.UNKNOWN
-        raise found from None
-
-
-async def _undo(connection: asyncpg.Connection, begun: "asyncpg.transaction.Transaction") -> None:
-    """Roll back; a connection that is gone has done so, and one that does not answer is left to do so."""
-    try:
-        async with asyncio.timeout(_BROKEN_OFF_S):
-            await begun.rollback()
-    except (asyncpg.PostgresError, TimeoutError, *LOST):
-        connection.terminate()
-
-
-async def _connect(*arguments: Any, **named: Any) -> asyncpg.Connection:
-    """Make a connection.
-
-    :raises DataError: ADAPTER_DOWN, for a DSN that cannot be read.
-    :raises ConnectionError: it took too long; that is not the time of a caller.
-    """
-    try:
-        return await asyncpg.connect(*arguments, **named)
-    except TimeoutError:
-        raise ConnectionError from None
-    except ValueError:
-        # Its text shows the DSN.
-        raise DataError(
-            Reason.ADAPTER_DOWN,
-            "the DSN of PostgreSQL cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, and within names and "
-            "the password what is special in a URI is written as %XX",
-            retry_after_s=60.0,
-        ) from None
-
-
 class StaleError(Exception):
     """The collection is not any more as the catalogue said when the work began; it has changed nothing."""
-
-
-class _Session(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that knows when it was used last."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.used_at = monotonic()
 
 
 class MissingPartitionsError(Exception):
@@ -386,10 +303,6 @@ class MissingPartitionsError(Exception):
         super().__init__(known.name)
         self.known = known
         self.starts = starts
-
-
-async def _note_use(connection: _Session) -> None:
-    connection.used_at = monotonic()
 
 
 def _changed_by_hand(error: BaseException, table: str) -> DataError:

@@ -11,7 +11,8 @@ import orjson
 
 from aol_adapters.kit.plans import names_id
 from aol_adapters.postgres.catalogue import Collection, index_name, key_name
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.finding import Query, compile_find
 from aol_wire.adapter import Explanation, Find
 from aol_wire.indexes import IndexSpec, IndexState

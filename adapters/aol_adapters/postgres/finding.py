@@ -11,7 +11,8 @@ from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.postgres.bindings import Bindings, Bound
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
-from aol_adapters.postgres.database import Database, Deadline, transaction
+from aol_adapters.postgres.connections import Deadline, transaction
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.order import binding, order, with_part
 from aol_wire.adapter import Count, Find, Found
 from aol_wire.filters import Json

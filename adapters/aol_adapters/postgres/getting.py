@@ -12,7 +12,8 @@ from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.finding import COLUMNS
 from aol_adapters.postgres.tenants import Place
 from aol_wire.adapter import Deleted, Find, Found

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -9,7 +10,8 @@ import orjson
 
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.expiring import expired
 from aol_adapters.postgres.places import equals_scalar, indexed_place
 from aol_wire.adapter import Outcome
@@ -63,10 +65,12 @@ async def remove_expired(
     *,
     until: Deadline,
     part: str | None = None,
+    besides: Sequence[str] = (),
 ) -> bool:
     """Remove the expired documents that have the key (tenant, id) or a unique value of a document.
 
     :param part: in which partition, if there are any.
+    :param besides: the ids of documents that stay.
     :return: whether there were any.
     """
     bindings = Bindings()
@@ -78,7 +82,7 @@ async def remove_expired(
     holds += [_has_values(index, document, bindings) for index in collection.uniques.values()]
     sql = (
         f"DELETE FROM {collection.table} WHERE tenant = {bindings.text(tenant)} AND ({' OR '.join(holds)}) "
-        f"AND {is_expired}{_in_part(part, bindings)}"
+        f"AND {is_expired} AND id <> ALL ({bindings.texts(besides)}){_in_part(part, bindings)}"
     )
     return str(await connection.execute(sql, *bindings.values, timeout=until.left())) != "DELETE 0"
 

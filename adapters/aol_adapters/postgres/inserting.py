@@ -10,7 +10,8 @@ import orjson
 
 from aol_adapters.postgres import holders
 from aol_adapters.postgres.catalogue import Collection
-from aol_adapters.postgres.database import Database, Deadline, StaleError
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database, StaleError
 from aol_adapters.postgres.failures import LOST, failure
 from aol_adapters.postgres.numbers import jsonb_text
 from aol_adapters.postgres.partitions import Partitioning

@@ -15,7 +15,8 @@ import asyncpg
 from aol_adapters.postgres import building
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.failures import LOST, failure
 from aol_adapters.postgres.quoting import fit_name, quote_name
 from aol_adapters.postgres.settings import Settings

@@ -11,7 +11,8 @@ from aol_adapters.postgres import partitions
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection, schema_name
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.expiring import expired_in
 from aol_adapters.postgres.failures import CHANGED_BY_HAND, RETRIED
 from aol_adapters.postgres.quoting import quote_name

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aol_adapters.postgres.changing import Changing
-from aol_adapters.postgres.database import Database, Deadline, transaction
+from aol_adapters.postgres.connections import Deadline, transaction
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.inserting import Inserting, Item, item
 from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Target, Update, Write
 from aol_wire.errors import Applied, DataError, Reason
