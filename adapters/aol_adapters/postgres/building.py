@@ -9,7 +9,7 @@ from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection, index_name, key_name, schema_name, view_name, words_column
 from aol_adapters.postgres.connections import Deadline
 from aol_adapters.postgres.database import Database
-from aol_adapters.postgres.quoting import quote_name
+from aol_adapters.postgres.quoting import quote_name, quote_text
 from aol_wire.adapter import CollectionSpec, Ensured, Target
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType
 
@@ -122,6 +122,8 @@ async def _add_indexes(
         if index.type is IndexType.TEXT:
             # Writers fill it in from the same moment on from which they know of the index.
             await connection.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {words_column(number)} tsvector")
+            text = quote_text(f"The words of {index.name}, as the text search configuration 'simple' has them")
+            await connection.execute(f"COMMENT ON COLUMN {table}.{words_column(number)} IS {text}")
         state = IndexState.BUILDING
         if known is None:
             await connection.execute(

@@ -131,7 +131,10 @@ async def create_table(
     """Make the table of a collection, and its schema if need be, with comments; names are quoted already."""
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     await connection.execute(_DOCUMENTS.format(table=table, key=key, **(_PARTITIONED if partitioned else _WHOLE)))
-    if not partitioned:
+    if partitioned:
+        text = quote_text("The first day of the interval that the document lies in; decides the partition")
+        await connection.execute(f"COMMENT ON COLUMN {table}.part IS {text}")
+    else:
         await connection.execute(_ONE_TENANT.format(table=table))
     await comment(connection, table, description)
 
