@@ -3,7 +3,9 @@
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -14,9 +16,11 @@ from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.failures import CHANGED_BY_HAND
 from aol_adapters.postgres.quoting import quote_name
 from aol_wire.adapter import Target
-from aol_wire.errors import DataError
+from aol_wire.errors import DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType
+
+T = TypeVar("T")
 
 _POLL_S = 0.1
 _ATTEMPTS = 3
@@ -86,36 +90,42 @@ class Builds:
 
     async def _build(self, service: str, name: str, number: int) -> None:
         for _ in range(_ATTEMPTS):
+            await self._wait_for_writers(service, name)
             async with self._database.connection(Deadline(None)) as connection:
-                await self._wait_for_writers(connection, service, name)
                 known = await self._database.catalogue.read(connection, service, name)
                 if known is None or known.indexes[number].state is not IndexState.BUILDING:
                     return
                 spec = known.indexes[number].spec
                 offenders = await self._offenders(connection, known, spec)
-                if not offenders:
-                    if spec.type is IndexType.TEXT:
-                        await indexing.fill_words(connection, known, number, spec)
-                    if not await self._create(connection, known, number, spec):
-                        continue
+            if not offenders:
+                if spec.type is IndexType.TEXT:
+                    await indexing.fill_words(self._database, known, number, spec)
+                if not await self._create(known, number, spec):
+                    continue
             state = IndexState.FAILED if offenders else IndexState.READY
             await self._finish(service, name, number, IndexStatus(spec, state, offenders))
             return
 
-    async def _wait_for_writers(self, connection: asyncpg.Connection, service: str, name: str) -> None:
+    async def _wait_for_writers(self, service: str, name: str) -> None:
         """Wait until every writer has finished who did not know of the index: later ones hold to its rule.
 
         Who waits for a table's lock makes all behind wait too, so it is asked for when it is likely to be free.
         """
         table = self._database.catalogue.table(service, name)
         while True:
-            if not await _is_being_built(connection, table):
+            async with self._database.connection(Deadline(None)) as connection:
+                is_free = not await _is_being_built(connection, table)
+            if is_free:
                 try:
-                    async with connection.transaction():
+                    async with self._database.connection(Deadline(None)) as connection, connection.transaction():
                         await connection.execute("SET LOCAL lock_timeout = '1s'")
                         await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
-                except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                except asyncpg.DeadlockDetectedError:
                     pass
+                except DataError as error:
+                    # The lock was not to be had.
+                    if error.reason is not Reason.OVERLOADED:
+                        raise
                 else:
                     return
             await asyncio.sleep(_POLL_S)
@@ -128,28 +138,36 @@ class Builds:
             offenders += await indexing.count_repeats(connection, known, spec, now_us)
         return offenders
 
-    async def _create(self, connection: asyncpg.Connection, known: Collection, number: int, spec: IndexSpec) -> bool:
+    async def _create(self, known: Collection, number: int, spec: IndexSpec) -> bool:
         """Make the index; false when it is to be looked into again, because documents came to differ."""
         schema = quote_name(schema_name(self._database.settings.prefix, known.service))
         index = f"{schema}.{quote_name(index_name(known.name, number))}"
+        dropping = f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
         # One that another adapter is building is waited for; one that a crash left behind is begun again.
-        while (is_valid := await _is_valid(connection, index)) is False:
-            if await _is_in_progress(connection, index):
+        while (is_valid := await self._ask(_is_valid, index)) is False:
+            if await self._ask(_is_in_progress, index):
                 await asyncio.sleep(_POLL_S)
             else:
-                await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
+                await self._run_alone(dropping)
         if is_valid:
             return True
-        statement = indexing.create_statement(known.table, known.name, number, spec, concurrently=True)
         try:
-            await connection.execute(statement)
+            await self._run_alone(indexing.create_statement(known.table, known.name, number, spec, concurrently=True))
         except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DeadlockDetectedError):
-            with suppress(asyncpg.PostgresError):
-                await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
+            with suppress(asyncpg.PostgresError, DataError):
+                await self._run_alone(dropping)
             return False
         # The planner knows nothing about an expression before it was analysed.
-        await connection.execute(f"ANALYZE {known.table}")
-        return await _is_valid(connection, index) is True
+        await self._run_alone(f"ANALYZE {known.table}")
+        return await self._ask(_is_valid, index) is True
+
+    async def _ask(self, question: Callable[[asyncpg.Connection, str], Awaitable[T]], name: str) -> T:
+        async with self._database.connection(Deadline(None)) as connection:
+            return await question(connection, name)
+
+    async def _run_alone(self, statement: str) -> None:
+        async with self._database.connection(Deadline(None), outside_transactions=True) as connection:
+            await connection.execute(statement)
 
     async def _finish(self, service: str, name: str, number: int, status: IndexStatus) -> None:
         async with self._database.connection(Deadline(None)) as connection, connection.transaction():

@@ -119,14 +119,18 @@ class Database:
             self._collections.clear()
 
     @asynccontextmanager
-    async def connection(self, until: Deadline) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(
+        self, until: Deadline, *, outside_transactions: bool = False
+    ) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection. Whatever a statement on it raises becomes an error of the contract.
 
         Behind a transaction pooler it is in a transaction, which is what makes it one connection.
 
+        :param outside_transactions: for a single statement that binds nothing and cannot be in a transaction.
+
         :raises DataError: OVERLOADED when none is free in time, ADAPTER_DOWN, DEADLINE, and what statements raise.
         """
-        with_transaction = self.settings.transaction_pooling
+        with_transaction = self.settings.transaction_pooling and not outside_transactions
         try:
             await self._prepare_within(until)
             connection = await self._acquire(until)
