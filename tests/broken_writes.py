@@ -159,6 +159,21 @@ class IsNotAtomic(MemoryAdapter):
         return outcomes
 
 
+class ForgetsStamps(MemoryAdapter):
+    """Takes every document for a new one."""
+
+    async def write(self, request: Write) -> list[Outcome]:
+        mutations = [replace(it, stamps=None) if isinstance(it, Insert) else it for it in request.mutations]
+        return await super().write(replace(request, mutations=mutations))
+
+
+class RevivesTheDeleted(MemoryAdapter):
+    """Inserts what was soft-deleted elsewhere as if it were not."""
+
+    async def write(self, request: Write) -> list[Outcome]:
+        return await super().write(replace(request, mutations=[_living(it) for it in request.mutations]))
+
+
 class OverwritesOnInsert(MemoryAdapter):
     """Replaces a document that has the id."""
 
@@ -210,6 +225,12 @@ class TellsWhatIsStored(MemoryAdapter):
             if isinstance(mutation, Insert) and outcome.error is not None:
                 outcome.error.message = f"cannot insert {mutation.json}"
         return outcomes
+
+
+def _living(mutation: Mutation) -> Mutation:
+    if not isinstance(mutation, Insert) or mutation.stamps is None:
+        return mutation
+    return replace(mutation, stamps=replace(mutation.stamps, deleted_us=0))
 
 
 def _shared(target: Target) -> Target:

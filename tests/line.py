@@ -9,7 +9,7 @@ from typing import Any
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.search import AuditQuery, search
-from aol_broker.backends import Backends, InProcessBackend
+from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
@@ -58,24 +58,32 @@ class TroubledAdapter(MemoryAdapter):
 class Line:
     """A whole line over the memory adapter, without a transport."""
 
-    def __init__(self, folder: Path, *, others: Mapping[str, Adapter] | None = None, **limits: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        others: Mapping[str, Adapter] | None = None,
+        registry: Registry | None = None,
+        **limits: Any,
+    ) -> None:
+        """`others` are adapters beside `memory`, which keeps new collections."""
         self.adapter = TroubledAdapter()
-        self._others = others or {}
+        self.others = dict(others or {})
         self.folder = folder
         self.audit = AuditLog(folder / "audit", max_file_bytes=1 << 20)
-        self.registry = Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
+        self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self._limits = limits
 
     async def start(self) -> None:
-        backend = InProcessBackend("memory", self.adapter)
-        others = {name: InProcessBackend(name, adapter) for name, adapter in self._others.items()}
-        for started in (backend, *others.values()):
-            await started.start(1)
+        backends: dict[str, Backend] = {
+            name: InProcessBackend(name, adapter) for name, adapter in {"memory": self.adapter, **self.others}.items()
+        }
+        for backend in backends.values():
+            await backend.start(1)
         await self.registry.open()
         self.audit.open()
         settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
-        backends = Backends({"memory": backend, **others}, "memory")
-        verbs = bound_verbs(settings, self.registry, backends, self.audit, b"k" * 32)
+        verbs = bound_verbs(settings, self.registry, Backends(backends, "memory"), self.audit, b"k" * 32)
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
         line = LineSettings(broker_id="here", operator_token=TOKEN, **{**values, **self._limits})
         self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
@@ -83,12 +91,17 @@ class Line:
     async def stop(self) -> None:
         self.audit.close()
         await self.registry.close()
-        for adapter in (self.adapter, *self._others.values()):
+        for adapter in (self.adapter, *self.others.values()):
             await adapter.close()
 
     async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
         peer = Peer("test", service="my-service")
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
+
+    async def operate(self, method: str, message: Any) -> Reply:
+        """Call as an operator."""
+        peer = Peer("test", authorization=f"Bearer {TOKEN}")
+        return await self.pipeline.handle(ADMIN + method, message.SerializeToString(), peer)
 
     async def refusal(self, method: str, message: Any, **kwargs: Any) -> DataError:
         reply = await self.call(method, message, **kwargs)
@@ -96,12 +109,8 @@ class Line:
         assert reply.payload == b""
         return reply.error
 
-    async def operator(self, method: str, message: Any) -> Reply:
-        peer = Peer("test", authorization=f"Bearer {TOKEN}")
-        return await self.pipeline.handle(ADMIN + method, message.SerializeToString(), peer)
-
     async def operator_refusal(self, method: str, message: Any) -> DataError:
-        reply = await self.operator(method, message)
+        reply = await self.operate(method, message)
         assert reply.error is not None
         assert reply.payload == b""
         return reply.error

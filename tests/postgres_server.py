@@ -132,6 +132,11 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child, parent in pairs if int(parent) == pid]
 
 
+def server_program(name: str) -> Path:
+    """Return a program that comes with the server, for example `psql`."""
+    return _binaries() / name
+
+
 @contextlib.asynccontextmanager
 async def postgres_server() -> AsyncIterator[str]:
     """Provide the DSN of a server's `postgres` database: the one that the environment names, or one of our own."""

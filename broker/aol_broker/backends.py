@@ -109,9 +109,23 @@ class Backends:
             )
         return backend
 
+    def named(self, name: str) -> Backend:
+        """The backend of a name.
 
-def require(backend: Backend, needed: frozenset[Capability]) -> None:
-    """Return if the adapter has what a request needs.
+        :raises DataError: BAD_REQUEST when the configuration does not have it.
+        """
+        backend = self._backends.get(name)
+        if backend is None:
+            raise DataError.invalid(
+                Reason.BAD_REQUEST,
+                "to_adapter",
+                f"this broker's configuration has no such adapter; it has: {', '.join(sorted(self._backends))}",
+            )
+        return backend
+
+
+def require(backend: Backend, needed: frozenset[Capability], role: str = "that keeps this collection") -> None:
+    """Return if the adapter, whose part in the request is `role`, has what the request needs.
 
     :raises DataError: CAPABILITY_UNSUPPORTED; ADAPTER_DOWN when the adapter was never reached.
     """
@@ -128,7 +142,7 @@ def require(backend: Backend, needed: frozenset[Capability]) -> None:
         names = ", ".join(sorted(capability.value for capability in missing))
         raise DataError(
             Reason.CAPABILITY_UNSUPPORTED,
-            f"The adapter '{backend.name}' ({description.name}) that keeps this collection does not support: {names}",
+            f"The adapter '{backend.name}' ({description.name}) {role} does not support: {names}",
             metadata={"adapter": backend.name, "capabilities": names},
             applied=Applied.NO,
         )

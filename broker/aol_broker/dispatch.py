@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from aol_broker.backends import Backends, spec_of, target_of
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.move_changes import moving
+from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
 from aol_wire.adapter import Adapter, Count, Deleted, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
 from aol_wire.errors import DataError, Reason
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class Dispatch:
-    """Hands requests to the adapter of their collection."""
+    """Hands requests to the adapter of their collection. What would change one that is being copied is refused."""
 
     def __init__(self, backends: Backends, registry: Registry) -> None:
         self._backends = backends
@@ -24,7 +25,11 @@ class Dispatch:
         self._dropping: set[str] = set()
 
     async def ensure(self, record: CollectionRecord) -> Ensured:
-        """Make sure that the adapter has the collection and its indexes."""
+        """Make sure that the adapter has the collection and its indexes.
+
+        :raises DataError: OVERLOADED while it is being copied.
+        """
+        _refuse_moving(record, self._registry.snapshot)
         return await self._backends.of(record).adapter.ensure_collection(spec_of(record))
 
     async def inspect(self, record: CollectionRecord) -> tuple[IndexStatus, ...]:
@@ -52,7 +57,12 @@ class Dispatch:
     async def write(
         self, record: CollectionRecord, mutations: Sequence[Mutation], *, timeout_s: float, atomic: bool = False
     ) -> list[Outcome]:
-        """Apply mutations to a collection; one outcome each."""
+        """Apply mutations to a collection; one outcome each.
+
+        :raises DataError: OVERLOADED while it is being copied; REGISTRY_UNAVAILABLE when that cannot be known.
+        """
+        # What passes leaves for its adapter at most `KNOWN_WITHIN_S` after a copy has begun, and ends with its call.
+        _refuse_moving(record, await self._registry.known())
         request = Write(target_of(record), mutations, atomic, timeout_s=timeout_s)
         return await self._call(record, lambda adapter: adapter.write(request))
 
@@ -94,3 +104,10 @@ class Dispatch:
         """Whether a collection is being dropped, or was, since the call on it began."""
         id_ = record.collection_id
         return id_ in self._dropping or id_ not in self._registry.snapshot.collections
+
+
+def _refuse_moving(record: CollectionRecord, snapshot: Snapshot) -> None:
+    """Look at the newest snapshot: what holds is where the collection is now, not where it was when the call came."""
+    now = snapshot.collections.get(record.collection_id, record)
+    if now.moving_to or now.adapter != record.adapter:
+        raise moving(now)

@@ -76,6 +76,7 @@ def collection_to_proto(
         validation=record.validation.value,
         declared=record.declared,
         storage=storage_to_proto(record.storage),
+        moving_to=record.moving_to,
     )
 
 

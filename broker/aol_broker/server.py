@@ -20,11 +20,13 @@ from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, Upda
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.dropping import DropCollection
+from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
 from aol_broker.health import Health
+from aol_broker.moving.steps import Steps
 from aol_broker.operator_token import read_or_make
 from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
@@ -39,7 +41,8 @@ from aol_wire.limits import REQUEST_MAX_BYTES
 ADAPTER_START_TIMEOUT_S = 10.0
 # Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
 STOP_GRACE_S = 1.0
-# How often a broker looks whether another one changed the registry that they share, and how it is doing itself.
+# How often a broker looks whether another one changed the registry that they share (a registry on PostgreSQL tells it
+# sooner), and how it is doing itself.
 TEND_EVERY_S = 0.5
 # Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
 _MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
@@ -54,9 +57,12 @@ class StartError(Exception):
 class Broker:
     """One broker. `start` it, and `stop` it; between the two, `endpoint` says where it listens."""
 
-    def __init__(self, settings: Settings, *, in_process: Mapping[str, Adapter] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, in_process: Mapping[str, Adapter] | None = None, tend_every_s: float = TEND_EVERY_S
+    ) -> None:
         """`in_process` gives adapters that run inside this process, in place of those of the configuration."""
         self.settings = settings
+        self._tend_every_s = tend_every_s
         self.endpoint = ""
         self.operator_token = ""
         self._in_process = dict(in_process or {})
@@ -102,7 +108,9 @@ class Broker:
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
         self._backends = self._make_backends()
-        registry = Registry(settings.registry_url, default_adapter=self._backends.default)
+        registry = Registry(
+            settings.registry_url, default_adapter=self._backends.default, password=settings.read_registry_password()
+        )
         self._stack.push_async_callback(registry.close)
         await registry.open()
         audit = self._open_audit()
@@ -112,7 +120,8 @@ class Broker:
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
         self._keep_running(state.follow())
-        self._keep_running(_tend(registry, audit, state))
+        self._keep_running(registry.follow())
+        self._keep_running(_tend(registry, audit, state, self._tend_every_s))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -184,7 +193,7 @@ class Broker:
 
     def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._stack.callback(task.cancel)
+        self._stack.push_async_callback(_end, task)
 
     def _line_settings(self) -> LineSettings:
         settings = self.settings
@@ -203,6 +212,7 @@ def bound_verbs(
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
     dispatch = Dispatch(backends, registry)
+    steps = Steps(registry, backends, longest_call_s=settings.limits.max_deadline_s)
     allow_undeclared = settings.collections.allow_undeclared
     commands: dict[str, Command[Any, Any]] = {
         f"/{DATA_SERVICE}/RequestCollection": RequestCollection(
@@ -227,17 +237,25 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
+        f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
+        f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
 
-async def _tend(registry: Registry, audit: AuditLog, state: Health) -> None:
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and let it put away what it holds; what does not answer does not hold up a stop."""
+    task.cancel()
+    await asyncio.wait([task], timeout=STOP_GRACE_S)
+
+
+async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: float) -> None:
     """Follow what other brokers change in the registry, and notice when what failed works again.
 
     Callers that know of a newer registry make it read at once anyway.
     """
     while True:
-        await asyncio.sleep(TEND_EVERY_S)
+        await asyncio.sleep(every_s)
         try:
             await registry.refresh(registry.snapshot.revision + 1)
         except DataError:

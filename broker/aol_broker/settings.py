@@ -91,7 +91,7 @@ class Settings(BaseSettings):
 
     @property
     def registry_url(self) -> str:
-        """The registry's SQLAlchemy URL. It may hold a password."""
+        """The registry's SQLAlchemy URL. It may hold a password; if not, `read_registry_password` may give one."""
         if self.registry.url is not None:
             return self.registry.url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.data_dir / 'registry.db'}"
@@ -109,13 +109,23 @@ class Settings(BaseSettings):
         token, file = self.authentication.operator_token, self.authentication.operator_token_file
         if file is None:
             return token.get_secret_value().strip() if token is not None else None
-        try:
-            text = file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
-            raise SettingsError(f"authentication.operator_token_file cannot be read: {why}") from None
+        text = _read_secret(file, "authentication.operator_token_file", "ASCII").strip()
         if len(text) < OPERATOR_TOKEN_MIN_CHARS:
             raise SettingsError(f"the operator token file holds fewer than {OPERATOR_TOKEN_MIN_CHARS} characters")
+        return text
+
+    def read_registry_password(self) -> str | None:
+        """Return the password that the registry's URL leaves out; None when no file is configured for it.
+
+        :raises SettingsError: the file cannot be read, or does not hold one line.
+        """
+        file = self.registry.password_file
+        if file is None:
+            return None
+        # Files of secrets may end in a line break or not; any other blank may be part of the password.
+        text = _read_secret(file, "registry.password_file", "UTF-8").rstrip("\r\n")
+        if not text or not text.isprintable():
+            raise SettingsError("registry.password_file does not hold one line with the password and nothing else")
         return text
 
     @field_validator("listen")
@@ -220,6 +230,14 @@ def _broker_id(data_dir: Path) -> str:
     """Return a name that stays the same for a data directory on a host, and that no other one has."""
     host = re.sub(r"[^a-z0-9.-]+", "-", socket.gethostname().lower()).strip("-.")[:48] or "broker"
     return f"{host}-{hashlib.sha256(str(data_dir.absolute()).encode()).hexdigest()[:6]}"
+
+
+def _read_secret(file: Path, setting: str, encoding: str) -> str:
+    try:
+        return file.read_text(encoding=encoding)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it is not {encoding} text"
+        raise SettingsError(f"{setting} cannot be read: {why}") from None
 
 
 def _located(document: YamlDocument, where: Location, text: str) -> Problem:

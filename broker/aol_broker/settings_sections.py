@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 OPERATOR_TOKEN_MIN_CHARS = 16
 
+# A password where SQLAlchemy would find one in a URL, or where it would hand one on to the driver.
+_PASSWORD_IN_URL = re.compile(r"://[^:/]*:[^@]*@|[?&]password=")
+_POSTGRESQL = "postgresql+asyncpg://"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -49,14 +52,28 @@ class RegistrySettings(_Section):
         description="SQLAlchemy URL, sqlite+aiosqlite:///file or postgresql+asyncpg://…; "
         "registry.db in the data directory when not given.",
     )
+    password_file: Path | None = Field(
+        default=None, description="A file that holds the password, in place of one in the URL; PostgreSQL only."
+    )
 
     @field_validator("url")
     @classmethod
     def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
-        known = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
+        known = ("sqlite+aiosqlite://", _POSTGRESQL)
         if url is not None and not url.get_secret_value().startswith(known):
             raise ValueError(f"starts with {' or '.join(known)}")
         return url
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_file is None:
+            return self
+        url = self.url.get_secret_value() if self.url is not None else ""
+        if not url.startswith(_POSTGRESQL):
+            raise ValueError(f"password_file goes with a url that starts with {_POSTGRESQL}")
+        if _PASSWORD_IN_URL.search(url):
+            raise ValueError("the url holds a password, and password_file names another one: leave one of them out")
+        return self
 
 
 class AuditSettings(_Section):

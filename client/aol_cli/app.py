@@ -7,7 +7,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from aol_cli.commands import access, adapter, audit, collection, collections, doctor, explain, manifests, query, servers
+from aol_cli.commands import (
+    access,
+    adapter,
+    audit,
+    collection,
+    collections,
+    copy,
+    doctor,
+    explain,
+    manifests,
+    query,
+    servers,
+)
 from aol_cli.exits import MEANINGS, ExitCode, failure_of
 from aol_cli.output import say, say_aside
 
@@ -81,6 +93,7 @@ def _make_app() -> typer.Typer:
         access.revoke,
         query.query,
         explain.explain,
+        copy.copy,
     ):
         made.command()(command)
     made.add_typer(collection.app, name="collection")

@@ -9,9 +9,10 @@ from aol_cli.connection import CALL_TIMEOUT_S, connected
 if TYPE_CHECKING:
     import grpc.aio
 
-A = TypeVar("A")
+# Of the calls of `aol.admin.v1.Admin`, those that change something.
+_WRITING = frozenset({"ApplyManifest", "DropCollection", "CopyCollection", "AbortCopy"})
 
-_WRITING = {"ApplyManifest", "DropCollection"}
+A = TypeVar("A")
 
 
 class OperatorCalls:

@@ -48,7 +48,8 @@ class CollectionInfo:
     """A collection that the service may use.
 
     `collection_id` is its full name, for example `flight-ops.flights`; `permissions` are the caller's own;
-    `declared` says whether a manifest declares it.
+    `declared` says whether a manifest declares it. `moving_to` is the adapter that it is being copied to, "" while it
+    is not: until that is done, `adapter` keeps it and changes are refused.
     """
 
     collection_id: str
@@ -62,6 +63,7 @@ class CollectionInfo:
     validation: str
     declared: bool
     storage: StorageInfo = field(default_factory=StorageInfo)
+    moving_to: str = ""
 
 
 def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
@@ -81,6 +83,7 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         validation=collection.validation,
         declared=collection.declared,
         storage=_storage_info(collection.storage),
+        moving_to=collection.moving_to,
     )
 
 

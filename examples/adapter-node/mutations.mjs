@@ -27,21 +27,32 @@ export function readMutation(mutation) {
   }
 }
 
-function readInsert({ id, json, now_us, owner, acl }) {
+function readInsert({ id, json, now_us, owner, acl, stamps }) {
   if (id === "" || id.includes("\0") || Buffer.byteLength(id) > 256) throw malformed("mutations", "the id is none");
   const document = readJson(json, "mutations");
-  const now = BigInt(now_us);
-  const fresh = { id, document, json, owner, acl, createdUs: now, updatedUs: now, version: 1n, deletedUs: 0n };
+  const fresh = { id, document, json, owner, acl, ...readStamps(stamps, BigInt(now_us)) };
   return (collection, tenant) => {
     if (tenant === undefined) throw malformed("target.tenant", "an insert needs one tenant");
     const present = collection.rows.get(keyOf(tenant, id));
     if (present === undefined) return { changes: [change({ tenant, id }, { tenant, ...fresh })] };
     // A repeated insert is a success, so that a caller that got no answer can simply insert again.
-    if (present.deletedUs === 0n && equal(present.document, document)) {
+    const isSame = (present.deletedUs === 0n) === (fresh.deletedUs === 0n);
+    if (isSame && equal(present.document, document)) {
       return { changes: [change(present, present)], duplicate: true };
     }
     throw new DataError("DUPLICATE_ID", "another document, maybe a deleted one, has this _id");
   };
+}
+
+// A document that is copied from elsewhere keeps the metadata that it had there.
+function readStamps(stamps, now) {
+  if (!stamps) return { createdUs: now, updatedUs: now, version: 1n, deletedUs: 0n };
+  const [createdUs, updatedUs, deletedUs] = [stamps.created_us, stamps.updated_us, stamps.deleted_us].map(BigInt);
+  const version = BigInt(stamps.version);
+  if (version < 1n || [createdUs, updatedUs, deletedUs].some((us) => us < 0n)) {
+    throw malformed("mutations", "an insert's stamps are none");
+  }
+  return { createdUs, updatedUs, version, deletedUs };
 }
 
 function readUpdate(update) {

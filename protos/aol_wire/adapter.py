@@ -77,11 +77,23 @@ class Ensured:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamps:
+    """Metadata that a document has had elsewhere. Times are microseconds since 1970; `deleted_us` is 0 while it is not
+    deleted; `version` is at least 1."""
+
+    created_us: int
+    updated_us: int
+    version: int
+    deleted_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Insert one document.
 
-    A document of this key that is there, visible and equal (JSON equality; metadata aside) makes it a success with
-    `was_duplicate`. One that differs or is soft-deleted makes it fail with DUPLICATE_ID.
+    A document of this key that is there and equal (JSON equality; metadata aside), and soft-deleted exactly if this one
+    is inserted so, makes it a success with `was_duplicate`, which changes nothing. Any other one makes it fail with
+    DUPLICATE_ID. The document keeps the metadata of `stamps`; without them, it is new at `now_us`.
     """
 
     id: str
@@ -89,6 +101,12 @@ class Insert:
     now_us: int
     owner: str = ""
     acl: str = ""
+    stamps: Stamps | None = None
+
+    @property
+    def stamped(self) -> Stamps:
+        """The metadata that the document is stored with."""
+        return self.stamps or Stamps(self.now_us, self.now_us, 1)
 
 
 @dataclass(frozen=True, slots=True)

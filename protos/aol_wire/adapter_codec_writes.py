@@ -2,7 +2,7 @@
 
 from aol.adapter.v1 import adapter_pb2 as pb
 from aol.adapter.v1 import filter_pb2
-from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Update
+from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Stamps, Update
 from aol_wire.adapter_codec_filters import (
     filter_from_proto,
     filter_to_proto,
@@ -34,8 +34,8 @@ def optional_message(tree: Filter | None) -> filter_pb2.Filter | None:
 def mutation_to_proto(mutation: Mutation) -> pb.Mutation:
     """Return the message of a change."""
     match mutation:
-        case Insert(document_id, json, now_us, owner, acl):
-            return pb.Mutation(insert=pb.Insert(id=document_id, json=json, now_us=now_us, owner=owner, acl=acl))
+        case Insert():
+            return pb.Mutation(insert=_insert_to_proto(mutation))
         case Update():
             return pb.Mutation(
                 update=pb.Update(
@@ -108,6 +108,22 @@ def outcome_from_proto(message: pb.MutationResult) -> Outcome:
     return Outcome(message.affected, message.was_duplicate, tuple(message.ids), error)
 
 
+def _insert_to_proto(insert: Insert) -> pb.Insert:
+    # Almost all inserts have none, and this runs for every document.
+    stamps = None
+    if insert.stamps is not None:
+        kept = insert.stamps
+        stamps = pb.Stamps(
+            created_us=kept.created_us,
+            updated_us=kept.updated_us,
+            version=kept.version,
+            deleted_us=kept.deleted_us,
+        )
+    return pb.Insert(
+        id=insert.id, json=insert.json, now_us=insert.now_us, owner=insert.owner, acl=insert.acl, stamps=stamps
+    )
+
+
 def _insert_from_proto(message: pb.Insert, where: str) -> Insert:
     try:
         check_document_id(message.id)
@@ -115,7 +131,17 @@ def _insert_from_proto(message: pb.Insert, where: str) -> Insert:
         raise malformed(where, "an insert's id is none") from error
     if not message.json:
         raise malformed(where, "an insert has no document")
-    return Insert(message.id, message.json, message.now_us, message.owner, message.acl)
+    stamps = _stamps_from_proto(message.stamps, where) if message.HasField("stamps") else None
+    return Insert(message.id, message.json, message.now_us, message.owner, message.acl, stamps)
+
+
+def _stamps_from_proto(message: pb.Stamps, where: str) -> Stamps:
+    stamps = Stamps(message.created_us, message.updated_us, message.version, message.deleted_us)
+    if stamps.version < 1:
+        raise malformed(where, "the version of an insert's stamps is at least 1")
+    if min(stamps.created_us, stamps.updated_us, stamps.deleted_us) < 0:
+        raise malformed(where, "the times of an insert's stamps are not before 1970")
+    return stamps
 
 
 def _update_from_proto(message: pb.Update, where: str) -> Update:

@@ -33,7 +33,13 @@ class Storage:
 
     `partition_by` is "" (not partitioned), `created_at`, or the dotted path of a field, through objects, that the
     schema hint says is `datetime`. `partition_interval` comes with it, and only with it. A partition all of whose times
-    are more than `retain_for_s` seconds ago is dropped with its documents; None keeps them.
+    are more than `retain_for_s` seconds ago is dropped with its documents; None keeps them, and a document that
+    would lie in such a partition is BAD_DOCUMENT.
+
+    By `created_at`, the time in the document's id decides, which is a UUIDv7 then, so that a repeated insert meets the
+    first one; another id, and one whose time is more than a day from the insert's, is BAD_DOCUMENT. By a field, every
+    document has a date-time there, or is BAD_DOCUMENT. Ids, and the values of unique indexes, are unique within a
+    partition only.
     """
 
     partition_by: str = ""

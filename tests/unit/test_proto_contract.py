@@ -65,6 +65,8 @@ CALLS = {
         "DropCollection",
         "ListGrants",
         "SearchAudit",
+        "CopyCollection",
+        "AbortCopy",
     },
 }
 

@@ -14,6 +14,8 @@ R = TypeVar("R")
 
 MAX_ITEMS = 1000
 MAX_WEIGHT = 4 << 20
+ALONE = MAX_WEIGHT + 1
+"""The weight of an item that goes with no other."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,11 +29,21 @@ class _Waiting(Generic[T, R]):
 
 @dataclass(slots=True)
 class _Lane(Generic[T, R]):
-    """What waits under one key, and what is under way."""
+    """What waits under one key, and what is under way: its items, and the work on them."""
 
     waiting: "deque[_Waiting[T, R]]" = field(default_factory=deque)
     batch: "list[_Waiting[T, R]]" = field(default_factory=list)
+    work: "asyncio.Future[Sequence[R | DataError]] | None" = None
     task: "asyncio.Task[None] | None" = None
+
+    def is_waited_for_by_none_but(self, entry: "_Waiting[T, R]") -> bool:
+        """Return whether nobody else waits for the work."""
+        return all(other is entry or other.future.done() for other in self.batch)
+
+    def stop_if_forsaken(self) -> None:
+        """Cancel the work if nobody waits for it any more."""
+        if self.work is not None and all(entry.future.done() for entry in self.batch):
+            self.work.cancel()
 
 
 class Gathering(Generic[K, T, R]):
@@ -42,6 +54,8 @@ class Gathering(Generic[K, T, R]):
     :param run: takes a key, a batch, and the seconds that the most patient of its callers has (None: no limit); returns
         an answer or an error for each item, or raises what is the answer to all of them.
     :param writes: the items change data, so that errors say what was applied.
+    :param waits: the last who waits for a batch under way goes on to do so when its time is over: `run` itself ends
+        then, and knows what was applied. Others are not made to wait for those who are more patient.
     """
 
     def __init__(
@@ -49,11 +63,13 @@ class Gathering(Generic[K, T, R]):
         run: Callable[[K, list[T], float | None], Awaitable[Sequence[R | DataError]]],
         *,
         writes: bool,
+        waits: bool = False,
         max_items: int = MAX_ITEMS,
         max_weight: int = MAX_WEIGHT,
     ) -> None:
         self._run = run
         self._writes = writes
+        self._waits = waits
         self._max_items = max_items
         self._max_weight = max_weight
         self._lanes: dict[K, _Lane[T, R]] = {}
@@ -70,21 +86,22 @@ class Gathering(Generic[K, T, R]):
         if timeout_s is not None and timeout_s <= 0:
             raise self._overdue(begun=False)
         deadline = None if timeout_s is None else loop.time() + timeout_s
-        entry = _Waiting[T, R](item, weight, deadline, loop.create_future())
+        entry: _Waiting[T, R] = _Waiting(item, weight, deadline, loop.create_future())
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane()
         lane.waiting.append(entry)
         if lane.task is None:
             lane.task = loop.create_task(self._drain(key, lane))
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self._expire, entry)
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self._expire, lane, entry)
         try:
             return await entry.future
+        except asyncio.CancelledError:
+            self._leave(lane, entry)
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
-            if entry.future.cancelled() or not entry.future.done():
-                self._leave(lane, entry)
 
     async def close(self) -> None:
         """Finish what is there."""
@@ -116,9 +133,7 @@ class Gathering(Generic[K, T, R]):
 
     async def _run_batch(self, key: K, lane: _Lane[T, R], batch: list[_Waiting[T, R]]) -> None:
         lane.batch = batch
-        work = asyncio.ensure_future(self._run(key, [entry.item for entry in batch], _patience(batch)))
-        for entry in batch:
-            entry.future.add_done_callback(lambda _: _cancel_if_forsaken(batch, work))
+        work = lane.work = asyncio.ensure_future(self._run(key, [entry.item for entry in batch], _patience(batch)))
         try:
             answers = await work
         except asyncio.CancelledError:
@@ -132,7 +147,7 @@ class Gathering(Generic[K, T, R]):
                     entry.future.set_exception(_copy(error))
             return
         finally:
-            lane.batch = []
+            lane.batch, lane.work = [], None
         for entry, answer in zip(batch, answers, strict=True):
             if entry.future.done():
                 continue
@@ -141,12 +156,15 @@ class Gathering(Generic[K, T, R]):
             else:
                 entry.future.set_result(answer)
 
-    def _expire(self, entry: _Waiting[T, R]) -> None:
-        if not entry.future.done():
+    def _expire(self, lane: _Lane[T, R], entry: _Waiting[T, R]) -> None:
+        if not entry.future.done() and not (self._waits and entry.begun and lane.is_waited_for_by_none_but(entry)):
             entry.future.set_exception(self._overdue(begun=entry.begun))
+            self._leave(lane, entry)
 
     def _leave(self, lane: _Lane[T, R], entry: _Waiting[T, R]) -> None:
-        if not entry.begun:
+        if entry.begun:
+            lane.stop_if_forsaken()
+        else:
             lane.waiting.remove(entry)
 
     def _overdue(self, *, begun: bool) -> DataError:
@@ -161,11 +179,6 @@ def _patience(batch: Sequence[_Waiting[T, R]]) -> float | None:
     now = asyncio.get_running_loop().time()
     left = [None if entry.deadline is None else entry.deadline - now for entry in batch]
     return None if None in left else max(0.001, *(seconds for seconds in left if seconds is not None))
-
-
-def _cancel_if_forsaken(batch: Sequence[_Waiting[T, R]], work: "asyncio.Future[Sequence[R | DataError]]") -> None:
-    if not work.done() and all(entry.future.done() for entry in batch):
-        work.cancel()
 
 
 def _copy(error: Exception) -> Exception:

@@ -1,7 +1,8 @@
 """What is a document as a database returns it, and how do such rows become a page?"""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -9,6 +10,7 @@ from aol.data.v1.document_pb2 import Page
 from aol_wire import metadata
 from aol_wire.filters import Json, Path
 from aol_wire.json_text import encode
+from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.projection import project
 
 
@@ -50,7 +52,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class PageBuilder:
-    """Collects rows until a page is full.
+    """Collects rows until a page is full. A row is a `Row`, or another sequence of its parts.
 
     :param max_bytes: of JSON; the first document fits in any case.
     """
@@ -58,46 +60,61 @@ class PageBuilder:
     projection: tuple[Path, ...]
     max_documents: int
     max_bytes: int
-    rows: list[Row] = field(default_factory=list)
+    _rows: list[Sequence[Any]] = field(default_factory=list)
     _texts: list[str] = field(default_factory=list)
     _bytes: int = 0
 
-    def add(self, row: Row) -> bool:
-        """Add a row and return true, or return false when the page is full."""
-        if len(self.rows) >= self.max_documents:
-            return False
-        text = encode(project(orjson.loads(row.json), self.projection)) if self.projection else row.json
-        size = len(text) if text.isascii() else len(text.encode())
-        if self.rows and self._bytes + size > self.max_bytes:
-            return False
-        self.rows.append(row)
-        self._texts.append(text)
-        self._bytes += size
+    def add_all(self, rows: Iterable[Sequence[Any]]) -> bool:
+        """Add rows and return true, or add those that fit and return false when the page is full before."""
+        projection, kept, texts = self.projection, self._rows, self._texts
+        for row in rows:
+            if len(kept) >= self.max_documents:
+                return False
+            text = row[1]
+            if projection:
+                text = encode(project(orjson.loads(text), projection))
+            size = len(text) if text.isascii() else len(text.encode())
+            if size > DOCUMENT_MAX_BYTES:
+                # The database writes numbers with more digits than they need.
+                text = encode(orjson.loads(text))
+                size = len(text.encode())
+            if kept and self._bytes + size > self.max_bytes:
+                return False
+            kept.append(row)
+            texts.append(text)
+            self._bytes += size
         return True
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def last(self) -> Row:
+        """Return the last row of a page that has some."""
+        return Row(*self._rows[-1])
 
     def room_for(self, otherwise: int) -> int:
         """Return how many more documents the page is likely to take, or `otherwise` while nobody can tell."""
         if not self._bytes:
             return otherwise
-        by_size = (self.max_bytes - self._bytes) * len(self.rows) // self._bytes
-        return min(self.max_documents - len(self.rows), by_size)
+        by_size = (self.max_bytes - self._bytes) * len(self._rows) // self._bytes
+        return min(self.max_documents - len(self._rows), by_size)
 
     def page(self) -> Page:
         """Return the page. Columns that no document has a value for are left empty."""
-        rows = self.rows
+        rows = self._rows
         page = Page(
-            id=[row.id for row in rows],
+            id=[row[0] for row in rows],
             json=self._texts,
-            created_us=[row.created_us for row in rows],
-            updated_us=[row.updated_us for row in rows],
-            version=[row.version for row in rows],
+            created_us=[row[2] for row in rows],
+            updated_us=[row[3] for row in rows],
+            version=[row[4] for row in rows],
         )
-        if any(row.owner is not None for row in rows):
-            page.owner.extend(row.owner or "" for row in rows)
-        if any(row.tenant for row in rows):
-            page.tenant.extend(row.tenant for row in rows)
-        if any(row.acl is not None for row in rows):
-            page.acl.extend(row.acl or "" for row in rows)
-        if any(row.deleted_us is not None for row in rows):
-            page.deleted_us.extend(row.deleted_us or 0 for row in rows)
+        # Where there is nothing, a row has None, or "" for a tenant.
+        for number, column in ((5, page.owner), (6, page.tenant), (7, page.acl)):
+            texts = [row[number] for row in rows]
+            if any(texts):
+                column.extend(text or "" for text in texts)
+        deleted = [row[8] for row in rows]
+        if any(deleted):
+            page.deleted_us.extend(us or 0 for us in deleted)
         return page

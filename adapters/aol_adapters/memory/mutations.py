@@ -50,14 +50,24 @@ def plan(collection: Collection, tenant: str | None, mutation: Mutation) -> Plan
 def _insert(collection: Collection, tenant: str, insert: Insert) -> Plan:
     document = cast("dict[str, Json]", orjson.loads(insert.json))
     present = collection.rows.get((tenant, insert.id))
+    stamps = insert.stamped
     if present is None:
         row = Row(
-            tenant, insert.id, document, insert.json, insert.now_us, insert.now_us, owner=insert.owner, acl=insert.acl
+            tenant,
+            insert.id,
+            document,
+            insert.json,
+            stamps.created_us,
+            stamps.updated_us,
+            stamps.version,
+            insert.owner,
+            insert.acl,
+            stamps.deleted_us,
         )
         return Plan({row.key: row})
-    if present.deleted_us:
+    if present.deleted_us and not stamps.deleted_us:
         raise DataError(Reason.DUPLICATE_ID, "a deleted document has this _id, and keeps it until it is purged")
-    if not equal(present.document, document):
+    if bool(present.deleted_us) is not bool(stamps.deleted_us) or not equal(present.document, document):
         raise DataError(Reason.DUPLICATE_ID, "another document has this _id; update it, or insert under another _id")
     return Plan(duplicate_of=insert.id)
 

@@ -23,6 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--transaction-pooling", action="store_true", help="the DSN leads to PgBouncer in transaction mode"
     )
     parser.add_argument(
+        "--tenant-databases",
+        type=_at_least_one,
+        default=16,
+        metavar="N",
+        help="databases of tenants that are open at once (16)",
+    )
+    parser.add_argument(
         "--schema-prefix",
         default="aol",
         metavar="NAME",
@@ -47,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         password=password,
         pool_size=arguments.pool_size,
         transaction_pooling=arguments.transaction_pooling,
+        tenant_databases=arguments.tenant_databases,
         prefix=arguments.schema_prefix,
     )
     return serve(

@@ -1,16 +1,20 @@
 """How does PostgreSQL keep the adapter contract? Each call becomes statements on a connection of the pool."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from aol.data.v1.document_pb2 import Page
 from aol_adapters.kit.gathering import Gathering
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.postgres import building, explaining, finding, getting, writing
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.inserting import Item, item
 from aol_adapters.postgres.settings import Settings
+from aol_adapters.postgres.tenants import Place, Tenants
 from aol_adapters.postgres.upkeep import Upkeep
 from aol_wire.adapter import (
     Adapter,
@@ -27,7 +31,7 @@ from aol_wire.adapter import (
     Target,
     Write,
 )
-from aol_wire.capabilities import required_by_filter, required_by_indexes
+from aol_wire.capabilities import required_by_filter, required_by_indexes, required_by_storage
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection
@@ -40,18 +44,13 @@ CAPABILITIES = frozenset(
         Capability.UNIQUE,
         Capability.ATOMIC,
         Capability.ATOMIC_MANY,
+        Capability.PARTITION,
+        Capability.TENANCY,
         Capability.EXPLAIN,
     }
 )
 
 T = TypeVar("T")
-
-
-class _Inserts(NamedTuple):
-    """What inserts must have in common to be one statement."""
-
-    service: str
-    collection: str
 
 
 class PostgresAdapter(Adapter):
@@ -60,9 +59,10 @@ class PostgresAdapter(Adapter):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._database = Database(settings)
-        self._builds = Builds(self._database)
-        self._upkeep = Upkeep(self._database, self._builds)
-        self._inserts = Gathering[_Inserts, Sequence[Item], list[Outcome]](self._insert_batch, writes=True)
+        self._builds = Builds()
+        self._tenants = Tenants(settings, self._database, self._builds)
+        self._upkeep = Upkeep(self._database, self._tenants, self._builds)
+        self._inserts = Gathering[Place, Sequence[Item], list[Outcome]](self._insert_batch, writes=True)
         self._gets = Gathering[getting.Lane, Find, Found](self._get_batch, writes=False)
         self._is_open = False
 
@@ -77,6 +77,7 @@ class PostgresAdapter(Adapter):
         await self._builds.close()
         await self._inserts.close()
         await self._gets.close()
+        await self._tenants.close()
         await self._database.close()
 
     async def describe(self) -> Description:
@@ -89,52 +90,78 @@ class PostgresAdapter(Adapter):
 
     async def ensure_collection(self, spec: CollectionSpec) -> Ensured:
         self._require_open()
-        _require(required_by_indexes(spec.indexes))
+        _require(required_by_indexes(spec.indexes) | required_by_storage(spec.storage))
         check_collection(spec.target.collection)
-        return await building.ensure(self._database, self._builds, spec)
+        ensured = await building.ensure(self._database, self._builds, spec)
+        async with self._tenants.all(spec.target, Deadline(None)) as places:
+            async for place in places:
+                theirs = replace(spec, target=place.target)
+                more = await building.ensure(place.database, self._builds, theirs)
+                ensured = replace(ensured, indexes=building.together(ensured.indexes, more.indexes))
+        return ensured
 
     async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
         self._require_open()
-        return await building.inspect(self._database, target)
+        found = await building.inspect(self._database, target)
+        async with self._tenants.all(target, Deadline(None)) as places:
+            async for place in places:
+                found = building.together(found, await building.inspect(place.database, place.target))
+        return found
 
     async def drop_collection(self, target: Target) -> None:
         self._require_open()
+        try:
+            async with self._tenants.all(target, Deadline(None)) as places:
+                async for place in places:
+                    await building.drop(place.database, place.target)
+        except DataError as error:
+            if error.reason is not Reason.COLLECTION_NOT_FOUND:
+                raise
         await building.drop(self._database, target)
+        self._tenants.forget(target)
 
     async def write(self, request: Write) -> list[Outcome]:
         self._require_open()
+        until = Deadline(request.timeout_s)
         try:
-            return await self._write(request, Deadline(request.timeout_s))
+            inserts = _check(request)
+            place = self._tenants.here(request.target)
+            if place is not None:
+                return await self._write(place, request, until)
+            async with self._tenants.use(request.target, until, make=inserts) as place:
+                if place is None:
+                    return [Outcome()] * len(request.mutations)
+                return await self._write(place, replace(request, target=place.target), until)
         except DataError as error:
             error.applied = error.applied or Applied.NO
             raise
 
     async def find(self, request: Find) -> Found:
         self._require_open()
-        if getting.wanted_id(request) is not None:
-            lane = getting.Lane(request.target, request.deleted)
-            return await self._gets.submit(lane, request, timeout_s=request.timeout_s)
         _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
-        return await self._read(
-            request.target, until, lambda known: finding.find(self._database, known, request, until)
-        )
+        place = self._tenants.here(request.target)
+        if place is not None:
+            return await self._find(place, request, until)
+        async with self._tenants.use(request.target, until, make=False) as place:
+            return Found(Page()) if place is None else await self._find(place, request, until)
 
     async def count(self, request: Count) -> int:
         self._require_open()
         _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
-        return await self._read(
-            request.target, until, lambda known: finding.count(self._database, known, request, until)
-        )
+        async with self._tenants.use(request.target, until, make=False) as place:
+            if place is None:
+                return 0
+            return await _read(place, until, lambda known: finding.count(place.database, known, request, until))
 
     async def explain(self, request: Find) -> Explanation:
         self._require_open()
         _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
-        return await self._read(
-            request.target, until, lambda known: explaining.explain(self._database, known, request, until)
-        )
+        async with self._tenants.use(request.target, until, make=False) as found:
+            place = found or Place(self._database, request.target)
+            return await _read(place, until, lambda known: explaining.explain(place.database, known, request, until))
 
     async def sweep(self) -> int:
         """Do now what is done every `upkeep_interval_s`; return how many expired documents were removed."""
@@ -145,20 +172,23 @@ class PostgresAdapter(Adapter):
         """Wait until no index is being built by this adapter."""
         await self._builds.settle()
 
-    async def _write(self, request: Write, until: Deadline) -> list[Outcome]:
-        target = request.target
-        for mutation in request.mutations:
-            if not isinstance(mutation, Insert):
-                _require(required_by_filter(mutation.filter))
-            elif target.tenant is None:
-                raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
-        await self._database.collection(target.service, target.collection, until)
+    async def _find(self, place: Place, request: Find, until: Deadline) -> Found:
+        if wanted_id(request) is not None and await _has_one_of_each_id(place, until):
+            lane = getting.Lane(place, request.deleted)
+            return await self._gets.submit(lane, request, timeout_s=until.left())
+        return await _read(place, until, lambda known: finding.find(place.database, known, request, until))
+
+    async def _write(self, place: Place, request: Write, until: Deadline) -> list[Outcome]:
+        await place.database.collection(place.target.service, place.target.collection, until)
         if request.atomic:
-            return await writing.change_together(self._database, request, until)
+            return await writing.change_together(place.database, request, until)
         outcomes: list[Outcome] = []
-        for run in writing.runs(request):
+        for run in writing.runs(request.mutations):
             try:
-                outcomes += await self._write_run(request, run, until)
+                if run.inserts:
+                    outcomes += await self._insert(place, run.inserts, request.return_ids, until)
+                else:
+                    outcomes.append(await writing.change(place.database, request, run.others[0], until))
             except DataError as error:
                 if not outcomes:
                     raise
@@ -167,42 +197,63 @@ class PostgresAdapter(Adapter):
                 outcomes += [Outcome(error=error)] * len(run)
         return outcomes
 
-    async def _write_run(self, request: Write, run: writing.Run, until: Deadline) -> list[Outcome]:
-        if not run.inserts:
-            mutation = run.others[0]
-            return [await writing.change(self._database, request, mutation, until)]
-        items = [item(request.target.tenant or "", insert) for insert in run.inserts]
-        lane = _Inserts(request.target.service, request.target.collection)
-        weight = sum(len(item.text) for item in items)
-        outcomes = await self._inserts.submit(lane, items, weight=weight, timeout_s=until.left())
-        if request.return_ids:
+    async def _insert(
+        self, place: Place, inserts: Sequence[Insert], return_ids: bool, until: Deadline
+    ) -> list[Outcome]:
+        tenant = place.target.tenant or ""
+        items = [item(tenant, insert) for insert in inserts]
+        weight = sum([len(item.text) for item in items])
+        outcomes = await self._inserts.submit(place, items, weight=weight, timeout_s=until.left())
+        if return_ids:
             return [
                 Outcome(outcome.affected, outcome.was_duplicate, () if outcome.error else (insert.id,), outcome.error)
-                for outcome, insert in zip(outcomes, run.inserts, strict=True)
+                for outcome, insert in zip(outcomes, inserts, strict=True)
             ]
         return outcomes
 
     async def _insert_batch(
-        self, lane: _Inserts, batch: list[Sequence[Item]], timeout_s: float | None
+        self, place: Place, batch: list[Sequence[Item]], timeout_s: float | None
     ) -> list[list[Outcome]]:
-        target = Target(lane.service, lane.collection)
-        return await writing.insert_batch(self._database, target, batch, Deadline(timeout_s))
+        return await writing.insert_batch(place.database, place.target, batch, Deadline(timeout_s))
 
     async def _get_batch(self, lane: getting.Lane, batch: list[Find], timeout_s: float | None) -> list[Found]:
         until = Deadline(timeout_s)
-        return await self._read(
-            lane.target, until, lambda known: getting.get(self._database, known, lane, batch, until)
-        )
-
-    async def _read(self, target: Target, until: Deadline, work: Callable[[Collection], Awaitable[T]]) -> T:
-        async def once() -> T:
-            return await work(await self._database.collection(target.service, target.collection, until))
-
-        return await self._database.again(once, until, target)
+        return await _read(lane.place, until, lambda known: getting.get(lane.place.database, known, lane, batch, until))
 
     def _require_open(self) -> None:
         if not self._is_open:
             raise DataError(Reason.ADAPTER_DOWN, "the PostgreSQL adapter is not started, or closed")
+
+
+async def _read(place: Place, until: Deadline, work: Callable[[Collection], Awaitable[T]]) -> T:
+    target = place.target
+
+    async def once() -> T:
+        return await work(await place.database.collection(target.service, target.collection, until))
+
+    return await place.database.again(once, until, target)
+
+
+async def _has_one_of_each_id(place: Place, until: Deadline) -> bool:
+    """Return whether an id names one document: in a collection that a field partitions, each partition may have it."""
+    known = await place.database.collection(place.target.service, place.target.collection, until)
+    return known.partitioned is None or known.partitioned.path is None
+
+
+def _check(request: Write) -> bool:
+    """Return whether a request inserts anything.
+
+    :raises DataError: CAPABILITY_UNSUPPORTED, BAD_REQUEST.
+    """
+    inserts = False
+    for mutation in request.mutations:
+        if not isinstance(mutation, Insert):
+            _require(required_by_filter(mutation.filter))
+        elif request.target.tenant is None:
+            raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
+        else:
+            inserts = True
+    return inserts
 
 
 def _require(needed: frozenset[Capability]) -> None:

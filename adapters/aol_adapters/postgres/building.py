@@ -6,7 +6,7 @@ import asyncpg
 
 from aol_adapters.postgres import indexing, layout, views
 from aol_adapters.postgres.builds import Builds
-from aol_adapters.postgres.catalogue import Collection, key_name, schema_name, view_name, words_column
+from aol_adapters.postgres.catalogue import Collection, index_name, key_name, schema_name, view_name, words_column
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.quoting import quote_name
 from aol_wire.adapter import CollectionSpec, Ensured, Target
@@ -30,9 +30,26 @@ async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> En
 
     created = await database.again(work, until, target)
     database.forget()
+    if created and spec.storage.partition_by:
+        made = await _read(database, target)
+        if made.partitioned is not None:
+            await database.add_partitions(made, made.partitioned.ahead(database.settings.clock()), until)
     if not created:
-        await database.again(lambda: builds.build(target), until, target)
+        await database.again(lambda: builds.build(database, target), until, target)
     return Ensured(_statuses(await _read(database, target), spec.indexes), created)
+
+
+def together(one: Iterable[IndexStatus], other: Iterable[IndexStatus]) -> tuple[IndexStatus, ...]:
+    """Return how indexes stand that are kept in two places: as in the place where they are worse off."""
+    others = {status.spec: status for status in other}
+    worse = {IndexState.READY: 0, IndexState.BUILDING: 1, IndexState.FAILED: 2}
+    found = []
+    for status in one:
+        second = others.get(status.spec, status)
+        state = max(status.state, second.state, key=lambda state: worse[state])
+        offenders = status.offenders + second.offenders if second is not status else status.offenders
+        found.append(IndexStatus(status.spec, state, offenders))
+    return tuple(found)
 
 
 async def inspect(database: Database, target: Target) -> tuple[IndexStatus, ...]:
@@ -77,8 +94,11 @@ async def _make(database: Database, connection: asyncpg.Connection, spec: Collec
     table = catalogue.table(target.service, target.collection)
     if known is None:
         schema = quote_name(schema_name(database.settings.prefix, target.service))
-        await layout.create_table(connection, schema, table, quote_name(key_name(target.collection)), spec.description)
-        await catalogue.add(connection, target.service, target.collection, spec.schema_hint)
+        key, partitioned = quote_name(key_name(target.collection)), bool(spec.storage.partition_by)
+        await layout.create_table(
+            connection, schema, table, key=key, description=spec.description, partitioned=partitioned
+        )
+        await catalogue.add(connection, target.service, target.collection, hint=spec.schema_hint, storage=spec.storage)
     await _add_indexes(database, connection, spec, known)
     if known is None or dict(known.schema_hint) != dict(spec.schema_hint):
         await views.put(connection, table, _view(database, target), spec.schema_hint)
@@ -104,7 +124,13 @@ async def _add_indexes(
         state = IndexState.BUILDING
         if known is None:
             await connection.execute(
-                indexing.create_statement(table, target.collection, number, index, concurrently=False)
+                indexing.create_statement(
+                    table,
+                    index_name(target.collection, number),
+                    number,
+                    index,
+                    partitioned=bool(spec.storage.partition_by),
+                )
             )
             state = IndexState.READY
         await catalogue.put_index(connection, target.service, target.collection, number, IndexStatus(index, state))

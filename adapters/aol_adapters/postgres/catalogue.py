@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import asyncpg
 import orjson
 
+from aol_adapters.postgres.partitions import Partitioning, partitioning
 from aol_adapters.postgres.quoting import fit_name, quote_name
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Path
 from aol_wire.indexes import IndexField, IndexSpec, IndexState, IndexStatus, IndexType
+from aol_wire.storage import PartitionInterval, Storage, Tenancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Collection:
     words: tuple[Words, ...]
     ready_words: tuple[Words, ...]
     schema_hint: Mapping[str, str] = field(default_factory=dict)
+    storage: Storage = field(default_factory=Storage)
+    partitioned: Partitioning | None = None
 
 
 def schema_name(prefix: str, service: str) -> str:
@@ -87,6 +91,7 @@ class Catalogue:
         self.collections = f"{self.schema}.collections"
         self.indexes = f"{self.schema}.indexes"
         self.state = f"{self.schema}.state"
+        self.tenants = f"{self.schema}.tenants"
 
     def generation_is(self, service: str, name: str, generation: str) -> str:
         """Return the condition that a collection is still of a generation; all three are SQL."""
@@ -102,8 +107,9 @@ class Catalogue:
     async def read(self, connection: asyncpg.Connection, service: str, name: str) -> Collection | None:
         """Return a collection, or None when it is not there."""
         rows = await connection.fetch(
-            "SELECT c.generation, c.schema_hint::text AS schema_hint, i.number, i.spec::text AS spec, i.state, "
-            f"i.offenders FROM {self.collections} AS c LEFT JOIN {self.indexes} AS i USING (service, name) "
+            "SELECT c.generation, c.schema_hint::text AS schema_hint, c.storage::text AS storage, i.number, "
+            "i.spec::text AS spec, i.state, i.offenders "
+            f"FROM {self.collections} AS c LEFT JOIN {self.indexes} AS i USING (service, name) "
             "WHERE c.service = $1 AND c.name = $2 ORDER BY i.number",
             service,
             name,
@@ -122,6 +128,7 @@ class Catalogue:
             generation=rows[0]["generation"],
             statuses=statuses,
             hint=orjson.loads(rows[0]["schema_hint"]),
+            storage=_storage(rows[0]["storage"]),
         )
 
     async def read_version(self, connection: asyncpg.Connection) -> int:
@@ -131,14 +138,23 @@ class Catalogue:
         """
         return int(await connection.fetchval(f"SELECT changes FROM {self.state}"))
 
-    async def add(self, connection: asyncpg.Connection, service: str, name: str, hint: Mapping[str, str]) -> None:
+    async def add(
+        self,
+        connection: asyncpg.Connection,
+        service: str,
+        name: str,
+        *,
+        hint: Mapping[str, str],
+        storage: Storage,
+    ) -> None:
         """Record a collection."""
         await connection.execute(
-            f"INSERT INTO {self.collections} (service, name, generation, schema_hint) "
-            f"SELECT $1, $2, changes, $3::jsonb FROM {self.state}",
+            f"INSERT INTO {self.collections} (service, name, generation, schema_hint, storage) "
+            f"SELECT $1, $2, changes, $3::jsonb, $4::jsonb FROM {self.state}",
             service,
             name,
             orjson.dumps(dict(hint)).decode(),
+            orjson.dumps(storage).decode(),
         )
         await self._changed(connection)
 
@@ -179,6 +195,26 @@ class Catalogue:
         await connection.execute(f"DELETE FROM {self.collections} WHERE service = $1 AND name = $2", service, name)
         await self._changed(connection)
 
+    async def partitioned(self, connection: asyncpg.Connection) -> list[tuple[str, str]]:
+        """Return the collections (service, name) that are partitioned."""
+        sql = f"SELECT service, name FROM {self.collections} WHERE storage ->> 'partition_by' <> '' ORDER BY 1, 2"
+        return [(row["service"], row["name"]) for row in await connection.fetch(sql)]
+
+    async def add_tenant(self, connection: asyncpg.Connection, service: str, name: str, tenant: str) -> None:
+        """Record that a tenant has documents of its own place."""
+        sql = f"INSERT INTO {self.tenants} (service, name, tenant) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+        await connection.execute(sql, service, name, tenant)
+
+    async def read_tenants(self, connection: asyncpg.Connection, service: str, name: str) -> list[str]:
+        """Return the tenants that have documents of their own place."""
+        sql = f"SELECT tenant FROM {self.tenants} WHERE service = $1 AND name = $2 ORDER BY tenant"
+        return [row["tenant"] for row in await connection.fetch(sql, service, name)]
+
+    async def read_all_tenants(self, connection: asyncpg.Connection) -> list[tuple[str, str, str]]:
+        """Return (service, name, tenant) of all of them."""
+        rows = await connection.fetch(f"SELECT service, name, tenant FROM {self.tenants} ORDER BY 1, 2, 3")
+        return [(row["service"], row["name"], row["tenant"]) for row in rows]
+
     async def named(self, connection: asyncpg.Connection, condition: str) -> list[tuple[str, str]]:
         """Return the collections (service, name) that have an index for which a condition of ours holds."""
         rows = await connection.fetch(
@@ -203,6 +239,7 @@ def _collection(
     generation: int,
     statuses: Mapping[int, IndexStatus],
     hint: Mapping[str, str],
+    storage: Storage,
 ) -> Collection:
     ready = {number: status.spec for number, status in statuses.items() if status.state is IndexState.READY}
     kept = {number: status.spec for number, status in statuses.items() if status.state is not IndexState.FAILED}
@@ -219,6 +256,8 @@ def _collection(
         words=_words(kept),
         ready_words=_words(ready),
         schema_hint=hint,
+        storage=storage,
+        partitioned=partitioning(storage),
     )
 
 
@@ -237,6 +276,17 @@ def _words(indexes: Mapping[int, IndexSpec]) -> tuple[Words, ...]:
 def _spec_text(spec: IndexSpec) -> str:
     fields = [{"path": field.path, "descending": field.descending} for field in spec.fields]
     return orjson.dumps({"type": spec.type, "fields": fields, "expire_after_s": spec.expire_after_s}).decode()
+
+
+def _storage(text: str) -> Storage:
+    stored = orjson.loads(text)
+    interval = stored["partition_interval"]
+    return Storage(
+        stored["partition_by"],
+        None if interval is None else PartitionInterval(interval),
+        stored["retain_for_s"],
+        Tenancy(stored["tenancy"]),
+    )
 
 
 def _spec(text: str) -> IndexSpec:

@@ -28,9 +28,13 @@ _ASIDE = "\x01"
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
+    """A document as it is to be; `was` is its partition, if there are any, and `part` where it goes."""
+
     tenant: str
     id: str
     document: dict[str, Json]
+    was: str | None = None
+    part: str | None = None
 
 
 class Changing:
@@ -51,6 +55,9 @@ class Changing:
         self._until = until
         # All mutations of a write happen at one moment.
         self._now_us = database.settings.clock()
+        partitioned = collection.partitioned is not None
+        self._read_columns = "tenant, id, doc::text" + (", part, created_us" if partitioned else "")
+        self._in_its_partition = " AND stored.part = new.was::date" if partitioned else ""
 
     async def apply(self, mutation: Update | Delete | Restore, *, return_ids: bool) -> Outcome:
         """Apply a mutation; when it raises, the transaction or savepoint is to be undone.
@@ -118,7 +125,7 @@ class Changing:
         bindings, conditions = self._conditions(update, Deleted.EXCLUDE)
         # In the order of keys, so that two updates do not wait for each other.
         sql = (
-            f"SELECT tenant, id, doc::text FROM {self._collection.table} WHERE {conditions} "
+            f"SELECT {self._read_columns} FROM {self._collection.table} WHERE {conditions} "
             "ORDER BY tenant, id FOR UPDATE"
         )
         ids: list[str] = []
@@ -136,17 +143,18 @@ class Changing:
         """Update so that documents can exchange unique values: all of them step aside, into tenants of their own, and
         come back with their new values one by one."""
         bindings, conditions = self._conditions(update, Deleted.EXCLUDE)
-        sql = f"SELECT tenant, id, doc::text FROM {self._collection.table} WHERE {conditions} ORDER BY tenant, id"
+        sql = f"SELECT {self._read_columns} FROM {self._collection.table} WHERE {conditions} ORDER BY tenant, id"
         records = await self._connection.fetch(f"{sql} FOR UPDATE", *bindings.values, timeout=self._until.left())
         _require_at_most(len(records), update.max_affected)
         changed = [self._changed(record, update) for record in records]
         await self._connection.execute(
             f"UPDATE {self._collection.table} AS stored SET tenant = $1 || stored.tenant "
-            "FROM unnest($2::text[], $3::text[]) AS key(tenant, id) "
-            "WHERE stored.tenant = key.tenant AND stored.id = key.id",
+            f"FROM unnest($2::text[], $3::text[], $4::text[]) AS new(tenant, id, was) WHERE stored.tenant = new.tenant "
+            f"AND stored.id = new.id{self._in_its_partition}",
             _ASIDE,
             [it.tenant for it in changed],
             [it.id for it in changed],
+            [it.was for it in changed],
             timeout=self._until.left(),
         )
         for it in changed:
@@ -163,7 +171,13 @@ class Changing:
                 violated = self._collection.uniques.get(error.constraint_name or "")
                 key = (changed.tenant, changed.id)
                 made_room = await holders.remove_expired(
-                    self._database, self._connection, self._collection, key, changed.document, until=self._until
+                    self._database,
+                    self._connection,
+                    self._collection,
+                    key,
+                    changed.document,
+                    until=self._until,
+                    part=changed.part,
                 )
                 if not made_room:
                     break
@@ -174,7 +188,11 @@ class Changing:
     def _changed(self, record: asyncpg.Record, update: Update) -> _Changed:
         document = apply_update(orjson.loads(record[2]), update.operations)
         check_indexed(document, self._collection.checked)
-        return _Changed(record[0], record[1], document)
+        by = self._collection.partitioned
+        if by is None:
+            return _Changed(record[0], record[1], document)
+        part = by.of(document, record[1], record[4], self._now_us)
+        return _Changed(record[0], record[1], document, record[3].isoformat(), part)
 
     async def _write(self, changed: Sequence[_Changed], now_us: int, *, from_aside: bool = False) -> None:
         """Write documents that are locked.
@@ -184,16 +202,20 @@ class Changing:
         collection = self._collection
         words = [[document_words(it.document, kept.paths) for it in changed] for kept in collection.words]
         columns = [kept.column for kept in collection.words]
-        arrays = "".join(f", ${number}::text[]" for number in range(8, 8 + len(columns)))
+        arrays = "".join(f", ${number}::text[]" for number in range(10, 10 + len(columns)))
         named = "".join(f", {column}" for column in columns)
-        vectors = "".join(f", {column} = {vector(f'new.{column}')}" for column in columns)
+        changes = "".join(f", {column} = {vector(f'new.{column}')}" for column in columns)
+        if collection.partitioned is not None:
+            self._database.require_partitions(collection, [it.part or "" for it in changed])
+            changes += ", part = new.part::date"
         is_current = self._database.catalogue.generation_is("$1::text", "$2::text", "$3::int8")
         stored_tenant = f"'{_ASIDE}' || new.tenant" if from_aside else "new.tenant"
         sql = (
             f"UPDATE {collection.table} AS stored SET tenant = new.tenant, doc = new.doc::jsonb, "
-            f"updated_us = $4::int8, version = stored.version + 1{vectors} "
-            f"FROM unnest($5::text[], $6::text[], $7::text[]{arrays}) AS new(tenant, id, doc{named}) "
-            f"WHERE stored.tenant = {stored_tenant} AND stored.id = new.id AND {is_current}"
+            f"updated_us = $4::int8, version = stored.version + 1{changes} "
+            "FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[]"
+            f"{arrays}) AS new(tenant, id, doc, was, part{named}) "
+            f"WHERE stored.tenant = {stored_tenant} AND stored.id = new.id{self._in_its_partition} AND {is_current}"
         )
         status = await self._connection.execute(
             sql,
@@ -204,6 +226,8 @@ class Changing:
             [it.tenant for it in changed],
             [it.id for it in changed],
             [jsonb_text(it.document) for it in changed],
+            [it.was for it in changed],
+            [it.part for it in changed],
             *words,
             timeout=self._until.left(),
         )

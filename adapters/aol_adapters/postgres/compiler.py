@@ -22,6 +22,7 @@ from aol_adapters.postgres.places import (
     place,
     text_of,
 )
+from aol_adapters.postgres.pruning import pruned
 from aol_adapters.postgres.regexes import translate
 from aol_adapters.postgres.words import query_text
 from aol_wire.adapter import Deleted, Target
@@ -74,6 +75,8 @@ def where(
     is_expired = expired(collection, now_us, bindings)
     if is_expired is not None:
         conditions.append(f"NOT {is_expired}")
+    if collection.partitioned is not None:
+        conditions += pruned(collection.partitioned, filter, bindings)
     if filter is not None:
         conditions.append(FilterCompiler(collection, bindings, bounded).compile(filter))
     return " AND ".join(conditions) or TRUE

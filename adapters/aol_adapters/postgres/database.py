@@ -3,16 +3,19 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Collection as Collection_
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
 
-from aol_adapters.postgres import layout
-from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found
+from aol_adapters.postgres import layout, partitions
+from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found, schema_name
+from aol_adapters.postgres.connecting import Session, connect, note_use
 from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, damaged_catalogue, deadline, failure
-from aol_adapters.postgres.settings import Settings
+from aol_adapters.postgres.quoting import quote_name
+from aol_adapters.postgres.settings import OF_TRANSACTIONS, Settings
 from aol_wire.adapter import Target
 from aol_wire.errors import Applied, DataError, Reason
 
@@ -57,6 +60,7 @@ class Database:
         self._is_prepared = False
         self._version = -1
         self._collections: dict[tuple[str, str], Collection] = {}
+        self._partitions: dict[tuple[str, str], set[str]] = {}
 
     async def open(self) -> None:
         """Make the pool; nothing is connected yet."""
@@ -65,9 +69,9 @@ class Database:
             min_size=0,
             max_size=self.settings.pool_size,
             # Sessions hold nothing that would have to be taken back, so a connection goes back without a round trip.
-            reset=_note_use,
-            connect=_connect,
-            connection_class=_Session,
+            reset=note_use,
+            connect=connect,
+            connection_class=Session,
             max_queries=1_000_000_000,
         )
 
@@ -94,7 +98,7 @@ class Database:
             async with asyncio.timeout(_CHECK_TIMEOUT_S):
                 await self._prepare()
                 if self._probe is None or self._probe.is_closed():
-                    self._probe = await _connect(**self.settings.connect_arguments())
+                    self._probe = await connect(**self.settings.connect_arguments())
                 if self.settings.transaction_pooling:
                     async with self._probe.transaction():
                         version = await self.catalogue.read_version(self._probe)
@@ -137,6 +141,7 @@ class Database:
             try:
                 if with_transaction:
                     async with transaction(connection, until):
+                        await connection.execute(OF_TRANSACTIONS, timeout=until.left())
                         yield connection
                 else:
                     yield connection
@@ -155,6 +160,11 @@ class Database:
             if found is None:
                 raise
             raise found from None
+
+    async def run_alone(self, statement: str) -> None:
+        """Run a statement that cannot be in a transaction, and binds nothing."""
+        async with self.connection(Deadline(None), outside_transactions=True) as connection:
+            await connection.execute(statement)
 
     @asynccontextmanager
     async def catalogue_connection(self, until: Deadline) -> AsyncIterator[asyncpg.Connection]:
@@ -183,6 +193,9 @@ class Database:
                 return await work()
             except StaleError:
                 self.forget()
+            except MissingPartitionsError as missing:
+                await self.add_partitions(missing.known, missing.starts, until)
+                continue
             except CHANGED_BY_HAND as error:
                 # Or dropped by another adapter, which the catalogue then says.
                 self.forget()
@@ -210,9 +223,35 @@ class Database:
             found = self._collections[service, name] = read
         return found
 
+    def known(self, service: str, name: str) -> Collection | None:
+        """Return a collection if it was read lately."""
+        return self._collections.get((service, name))
+
     def forget(self) -> None:
         """Read the catalogue anew from here on."""
         self._collections.clear()
+        self._partitions.clear()
+
+    def require_partitions(self, known: Collection, starts: Collection_[str]) -> None:
+        """Return if partitions are there, as far as is known.
+
+        :raises MissingPartitionsError: they may have to be made, outside of the transaction that needs them.
+        """
+        if not self._partitions.get((known.service, known.name), set()).issuperset(starts):
+            raise MissingPartitionsError(known, frozenset(starts))
+
+    async def add_partitions(self, known: Collection, starts: Collection_[str], until: Deadline) -> None:
+        """Make the partitions that are missing."""
+        if known.partitioned is None:
+            return
+        schema = quote_name(schema_name(self.settings.prefix, known.service))
+        async with self.connection(until) as connection, connection.transaction():
+            await layout.lock_ddl(connection)
+            await connection.execute("SET LOCAL lock_timeout = '3s'")
+            there = await partitions.add(
+                connection, known.table, schema, known.name, by=known.partitioned, starts=starts
+            )
+        self._partitions[known.service, known.name] = there
 
     async def _prepare_within(self, until: Deadline) -> None:
         if not self._is_prepared:
@@ -225,7 +264,7 @@ class Database:
             return
         async with self._opening:
             if not self._is_prepared:
-                connection = await _connect(**self.settings.connect_arguments())
+                connection = await connect(**self.settings.connect_arguments())
                 try:
                     await layout.prepare(connection, self.settings.prefix)
                 finally:
@@ -319,40 +358,17 @@ async def _undo(connection: asyncpg.Connection, begun: "asyncpg.transaction.Tran
         connection.terminate()
 
 
-async def _connect(*arguments: Any, **named: Any) -> asyncpg.Connection:
-    """Make a connection.
+class MissingPartitionsError(Exception):
+    """Documents lie in partitions that are not known to be there; nothing was changed."""
 
-    :raises DataError: ADAPTER_DOWN, for a DSN that cannot be read.
-    :raises ConnectionError: it took too long; that is not the time of a caller.
-    """
-    try:
-        return await asyncpg.connect(*arguments, **named)
-    except TimeoutError:
-        raise ConnectionError from None
-    except ValueError:
-        # Its text shows the DSN.
-        raise DataError(
-            Reason.ADAPTER_DOWN,
-            "the DSN of PostgreSQL cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, and within names and "
-            "the password what is special in a URI is written as %XX",
-            retry_after_s=60.0,
-        ) from None
+    def __init__(self, known: Collection, starts: frozenset[str]) -> None:
+        super().__init__(known.name)
+        self.known = known
+        self.starts = starts
 
 
 class StaleError(Exception):
     """The collection is not any more as the catalogue said when the work began; it has changed nothing."""
-
-
-class _Session(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that knows when it was used last."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.used_at = monotonic()
-
-
-async def _note_use(connection: _Session) -> None:
-    connection.used_at = monotonic()
 
 
 def _changed_by_hand(error: BaseException, table: str) -> DataError:

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -34,7 +34,13 @@ async def explain(database: Database, collection: Collection, request: Find, unt
     async with database.connection(until) as connection:
         nodes = list(_nodes(await _plan(connection, query, until)))
         size = await _size(connection, collection, until)
-    used = [node for node in nodes if "Index Name" in node]
+        parents = await _parents(connection, collection, until)
+    # The index of a partition stands for that of the table.
+    used = [
+        {**node, "Index Name": parents.get(node["Index Name"], node["Index Name"])}
+        for node in nodes
+        if "Index Name" in node
+    ]
     is_sorted = not any(node["Node Type"] in _SORTS for node in nodes)
     if not is_sorted:
         used = [node for node in used if _TENANT_ONLY.fullmatch(node.get("Index Cond", "")) is None]
@@ -63,7 +69,7 @@ def _nodes(plan: Plan) -> Iterator[Plan]:
         yield from _nodes(child)
 
 
-def _index(collection: Collection, used: list[Plan]) -> IndexSpec | None:
+def _index(collection: Collection, used: Sequence[Plan]) -> IndexSpec | None:
     """Return the declared index by which the documents are found: the first, when there are several."""
     names = {
         index_name(collection.name, number): status.spec
@@ -80,10 +86,26 @@ def _examined(node: Plan) -> int:
     return round(float(rows * node["Actual Loops"]))
 
 
+async def _parents(connection: asyncpg.Connection, collection: Collection, until: Deadline) -> dict[str, str]:
+    """Return of the indexes of partitions, by their names, the names of the table's."""
+    if collection.partitioned is None:
+        return {}
+    rows = await connection.fetch(
+        "SELECT child.relname, parent.relname FROM pg_catalog.pg_index AS x "
+        "JOIN pg_catalog.pg_class AS parent ON parent.oid = x.indexrelid "
+        "JOIN pg_catalog.pg_inherits AS i ON i.inhparent = x.indexrelid "
+        "JOIN pg_catalog.pg_class AS child ON child.oid = i.inhrelid WHERE x.indrelid = to_regclass($1)",
+        collection.table,
+        timeout=until.left(),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def _size(connection: asyncpg.Connection, collection: Collection, until: Deadline) -> int:
     """Return about how many documents there are: exactly while they are few, and what VACUUM or ANALYZE saw last."""
     sql = (
         f"SELECT greatest((SELECT count(*) FROM (SELECT 1 FROM {collection.table} LIMIT {_COUNTED_UP_TO}) AS first), "
-        "(SELECT reltuples::int8 FROM pg_catalog.pg_class WHERE oid = to_regclass($1)))"
+        "(SELECT sum(c.reltuples)::int8 FROM pg_catalog.pg_partition_tree(to_regclass($1)) AS t "
+        "JOIN pg_catalog.pg_class AS c ON c.oid = t.relid WHERE t.isleaf))"
     )
     return int(await connection.fetchval(sql, collection.table, timeout=until.left()))

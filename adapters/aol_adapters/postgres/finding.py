@@ -2,11 +2,9 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import asyncpg
-import orjson
 
 from aol_adapters.kit.keyset import Order
 from aol_adapters.kit.pages import PageBuilder, Row
@@ -14,10 +12,9 @@ from aol_adapters.postgres.bindings import Bindings, Bound
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
 from aol_adapters.postgres.database import Database, Deadline, transaction
-from aol_adapters.postgres.order import binding, order
+from aol_adapters.postgres.order import binding, order, with_part
 from aol_wire.adapter import Count, Find, Found
-from aol_wire.json_text import encode
-from aol_wire.limits import DOCUMENT_MAX_BYTES
+from aol_wire.filters import Json
 
 # The parts of a `Row`, whatever somebody has made of the columns.
 COLUMNS = (
@@ -45,7 +42,9 @@ def compile_find(collection: Collection, request: Find, now_us: int) -> Query:
     :raises DataError: BAD_PAGE_TOKEN.
     """
     bindings = Bindings()
-    by = order(request.sort, request.filter, collection.indexed, bindings, tenant=request.target.tenant)
+    by_field = collection.partitioned is not None and collection.partitioned.path is not None
+    tenant = request.target.tenant
+    by = order(request.sort, request.filter, collection.indexed, bindings, tenant=tenant, by_field=by_field)
     bounded = by.bounded() if request.position else None
     conditions = where(
         collection, request.target, request.deleted, request.filter, bindings, now_us=now_us, bounded=bounded
@@ -67,11 +66,17 @@ async def find(database: Database, collection: Collection, request: Find, until:
     async with database.connection(until) as connection:
         if request.limit <= _AT_ONCE:
             rows = await connection.fetch(query.sql, *query.values, timeout=until.left())
-            is_last = add_rows(builder, rows)
+            is_last = builder.add_all(rows)
         else:
             is_last = await _read_portal(connection, query, builder, until)
-    position = b"" if is_last or not builder.rows else query.order.position(builder.rows[-1].view())
+    position = b"" if is_last or not builder else query.order.position(_placed(collection, builder.last()))
     return Found(builder.page(), position)
+
+
+def _placed(collection: Collection, row: Row) -> dict[str, Json]:
+    """Return a document as positions see it."""
+    by, view = collection.partitioned, row.view()
+    return view if by is None or by.path is None else with_part(view, by.stored(view))
 
 
 async def _read_portal(connection: asyncpg.Connection, query: Query, builder: PageBuilder, until: Deadline) -> bool:
@@ -80,26 +85,12 @@ async def _read_portal(connection: asyncpg.Connection, query: Query, builder: Pa
         cursor = await connection.cursor(query.sql, *query.values, timeout=until.left())
         wanted = _FIRST_ROWS
         while rows := await cursor.fetch(wanted, timeout=until.left()):
-            if not add_rows(builder, rows):
+            if not builder.add_all(rows):
                 return False
             if len(rows) < wanted:
                 return True
-            wanted = min(_MOST_ROWS, max(_FIRST_ROWS, builder.room_for(len(builder.rows)) + 1))
+            wanted = min(_MOST_ROWS, max(_FIRST_ROWS, builder.room_for(len(builder)) + 1))
     return True
-
-
-def add_rows(builder: PageBuilder, rows: Iterable[asyncpg.Record]) -> bool:
-    """Add rows to a page; false when it is full before all are in it."""
-    return all(builder.add(read(record)) for record in rows)
-
-
-def read(record: asyncpg.Record) -> Row:
-    """Return a row as PostgreSQL gives it for `COLUMNS`."""
-    row = Row._make(record)
-    if len(row.json) <= DOCUMENT_MAX_BYTES:
-        return row
-    # `jsonb` writes the doubles 1e300 and 1e-300 with hundreds of digits.
-    return row._replace(json=encode(orjson.loads(row.json)))
 
 
 async def count(database: Database, collection: Collection, request: Count, until: Deadline) -> int:

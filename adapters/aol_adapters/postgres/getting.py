@@ -5,32 +5,24 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aol_adapters.kit.pages import PageBuilder, Row
+import asyncpg
+
+from aol_adapters.kit.gets import wanted_id
+from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
 from aol_adapters.postgres.database import Database, Deadline
-from aol_adapters.postgres.finding import COLUMNS, read
-from aol_wire import metadata
-from aol_wire.adapter import Deleted, Find, Found, Target
-from aol_wire.filters import Compare, Operator
+from aol_adapters.postgres.finding import COLUMNS
+from aol_adapters.postgres.tenants import Place
+from aol_wire.adapter import Deleted, Find, Found
 
 
 class Lane(NamedTuple):
     """What reads must have in common to be one statement."""
 
-    target: Target
+    place: Place
     deleted: Deleted
-
-
-def wanted_id(request: Find) -> str | None:
-    """Return the id of the one document that a query can find; None when it is another kind of query."""
-    match request.filter:
-        case Compare((metadata.ID,), Operator.EQ, str(id_)) if (
-            request.target.tenant is not None and not request.position and not request.skip and request.limit > 0
-        ):
-            return id_
-    return None
 
 
 async def get(
@@ -39,17 +31,17 @@ async def get(
     """Return the page of each request, all of which are of one lane."""
     ids = [wanted_id(request) or "" for request in requests]
     bindings = Bindings()
-    conditions = where(collection, lane.target, lane.deleted, None, bindings, now_us=database.settings.clock())
+    conditions = where(collection, lane.place.target, lane.deleted, None, bindings, now_us=database.settings.clock())
     # One id is bound as a list as well: the statement is one and the same, and prepared once.
     sql = f"SELECT {COLUMNS} FROM {collection.table} WHERE {conditions} AND id = ANY ({bindings.texts(ids)})"
     async with database.connection(until) as connection:
         records = await connection.fetch(sql, *bindings.values, timeout=until.left())
-    rows = {row.id: row for row in map(read, records)}
+    rows = {record[0]: record for record in records}
     return [_found(request, rows.get(id_)) for request, id_ in zip(requests, ids, strict=True)]
 
 
-def _found(request: Find, row: Row | None) -> Found:
+def _found(request: Find, record: asyncpg.Record | None) -> Found:
     builder = PageBuilder(request.projection, 1, request.max_bytes)
-    if row is not None:
-        builder.add(row)
+    if record is not None:
+        builder.add_all([record])
     return Found(builder.page())

@@ -41,13 +41,15 @@ async def of_id(
     is_expired = expired(collection, database.settings.clock(), bindings)
     if is_expired is not None:
         conditions += f" AND NOT {is_expired}"
+    conditions += in_partition(collection, item, bindings)
     sql = f"SELECT doc::text, deleted_us FROM {collection.table} WHERE {conditions}"
     found = await connection.fetchrow(sql, *bindings.values, timeout=until.left())
     if found is None:
         return None
-    if found["deleted_us"] is not None:
+    is_deleted, will_be_deleted = found["deleted_us"] is not None, item.insert.stamped.deleted_us != 0
+    if is_deleted and not will_be_deleted:
         return _duplicate("a deleted document has this _id, and keeps it until it is purged")
-    if equal(orjson.loads(found["doc"]), item.document):
+    if is_deleted is will_be_deleted and equal(orjson.loads(found["doc"]), item.document):
         return Outcome(1, was_duplicate=True)
     return _duplicate("another document has this _id; update it, or insert under another _id")
 
@@ -60,9 +62,11 @@ async def remove_expired(
     document: dict[str, Json],
     *,
     until: Deadline,
+    part: str | None = None,
 ) -> bool:
     """Remove the expired documents that have the key (tenant, id) or a unique value of a document.
 
+    :param part: in which partition, if there are any.
     :return: whether there were any.
     """
     bindings = Bindings()
@@ -74,7 +78,7 @@ async def remove_expired(
     holds += [_has_values(index, document, bindings) for index in collection.uniques.values()]
     sql = (
         f"DELETE FROM {collection.table} WHERE tenant = {bindings.text(tenant)} AND ({' OR '.join(holds)}) "
-        f"AND {is_expired}"
+        f"AND {is_expired}{_in_part(part, bindings)}"
     )
     return str(await connection.execute(sql, *bindings.values, timeout=until.left())) != "DELETE 0"
 
@@ -84,7 +88,9 @@ async def of_values(
     collection: Collection,
     key: tuple[str, str],
     document: dict[str, Json],
+    *,
     until: Deadline,
+    part: str | None = None,
 ) -> Outcome | None:
     """Return what becomes of a document whose unique values another one has; None when none has them."""
     tenant, id_ = key
@@ -92,13 +98,33 @@ async def of_values(
         bindings = Bindings()
         sql = (
             f"SELECT 1 FROM {collection.table} WHERE tenant = {bindings.text(tenant)} "
-            f"AND id <> {bindings.text(id_)} AND {_has_values(index, document, bindings)}"
+            f"AND id <> {bindings.text(id_)} AND {_has_values(index, document, bindings)}{_in_part(part, bindings)}"
         )
         if await connection.fetchval(sql, *bindings.values, timeout=until.left()) is not None:
             error = unique_violation(index)
             error.applied = Applied.NO
             return Outcome(error=error)
     return None
+
+
+def in_partition(collection: Collection, item: "Item", bindings: Bindings) -> str:
+    """Return the rest of a condition: the document of an item lies in one partition, if it can lie in any."""
+    return "" if collection.partitioned is None else _in_part(part_of(collection, item), bindings)
+
+
+def part_of(collection: Collection, item: "Item") -> str | None:
+    """Return the partition of a document; None when there are none, or it has no place in any."""
+    by = collection.partitioned
+    if by is None:
+        return None
+    try:
+        return by.of(item.document, item.insert.id, item.insert.stamped.created_us, item.insert.now_us)
+    except DataError:
+        return None
+
+
+def _in_part(part: str | None, bindings: Bindings) -> str:
+    return "" if part is None else f" AND part = {bindings.text(part)}::date"
 
 
 def unique_violation(index: IndexSpec) -> DataError:

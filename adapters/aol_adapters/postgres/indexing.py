@@ -6,7 +6,7 @@ import asyncpg
 import orjson
 
 from aol_adapters.postgres.bindings import Bindings
-from aol_adapters.postgres.catalogue import Collection, index_name, words_column
+from aol_adapters.postgres.catalogue import Collection, words_column
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.expiring import expired
 from aol_adapters.postgres.places import indexed_place
@@ -18,11 +18,17 @@ from aol_wire.limits import INDEXED_STRING_MAX_BYTES
 _FILLED_AT_ONCE = 500
 
 
-def create_statement(table: str, name: str, number: int, spec: IndexSpec, *, concurrently: bool) -> str:
-    """Return the statement that makes an index, of the expressions that the compiler emits."""
+def create_statement(
+    table: str, index: str, number: int, spec: IndexSpec, *, partitioned: bool, how: str = "", only: bool = False
+) -> str:
+    """Return the statement that makes an index, of the expressions that the compiler emits.
+
+    :param index: its name in the database.
+    :param how: words that come before the name, such as CONCURRENTLY.
+    :param only: make it of the partitioned table alone; those of its partitions are attached to it.
+    """
     kind = "UNIQUE INDEX" if spec.type is IndexType.UNIQUE else "INDEX"
-    how = "CONCURRENTLY IF NOT EXISTS " if concurrently else ""
-    begin = f"CREATE {kind} {how}{quote_name(index_name(name, number))} ON {table}"
+    begin = f"CREATE {kind} {how} {quote_name(index)} ON {'ONLY ' if only else ''}{table}"
     if spec.type is IndexType.TEXT:
         return f"{begin} USING gin ({words_column(number)})"
     columns = ["tenant"]
@@ -31,7 +37,10 @@ def create_statement(table: str, name: str, number: int, spec: IndexSpec, *, con
         at = indexed_place(field.path)
         direction = " DESC" if field.descending else ""
         columns += [f"({at.number}){direction}", f"({at.text}){direction}"]
-    if spec.type is not IndexType.UNIQUE:
+    if spec.type is IndexType.UNIQUE:
+        # Partitions cannot look into each other: values are unique in each.
+        columns += ["part"] if partitioned else []
+    else:
         # Documents of equal values come in the order of their ids, in the direction of the last field.
         columns.append(f"id{direction}")
     return f"{begin} ({', '.join(columns)})"
@@ -53,10 +62,11 @@ async def count_repeats(connection: asyncpg.Connection, collection: Collection, 
     bindings = Bindings()
     places = [indexed_place(field.path) for field in spec.fields]
     values = ", ".join(f"{at.number}, {at.text}" for at in places)
+    part = ", part" if collection.partitioned is not None else ""
     sql = (
         "SELECT coalesce(sum(documents - 1), 0)::int8 FROM ("
         f"SELECT count(*) AS documents FROM {collection.table} WHERE NOT {_misfit(spec)} "
-        f"AND NOT {_expired(collection, now_us, bindings)} GROUP BY tenant, {values}) AS repeated"
+        f"AND NOT {_expired(collection, now_us, bindings)} GROUP BY tenant, {values}{part}) AS repeated"
     )
     return int(await connection.fetchval(sql, *bindings.values))
 

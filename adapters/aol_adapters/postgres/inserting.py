@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -13,6 +13,7 @@ from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.database import Database, Deadline, StaleError, transaction
 from aol_adapters.postgres.failures import LOST, failure
 from aol_adapters.postgres.numbers import jsonb_text
+from aol_adapters.postgres.partitions import Partitioning
 from aol_adapters.postgres.words import document_words, vector
 from aol_wire.adapter import Insert, Outcome
 from aol_wire.errors import Applied, DataError, Reason
@@ -20,6 +21,9 @@ from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
 
 _ROUNDS = 5
+INSERTED = Outcome(1)
+# Columns that not every statement has, and what makes their values of texts.
+_CASTS: Mapping[str, str] = {"deleted_us": "", "owner": "", "acl": "::jsonb", "part": "::date"}
 
 
 @dataclass(slots=True)
@@ -49,9 +53,11 @@ class Inserting:
     def __init__(self, database: Database, collection: Collection) -> None:
         self._database = database
         self._collection = collection
+        self._has_rules = bool(collection.checked or collection.partitioned)
 
     async def together(self, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline) -> None:
-        """Insert those documents that have no outcome yet, each on its own account, and fill in what became of each.
+        """Insert those documents of one tenant that have no outcome yet, each on its own account, and fill in what
+        became of each.
 
         What has its outcome when this raises keeps it; in a transaction, which is undone then, nothing does.
 
@@ -59,46 +65,56 @@ class Inserting:
         :raises StaleError: the collection is another one by now; those that have no outcome are not there.
         """
         async with self._database.connection(until) as connection:
-            await self._ids_first(connection, items, outcomes, until)
+            unfit = await self._unfit(connection, items, outcomes, until)
             waiting = [number for number, outcome in enumerate(outcomes) if outcome is None]
             stalled = 0
             while waiting and stalled < _ROUNDS:
-                await self._round(connection, items, outcomes, waiting, until)
+                await self._round(connection, items, outcomes, (waiting, unfit), until)
                 left = [number for number in waiting if outcomes[number] is None]
                 stalled = 0 if len(left) < len(waiting) else stalled + 1
                 waiting = left
         for number in waiting:
             outcomes[number] = Outcome(error=_unsettled())
 
-    async def _ids_first(
+    async def _unfit(
         self, connection: asyncpg.Connection, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline
-    ) -> None:
-        """Look into the ids of documents that do not fit. Where one before it has the same id, which may be inserted
-        only now, the answer waits for that."""
-        inserted: set[tuple[str, str]] = set()
+    ) -> set[int]:
+        """Return which documents do not fit, and look into the ids of these. Where one before it has the same id, which
+        may be inserted only now, the answer waits for that."""
+        unfit: set[int] = set()
+        if not self._has_rules:
+            return unfit
+        inserted: set[str] = set()
         for number, item in enumerate(items):
             if outcomes[number] is not None:
                 continue
             misfit = self._misfit(item)
             if misfit is None:
-                inserted.add(item.key)
-            elif item.key not in inserted:
+                inserted.add(item.insert.id)
+                continue
+            unfit.add(number)
+            if item.insert.id not in inserted:
                 outcomes[number] = await self._id_first(connection, item, misfit, until)
+        return unfit
 
     async def _round(
         self,
         connection: asyncpg.Connection,
         items: Sequence[Item],
         outcomes: list[Outcome | None],
-        waiting: Sequence[int],
+        numbers: tuple[Sequence[int], Container[int]],
         until: Deadline,
     ) -> None:
-        """Insert what can be, and find out about the rest; what has no outcome then may be tried again."""
-        first: dict[tuple[str, str], int] = {}
+        """Insert what can be, and find out about the rest; what has no outcome then may be tried again.
+
+        :param numbers: of the documents that wait, and of those that do not fit.
+        """
+        waiting, unfit = numbers
+        first: dict[str, int] = {}
         for number in waiting:
             # Of several with one id the first that fits is inserted; the others meet it.
-            if self._misfit(items[number]) is None:
-                first.setdefault(items[number].key, number)
+            if number not in unfit:
+                first.setdefault(items[number].insert.id, number)
         done = await self._insert_or_halve(connection, [items[number] for number in first.values()], until)
         for number, outcome in zip(first.values(), done, strict=True):
             outcomes[number] = outcome
@@ -111,13 +127,12 @@ class Inserting:
 
         :raises DataError: it cannot be inserted.
         """
-        try:
-            check_indexed(item.document, self._collection.checked)
-        except DataError as error:
-            return _raised(await self._id_first(connection, item, Outcome(error=error), until))
+        misfit = self._misfit(item)
+        if misfit is not None:
+            return _raised(await self._id_first(connection, item, misfit, until))
         for _ in range(_ROUNDS):
             if await self._insert(connection, [item], until):
-                return Outcome(1)
+                return INSERTED
             outcome = await self._explained(connection, item, until)
             if outcome is not None:
                 return _raised(outcome)
@@ -151,28 +166,37 @@ class Inserting:
                 raise
             found.applied = Applied.NO
             return [Outcome(error=found)]
-        return [Outcome(1) if item.key in inserted else None for item in items]
+        return [INSERTED if item.insert.id in inserted else None for item in items]
 
-    async def _insert(
-        self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline
-    ) -> set[tuple[str, str]]:
-        """Insert what can be in one statement, and return the keys of that."""
-        words = [[document_words(item.document, it.paths) for item in items] for it in self._collection.words]
+    async def _insert(self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline) -> set[str]:
+        """Insert what can be in one statement, all of one tenant, and return the ids of that."""
+        collection = self._collection
+        columns: dict[str, tuple[str, Sequence[object]]] = {
+            "id": ("text", [item.insert.id for item in items]),
+            "created_us": ("int8", [item.insert.stamped.created_us for item in items]),
+            "doc": ("text", [item.text for item in items]),
+        }
+        if any(item.insert.stamps for item in items):
+            stamps = [item.insert.stamped for item in items]
+            columns["version"] = "int8", [it.version for it in stamps]
+            columns["updated_us"] = "int8", [it.updated_us for it in stamps]
+            columns["deleted_us"] = "int8", [it.deleted_us or None for it in stamps]
+        # Each array costs something for each document, so what nobody has is left out.
+        if any(item.insert.owner for item in items):
+            columns["owner"] = "text", [item.insert.owner or None for item in items]
+        if any(item.insert.acl for item in items):
+            columns["acl"] = "text", [item.insert.acl or None for item in items]
+        for it in collection.words:
+            columns[it.column] = "text", [document_words(item.document, it.paths) for item in items]
+        if collection.partitioned is not None:
+            parts = [self._part(item, collection.partitioned) for item in items]
+            self._database.require_partitions(collection, parts)
+            columns["part"] = "text", parts
+        sql = self._statement({name: kind for name, (kind, _) in columns.items()})
+        values = (collection.service, collection.name, collection.generation, items[0].tenant)
+        arrays = [array for _, array in columns.values()]
         try:
-            records = await connection.fetch(
-                self._statement(),
-                self._collection.service,
-                self._collection.name,
-                self._collection.generation,
-                [item.tenant for item in items],
-                [item.insert.id for item in items],
-                [item.insert.now_us for item in items],
-                [item.insert.owner or None for item in items],
-                [item.insert.acl or None for item in items],
-                [item.text for item in items],
-                *words,
-                timeout=until.left(),
-            )
+            records = await connection.fetch(sql, *values, *arrays, timeout=until.left())
         except (TimeoutError, *LOST) as error:
             found = None if isinstance(error, ValueError) else failure(error)
             if found is None:
@@ -180,27 +204,35 @@ class Inserting:
             # It may have been committed.
             found.applied = Applied.UNKNOWN
             raise found from None
-        return {(record[0], record[1]) for record in records}
+        return {record[0] for record in records}
 
-    def _statement(self) -> str:
-        collection = self._collection
-        columns = [it.column for it in collection.words]
-        arrays = "".join(f", ${number}::text[]" for number in range(10, 10 + len(columns)))
-        vectors = "".join(f", {vector(f'new.{column}')}" for column in columns)
-        named = "".join(f", {column}" for column in columns)
+    def _statement(self, columns: Mapping[str, str]) -> str:
+        """Return the statement that inserts arrays of these names and types."""
+        words = [it.column for it in self._collection.words]
+        optional = [name for name in _CASTS if name in columns]
+        named = "".join(f", {name}" for name in (*optional, *words))
+        selected = "".join(f", new.{name}{_CASTS[name]}" for name in optional)
+        selected += "".join(f", {vector(f'new.{column}')}" for column in words)
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 5))
         is_current = self._database.catalogue.generation_is("$1::text", "$2::text", "$3::int8")
+        version = "new.version" if "version" in columns else "1"
+        updated_us = "new.updated_us" if "updated_us" in columns else "new.created_us"
         return (
-            f"INSERT INTO {collection.table} "
-            f"(tenant, id, version, created_us, updated_us, owner, acl, doc{named}) "
-            "SELECT new.tenant, new.id, 1, new.now_us, new.now_us, new.owner, new.acl::jsonb, new.doc::jsonb"
-            f"{vectors} FROM unnest($4::text[], $5::text[], $6::int8[], $7::text[], $8::text[], $9::text[]{arrays}) "
-            f"AS new(tenant, id, now_us, owner, acl, doc{named}) "
-            f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING tenant, id"
+            f"INSERT INTO {self._collection.table} (tenant, id, version, created_us, updated_us, doc{named}) "
+            f"SELECT $4::text, new.id, {version}, new.created_us, {updated_us}, new.doc::jsonb{selected} "
+            f"FROM unnest({arrays}) AS new({', '.join(columns)}) "
+            f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING id"
         )
+
+    def _part(self, item: Item, by: Partitioning) -> str:
+        now_us = self._database.settings.clock()
+        return by.of(item.document, item.insert.id, item.insert.stamped.created_us, now_us)
 
     def _misfit(self, item: Item) -> Outcome | None:
         try:
             check_indexed(item.document, self._collection.checked)
+            if self._collection.partitioned is not None:
+                self._part(item, self._collection.partitioned)
         except DataError as error:
             error.applied = Applied.NO
             return Outcome(error=error)
@@ -222,11 +254,13 @@ class Inserting:
         outcome = await holders.of_id(self._database, connection, self._collection, item, until) or self._misfit(item)
         if outcome is not None:
             return outcome
+        key, document = item.key, item.document
+        part = holders.part_of(self._collection, item)
         if await holders.remove_expired(
-            self._database, connection, self._collection, item.key, item.document, until=until
+            self._database, connection, self._collection, key, document, until=until, part=part
         ):
             return None
-        return await holders.of_values(connection, self._collection, item.key, item.document, until)
+        return await holders.of_values(connection, self._collection, key, document, until=until, part=part)
 
 
 def _raised(outcome: Outcome) -> Outcome:

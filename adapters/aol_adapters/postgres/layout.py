@@ -28,7 +28,15 @@ CREATE TABLE IF NOT EXISTS {schema}.collections (
     name text COLLATE "C" NOT NULL,
     generation bigint NOT NULL,
     schema_hint jsonb NOT NULL,
+    storage jsonb NOT NULL,
     PRIMARY KEY (service, name)
+);
+CREATE TABLE IF NOT EXISTS {schema}.tenants (
+    service text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    PRIMARY KEY (service, name, tenant),
+    FOREIGN KEY (service, name) REFERENCES {schema}.collections ON DELETE CASCADE
 );
 CREATE TABLE IF NOT EXISTS {schema}.indexes (
     service text COLLATE "C" NOT NULL,
@@ -43,6 +51,7 @@ CREATE TABLE IF NOT EXISTS {schema}.indexes (
 COMMENT ON SCHEMA {schema} IS 'AOL data broker: what this database holds';
 COMMENT ON TABLE {schema}.state IS 'One row: the layout''s version, and how often the catalogue has changed';
 COMMENT ON TABLE {schema}.collections IS 'A row a collection; documents are in {prefix_text}_<service>.<name>';
+COMMENT ON TABLE {schema}.tenants IS 'A row a tenant whose documents have a schema or database of their own';
 COMMENT ON TABLE {schema}.indexes IS 'One row an index that was asked for, and how it stands';
 """
 
@@ -53,12 +62,12 @@ CREATE TABLE {table} (
     version bigint NOT NULL,
     created_us bigint NOT NULL,
     updated_us bigint NOT NULL,
-    deleted_us bigint,
+    deleted_us bigint,{part}
     owner text COLLATE "C",
     acl jsonb,
     doc jsonb NOT NULL,
-    CONSTRAINT {key} PRIMARY KEY (tenant, id)
-);
+    CONSTRAINT {key} PRIMARY KEY (tenant, id{key_part})
+){partitioned};
 COMMENT ON COLUMN {table}.tenant IS 'The tenant; empty where the collection has none';
 COMMENT ON COLUMN {table}.id IS '_id';
 COMMENT ON COLUMN {table}.version IS '_version: 1, and one more with each update';
@@ -69,6 +78,13 @@ COMMENT ON COLUMN {table}.owner IS '_owner';
 COMMENT ON COLUMN {table}.acl IS '_acl';
 COMMENT ON COLUMN {table}.doc IS 'The document';
 """
+
+_WHOLE = {"part": "", "key_part": "", "partitioned": ""}
+_PARTITIONED = {
+    "part": "\n    part date NOT NULL,",
+    "key_part": ", part",
+    "partitioned": " PARTITION BY RANGE (part)",
+}
 
 # Until a table is analysed, the planner takes an equality for very selective, and so the tenant, which is the same for
 # all documents of most collections: it would read them all by their key rather than a few by an index. So it is told
@@ -109,11 +125,14 @@ async def lock_ddl(connection: asyncpg.Connection) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock($1)", DDL_LOCK)
 
 
-async def create_table(connection: asyncpg.Connection, schema: str, table: str, key: str, description: str) -> None:
+async def create_table(
+    connection: asyncpg.Connection, schema: str, table: str, *, key: str, description: str, partitioned: bool
+) -> None:
     """Make the table of a collection, and its schema if need be, with comments; names are quoted already."""
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    await connection.execute(_DOCUMENTS.format(table=table, key=key))
-    await connection.execute(_ONE_TENANT.format(table=table))
+    await connection.execute(_DOCUMENTS.format(table=table, key=key, **(_PARTITIONED if partitioned else _WHOLE)))
+    if not partitioned:
+        await connection.execute(_ONE_TENANT.format(table=table))
     await comment(connection, table, description)
 
 

@@ -21,6 +21,8 @@ class Settings:
     :ivar idle_s: how long a connection rests before it is checked when it is used again.
     :ivar transaction_pooling: the DSN leads to a pooler, such as PgBouncer, that gives out connections for one
         transaction each: then nothing is kept in sessions, neither settings nor prepared statements.
+    :ivar database: instead of the one in the DSN.
+    :ivar tenant_databases: how many tenants' databases are open at once, each with up to a quarter of `pool_size`.
     :ivar prefix: what the names of the adapter's schemas begin with.
     :ivar at_once_up_to: how many documents a collection has at most whose indexes are built before `ensure_collection`
         returns. Those of larger ones are built in the background.
@@ -35,6 +37,8 @@ class Settings:
     connect_timeout_s: float = 5.0
     idle_s: float = 30.0
     transaction_pooling: bool = False
+    database: str | None = None
+    tenant_databases: int = 16
     prefix: str = "aol"
     at_once_up_to: int = 20_000
     upkeep_interval_s: float = 60.0
@@ -51,6 +55,8 @@ class Settings:
             # A statement is prepared once and serves filters of every value; it must not grow old by time alone.
             "max_cached_statement_lifetime": 0,
         }
+        if self.database is not None:
+            arguments["database"] = self.database
         if self.password is not None:
             arguments["password"] = self.password
         return arguments
@@ -58,7 +64,7 @@ class Settings:
 
 _CACHED_STATEMENTS = 512
 _EVERYWHERE: dict[str, str] = {"application_name": APPLICATION_NAME}
-_OF_SESSIONS: Mapping[str, str] = {
+_OF_TRANSACTIONS: Mapping[str, str] = {
     # Acknowledged means durable, whatever the server's default is.
     "synchronous_commit": "on",
     # Queries are short and full of CASE, for which compiling costs more than it brings.
@@ -71,9 +77,15 @@ _OF_SESSIONS: Mapping[str, str] = {
     "random_page_cost": "1.1",
     # Nobody's functions or operators come before PostgreSQL's own.
     "search_path": "pg_catalog",
+}
+_OF_SESSIONS: Mapping[str, str] = {
+    **_OF_TRANSACTIONS,
     "default_transaction_isolation": "read committed",
     "TimeZone": "UTC",
     # What a killed adapter was running ends, and so do its transactions.
     "client_connection_check_interval": "1000",
     "idle_in_transaction_session_timeout": "60000",
 }
+
+OF_TRANSACTIONS = "; ".join(f"SET LOCAL {name} = {value!r}" for name, value in _OF_TRANSACTIONS.items())
+"""What begins a transaction on a connection whose session is somebody else's, too."""

@@ -48,11 +48,11 @@ class Run:
         return len(self.inserts) + len(self.others)
 
 
-def runs(request: Write) -> list[Run]:
-    """Return the mutations of a request, in order."""
+def runs(mutations: Sequence[Mutation]) -> list[Run]:
+    """Return mutations, in order."""
     found: list[Run] = []
     inserts: list[Insert] = []
-    for mutation in request.mutations:
+    for mutation in mutations:
         if isinstance(mutation, Insert):
             inserts.append(mutation)
             continue

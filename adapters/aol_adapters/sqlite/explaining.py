@@ -54,7 +54,7 @@ def explain(session: Session, request: Find) -> Explanation:
             index=_index(connection, collection, plan, used),
             estimated_documents=_size(connection, collection),
             examined_documents=counter.calls,
-            returned_documents=len(builder.rows),
+            returned_documents=len(builder),
             uses_key=names_key and used[:1] == [key_name(collection.name)],
         )
 

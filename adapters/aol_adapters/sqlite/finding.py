@@ -2,13 +2,16 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import apsw
+import orjson
 
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.kit.keyset import Order
-from aol_adapters.kit.pages import PageBuilder, Row
+from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -62,15 +65,39 @@ def find(session: Session, request: Find) -> Found:
         collection = session.catalogue.collection(connection, request.target.collection)
         query = compile_find(collection, request, session.now_us())
         builder, is_last = read_page(connection, query, request)
-    position = b"" if is_last or not builder.rows else query.order.position(builder.rows[-1].view())
+    position = b"" if is_last or not builder else query.order.position(builder.last().view())
     return Found(builder.page(), position)
+
+
+def get(session: Session, requests: Sequence[Find]) -> list[Found]:
+    """Return the pages of requests that want one document each, all from one place, by their ids."""
+    target, deleted = requests[0].target, requests[0].deleted
+    ids = [wanted_id(request) or "" for request in requests]
+    bindings = Bindings()
+    with session.reading() as connection:
+        collection = session.catalogue.collection(connection, target.collection)
+        conditions = where(collection, target, deleted, None, bindings, now_us=session.now_us())
+        wanted = bindings.add(orjson.dumps(ids).decode())
+        sql = (
+            f"SELECT {_COLUMNS} FROM {collection.documents} "
+            f"WHERE {conditions} AND id IN (SELECT value FROM json_each({wanted}))"
+        )
+        rows = {row[0]: row for row in connection.execute(sql, bindings.values)}
+    return [_one(request, rows.get(id_)) for request, id_ in zip(requests, ids, strict=True)]
+
+
+def _one(request: Find, row: Sequence[SqlValue] | None) -> Found:
+    builder = PageBuilder(request.projection, 1, request.max_bytes)
+    if row is not None:
+        builder.add_all([row])
+    return Found(builder.page())
 
 
 def read_page(connection: apsw.Connection, query: Query, request: Find) -> tuple[PageBuilder, bool]:
     """Run a query until the page is full, and return the page and whether nothing comes after it."""
     builder = PageBuilder(request.projection, request.limit, request.max_bytes)
     with closing(connection.execute(query.sql, query.values)) as rows:
-        is_last = all(builder.add(Row(*values)) for values in rows)
+        is_last = builder.add_all(rows)
     return builder, is_last
 
 

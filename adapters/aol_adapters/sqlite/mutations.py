@@ -52,8 +52,9 @@ class Mutations:
         self._now_us = session.now_us()
         # Without a conflict target, whatever is not unique makes no change; what it was is looked into afterwards.
         self._insert_sql = (
-            f"INSERT INTO {collection.documents} (tenant, id, version, created_us, updated_us, owner, acl, doc) "
-            "VALUES (?1, ?2, 1, ?3, ?3, ?4, ?5, jsonb(?6)) ON CONFLICT DO NOTHING"
+            f"INSERT INTO {collection.documents} "
+            "(tenant, id, version, created_us, updated_us, deleted_us, owner, acl, doc) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, jsonb(?9)) ON CONFLICT DO NOTHING"
         )
 
     def apply(self, mutation: Mutation) -> tuple[int, bool, list[str]]:
@@ -101,10 +102,19 @@ class Mutations:
 
     def _put(self, insert: Insert) -> bool:
         """Add a row, or return false when a row that is there does not let it."""
-        self._execute(
-            self._insert_sql,
-            (self._target.tenant, insert.id, insert.now_us, insert.owner or None, insert.acl or None, insert.json),
+        stamps = insert.stamped
+        values = (
+            self._target.tenant,
+            insert.id,
+            stamps.version,
+            stamps.created_us,
+            stamps.updated_us,
+            stamps.deleted_us or None,
+            insert.owner or None,
+            insert.acl or None,
+            insert.json,
         )
+        self._execute(self._insert_sql, values)
         return self._changes() > 0
 
     def _require_free_id(self, insert: Insert) -> bool:
@@ -123,9 +133,10 @@ class Mutations:
         if found is None:
             return False
         text, deleted_us = found
-        if deleted_us is not None:
+        is_deleted, will_be_deleted = deleted_us is not None, insert.stamped.deleted_us != 0
+        if is_deleted and not will_be_deleted:
             raise DataError(Reason.DUPLICATE_ID, "a deleted document has this _id, and keeps it until it is purged")
-        if not equal(orjson.loads(text), orjson.loads(insert.json)):
+        if is_deleted is not will_be_deleted or not equal(orjson.loads(text), orjson.loads(insert.json)):
             raise DataError(
                 Reason.DUPLICATE_ID, "another document has this _id; update it, or insert under another _id"
             )

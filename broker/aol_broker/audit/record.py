@@ -11,7 +11,7 @@ from aol.data.v1 import collection_pb2
 from aol_wire.datetimes import from_us
 from aol_wire.filters import Json
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
-from aol_wire.names import SERVICE
+from aol_wire.names import COLLECTION, SERVICE
 
 FILTER_MAX_BYTES = 16 << 10
 """Longer filters (as UTF-8, in a record) are recorded by their size only, so that a record stays a line that tools
@@ -95,8 +95,8 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     """Return what a record shows under `filters`, as JSON on one line: what a call says beyond its collection.
 
     `arguments` is the request message of the operation, which nobody has checked yet. Filters are shown as they are,
-    of grants who is to have which permission, of manifests where they come from, of a drop whether it is one; other
-    calls show null.
+    of grants who is to have which permission, of manifests where they come from, of copies where to, of a drop whether
+    it is one; other calls show null.
     """
     match operation:
         case "grant_access" | "revoke_access":
@@ -111,6 +111,9 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
             return orjson.dumps({"source": _named(source, good)})
         case "drop_collection":
             return orjson.dumps({"dry_run": arguments.dry_run})
+        case "copy_collection":
+            adapter = arguments.to_adapter
+            return orjson.dumps({"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)})
         case _:
             return recorded_filter(getattr(arguments, "filter", ""))
 

@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 from google.protobuf.message import Message
 
 from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 
 M = TypeVar("M", bound=Message)
@@ -32,3 +33,12 @@ def known(record: CollectionRecord | None) -> CollectionRecord:
     if record is None:
         raise LookupError("the verb's right lets calls through that name no existing collection")
     return record
+
+
+async def newest(registry: Registry, record: CollectionRecord) -> CollectionRecord:
+    """Return a collection as the registry has it now: another broker may have moved it.
+
+    :raises DataError: REGISTRY_UNAVAILABLE.
+    """
+    snapshot = await registry.refresh(registry.snapshot.revision + 1)
+    return snapshot.collections.get(record.collection_id, record)

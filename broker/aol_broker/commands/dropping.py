@@ -1,9 +1,10 @@
 """How does a collection end? DropCollection."""
 
 from aol.admin.v1 import admin_pb2 as pb
-from aol_broker.commands import known
+from aol_broker.commands import known, newest
 from aol_broker.dispatch import Dispatch
 from aol_broker.presentation import collection_to_proto
+from aol_broker.registry.move_changes import not_dropped
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
@@ -25,7 +26,10 @@ class DropCollection:
         self, request: Request[pb.DropCollectionRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Drop it in the database first: what failed half-way is in the registry still, and can be dropped again."""
-        record = known(record)
+        record = await newest(self._registry, known(record))
+        move = await self._registry.move_of(record.collection_id)
+        if move is not None:
+            raise not_dropped(move)
         response = pb.DropCollectionResponse(collection=collection_to_proto(record))
         details: dict[str, Json] = {"adapter": record.adapter}
         if request.arguments.dry_run:

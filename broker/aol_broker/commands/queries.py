@@ -61,7 +61,7 @@ class QueryData:
         if arguments.HasField("limit"):
             page = PagePosition(b"", _in_range(arguments.limit, "limit"))
         if arguments.page_token:
-            page = self._tokens.open(arguments.page_token, _binding(request))
+            page = self._tokens.open(arguments.page_token, _binding(request, record))
             skip = 0
         if skip > SKIP_SLOW_DOCUMENTS:
             _log.warning(
@@ -95,7 +95,7 @@ class QueryData:
         remaining = None if work.remaining is None else work.remaining - count
         token = ""
         if found.next_position and remaining != 0:
-            token = self._tokens.seal(PagePosition(found.next_position, remaining), _binding(request))
+            token = self._tokens.seal(PagePosition(found.next_position, remaining), _binding(request, known(record)))
         return Answer(pb.QueryDataResponse(page=found.page, next_page_token=token), count)
 
 
@@ -185,12 +185,15 @@ def _in_range(value: int, path: str, maximum: int | None = None) -> int:
     return value
 
 
-def _binding(request: Request[pb.QueryDataRequest]) -> bytes:
-    """Return what a page token is bound to: the caller, and the query apart from token and request id."""
+def _binding(request: Request[pb.QueryDataRequest], record: CollectionRecord) -> bytes:
+    """Return what a page token is bound to: the caller, the query apart from token and request id, and the adapter.
+
+    A position is for the eyes of the adapter that made it: none other may be handed it after the collection has moved.
+    """
     query = pb.QueryDataRequest()
     query.CopyFrom(request.arguments)
     query.ClearField("page_token")
     query.ClearField("request_id")
-    digest = hashlib.sha256(f"{request.principal.name} {request.principal.service}".encode())
+    digest = hashlib.sha256(f"{request.principal.name} {request.principal.service} {record.adapter}".encode())
     digest.update(b"\0" + query.SerializeToString(deterministic=True))
     return digest.digest()

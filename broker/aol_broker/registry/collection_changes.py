@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from aol_broker.manifest.declaration import AccessRequest, Manifest
 from aol_broker.registry import tables
 from aol_broker.registry.declaring import declared, requested, undeclared
+from aol_broker.registry.move_changes import not_dropped, refuse_moving
+from aol_broker.registry.moves import move_from_row
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.writer import Writer
 
@@ -15,6 +17,7 @@ async def request_collection(writer: Writer, record: CollectionRecord, created_b
     existing = before.get(record.collection_id)
     wanted = requested(existing, record)
     if wanted != existing:
+        refuse_moving(before.values())
         await writer.service(record.service)
         await writer.store([wanted], before, created_by)
         await writer.touch([record.collection_id])
@@ -38,7 +41,9 @@ async def apply_manifest(
     row = {"service": service, "version": version, "text": text, "source": source, "applied_by": applied_by}
     await writer.insert(tables.manifests, {**row, "applied_us": writer.now_us})
     await writer.update(tables.services, {"name": service}, manifest_version=version, revision=writer.revision)
-    created = await writer.store(_records(manifest, before, adapter), before, applied_by)
+    changed = _records(manifest, before, adapter)
+    refuse_moving(changed)
+    created = await writer.store(changed, before, applied_by)
     await _share(writer, manifest)
     asked = await _ask(writer, service, manifest.access_requests)
     await writer.touch({*before, *created, *asked})
@@ -49,9 +54,13 @@ async def drop_collection(writer: Writer, collection_id: str) -> bool:
     """Forget a collection, and what is shared and granted of it; return whether it was known.
 
     What others ask for stays asked: a request need not be on a collection that exists.
+
+    :raises DataError: BAD_REQUEST, a copy of it to another adapter is not over.
     """
     if not await writer.select(tables.collections, collection_id=collection_id):
         return False
+    for row in await writer.select(tables.moves, collection_id=collection_id):
+        raise not_dropped(move_from_row(row))
     for table in (tables.collections, tables.sharing, tables.revocations, tables.grants):
         await writer.delete(table, collection_id=collection_id)
     await writer.touch([collection_id])

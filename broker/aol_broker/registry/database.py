@@ -12,16 +12,19 @@ from typing import Any
 
 import aiosqlite
 from sqlalchemy import event, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from aol_wire.errors import DataError, Reason
 
 BUSY_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 10.0
 RETRY_AFTER_S = 1.0
+# Where the tables are on PostgreSQL.
+SCHEMA = "public"
 _WAL_RETRY_S = 0.01
 
 # Any number that nobody else uses for an advisory lock in the same database: "aolreg" in ASCII.
@@ -31,16 +34,18 @@ _POSTGRES_LOCK = 0x616F6C726567
 class Database:
     """One registry's database. SQLite by aiosqlite, or PostgreSQL by asyncpg; the statements are the same."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare an engine; nothing is opened yet.
+    def __init__(self, url: str, password: str | None = None) -> None:
+        """Prepare an engine; nothing is opened yet. `password` is for a URL that holds none.
 
         :raises DataError: REGISTRY_UNAVAILABLE, the URL cannot be used or its driver is not installed.
         """
         try:
             parsed = make_url(url)
+            if password is not None:
+                parsed = parsed.set(password=password)
             self._is_sqlite = parsed.get_backend_name() == "sqlite"
             self._file = parsed.database if self._is_sqlite else None
-            self._engine = _engine(url, is_sqlite=self._is_sqlite)
+            self._engine = _file_engine(parsed) if self._is_sqlite else _server_engine(parsed, pool_pre_ping=True)
         except ArgumentError:
             raise _unavailable("its URL is not one that SQLAlchemy reads") from None
         except ModuleNotFoundError as error:
@@ -49,6 +54,11 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+    @property
+    def can_notify(self) -> bool:
+        """Whether the database tells its connections what others announce."""
+        return not self._is_sqlite
 
     def make_file(self) -> None:
         """Make the file of a SQLite registry readable by its owner alone: it holds keys.
@@ -90,6 +100,18 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def own_connection(self) -> AsyncIterator[Any]:
+        """Open a connection beside the pool, outside of any transaction, on a server; give the driver's own object.
+
+        The pool's connections are for calls: where a server refuses new ones, calls go on with those that there are.
+
+        :raises DataError: REGISTRY_UNAVAILABLE.
+        """
+        with _translated():
+            async with _server_engine(self._engine.url, poolclass=NullPool).connect() as connection:
+                yield (await connection.get_raw_connection()).driver_connection
+
+    @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that no other one of this kind runs beside, in whatever process.
 
@@ -105,10 +127,20 @@ class Database:
                     yield connection
 
 
-def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
-    if not is_sqlite:
-        arguments = {"timeout": BUSY_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
-        return create_async_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+def _server_engine(url: URL, **pool: Any) -> AsyncEngine:
+    arguments = {"timeout": BUSY_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
+    engine = create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
+
+    # PostgreSQL looks first in a schema that is named like the user, where an adapter may keep tables of these names.
+    # For one transaction: behind a proxy, what is set for longer would be set for others.
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL search_path = {SCHEMA}")
+
+    return engine
+
+
+def _file_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
 
     # The driver would begin transactions only before a write; several reads would then see several states.

@@ -33,6 +33,7 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "validation": record.validation.value,
         "declared": record.declared,
         "storage": orjson.dumps(record.storage).decode(),
+        "moving_to": record.moving_to,
     }
 
 
@@ -49,6 +50,7 @@ def from_row(row: RowMapping) -> CollectionRecord:
         validation=Validation(row["validation"]),
         declared=row["declared"],
         storage=_storage(orjson.loads(row["storage"])),
+        moving_to=row["moving_to"],
     )
 
 

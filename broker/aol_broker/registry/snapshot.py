@@ -48,7 +48,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CollectionRecord:
-    """A collection. `schema_hint` maps dotted field paths to type names; `declared`: a manifest declares it."""
+    """A collection. `schema_hint` maps dotted field paths to type names; `declared`: a manifest declares it.
+
+    `moving_to` is the adapter that it is being copied to, empty while it is not; `adapter` keeps it until that is done.
+    """
 
     service: str
     name: str
@@ -60,6 +63,7 @@ class CollectionRecord:
     validation: Validation = Validation.OFF
     declared: bool = False
     storage: Storage = field(default_factory=Storage)
+    moving_to: str = ""
     collection_id: str = field(init=False, repr=False, compare=False)
     datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)
 

@@ -2,24 +2,33 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sqlalchemy import select
+
 from aol_broker.manifest.declaration import Manifest
-from aol_broker.registry import access_changes, collection_changes, tables
+from aol_broker.registry import access_changes, collection_changes, move_changes, tables
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.loading import load, read_revision
+from aol_broker.registry.moves import Move, move_from_row
+from aol_broker.registry.notices import Listener
 from aol_broker.registry.schema import RegistryVersionError, bring_up
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.registry.writer import Writer, transact
 from aol_wire import errors
 from aol_wire.errors import DataError, Reason
 
-__all__ = ["SECRET_BYTES", "Applied", "Registry", "RegistryVersionError"]
+__all__ = ["KNOWN_WITHIN_S", "SECRET_BYTES", "Applied", "Registry", "RegistryVersionError"]
 
 SECRET_BYTES = 32
+# No broker lets a write through by what it read longer ago: what has been in the registry for so long, each goes by.
+# Moves count on it; writers do not notice a registry that is away for less.
+KNOWN_WITHIN_S = 5.0
+_READ_AGAIN_S = 1.0
 
 T = TypeVar("T")
 
@@ -44,15 +53,26 @@ class Registry:
     change is in the snapshot before its method returns.
     """
 
-    def __init__(self, url: str, *, default_adapter: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        default_adapter: str,
+        password: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Prepare a registry; nothing is opened yet.
 
         :param url: SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`.
         :param default_adapter: what keeps the new collections of manifests.
+        :param password: of the database's user, where the URL leaves it out.
+        :param clock: by which a snapshot grows old, in seconds.
         """
-        self._database = Database(url)
+        self._database = Database(url, password)
         self._default_adapter = default_adapter
+        self._clock = clock
         self._snapshot = Snapshot()
+        self._read_at = float("-inf")
         self._secrets: dict[str, bytes] = {}
         self._loads_begun = 0
         self._loaded = 0
@@ -98,6 +118,32 @@ class Registry:
                     await self._load_now()
         return self._snapshot
 
+    async def known(self) -> Snapshot:
+        """Return a snapshot that holds all that was in the registry KNOWN_WITHIN_S ago. It is there, as a rule.
+
+        :raises DataError: REGISTRY_UNAVAILABLE, it had to be read and could not be; nothing was applied.
+        """
+        if self._clock() - self._read_at <= KNOWN_WITHIN_S:
+            return self._snapshot
+        try:
+            async with asyncio.timeout(_READ_AGAIN_S):
+                return await self.refresh(self._snapshot.revision + 1)
+        except (DataError, TimeoutError):
+            raise DataError(
+                Reason.REGISTRY_UNAVAILABLE,
+                f"This broker has not been able to read the registry for {KNOWN_WITHIN_S:g} seconds or more, and lets "
+                "no write through by what it knew before. Nothing was changed.",
+                retry_after_s=RETRY_AFTER_S,
+                applied=errors.Applied.NO,
+            ) from None
+
+    async def follow(self) -> None:
+        """Refresh as soon as other brokers tell of a change, for as long as this runs; SQLite tells nothing.
+
+        Notices can be lost: callers refresh from time to time too.
+        """
+        await Listener(self._database, self.refresh).run()
+
     async def declare_collection(self, record: CollectionRecord, created_by: str) -> tuple[Snapshot, bool]:
         """Make a collection, or add what `record` has more than it; return whether it was made.
 
@@ -139,6 +185,8 @@ class Registry:
         """Forget a collection, and what is shared and granted of it; return whether it was known.
 
         What other services ask for stays asked.
+
+        :raises DataError: BAD_REQUEST, a copy of it to another adapter is not over.
         """
         return await self._change(lambda writer: collection_changes.drop_collection(writer, collection_id))
 
@@ -166,6 +214,33 @@ class Registry:
         """
         _refuse_owner(collection_id, service)
         return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
+
+    async def move_of(self, collection_id: str) -> Move | None:
+        """Return how far a collection is that moves to another adapter; None when it does not."""
+        wanted = select(tables.moves).where(tables.moves.c.collection_id == collection_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(wanted)).mappings().one_or_none()
+        return None if row is None else move_from_row(row)
+
+    async def begin_move(self, move: Move) -> bool:
+        """Mark a collection as one that moves; return false when it moves already, or is kept elsewhere by now."""
+        return await self._change(lambda writer: move_changes.begin(writer, move))
+
+    async def advance_move(self, before: Move, after: Move) -> bool:
+        """Write what a step of a move came to; return false, with nothing written, when it is not `before` any more."""
+        return await self._change(lambda writer: move_changes.advance(writer, before, after))
+
+    async def finish_move(self, before: Move) -> bool:
+        """Have the target keep the collection; return false, with nothing written, when it is not `before` any more."""
+        return await self._change(lambda writer: move_changes.switch(writer, before))
+
+    async def abandon_move(self, collection_id: str) -> Move | None:
+        """Give a move up and let writes through; return it, None when there is none."""
+        return await self._change(lambda writer: move_changes.abandon(writer, collection_id))
+
+    async def forget_move(self, move: Move) -> None:
+        """Forget a move that was given up, once what it has copied is dropped."""
+        await self._change(lambda writer: move_changes.forget(writer, move))
 
     async def secret(self, name: str) -> bytes:
         """Return the random key of a name, SECRET_BYTES long, which all brokers of this registry share."""
@@ -216,9 +291,10 @@ class Registry:
 
     async def _load_now(self) -> None:
         self._loads_begun += 1
-        number = self._loads_begun
+        number, begun_at = self._loads_begun, self._clock()
         async with self._database.reading() as connection:
             self._snapshot = await load(connection, self._snapshot)
+        self._read_at = begun_at
         self._loaded = number
 
 

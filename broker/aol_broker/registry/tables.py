@@ -56,7 +56,23 @@ collections = Table(
     Column("created_by", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("storage", Text, nullable=False, server_default="{}"),
+    # The adapter that it is being copied to; empty while it is not. Writes are refused meanwhile.
+    Column("moving_to", String(_NAME), nullable=False, server_default=""),
     Index(None, "service"),
+)
+
+# Collections that are being copied to another adapter. `progress` is JSON.
+moves = Table(
+    "moves",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("from_adapter", String(_NAME), nullable=False),
+    Column("to_adapter", String(_NAME), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("marked_us", BigInteger, nullable=False),
+    Column("started_by", Text, nullable=False),
+    Column("progress", Text, nullable=False),
 )
 
 # What owners' manifests share.

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aol_broker.registry import tables
 from aol_broker.registry.database import Database
+from aol_broker.registry.notices import announce
 from aol_broker.registry.rows import from_row, to_row
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.errors import Applied, DataError
@@ -114,6 +115,7 @@ async def transact(database: Database, change: Callable[[Writer], Awaitable[T]])
             writer = await Writer.begin(connection)
             result = await change(writer)
             if writer.changed:
+                await announce(connection, writer.revision)
                 # The answer to a commit can be lost after the commit was made.
                 applied = Applied.UNKNOWN
                 await connection.commit()

@@ -85,7 +85,7 @@ def collections(
     rows = (
         (
             info.collection_id,
-            info.adapter,
+            adapter_in_words(info),
             str(len(info.indexes)),
             "manifest" if info.declared else "call",
             info.description,
@@ -127,7 +127,7 @@ def describe(
         "description": info.description,
         "owner": info.owner,
         "declared by": "manifest" if info.declared else "call",
-        "adapter": info.adapter,
+        "adapter": adapter_in_words(info),
         "storage": storage_in_words(info.storage),
         "validation": info.validation,
         "soft delete": "yes" if info.soft_delete else "no",
@@ -154,6 +154,11 @@ async def _describe(endpoint: str, service: str, collection: str) -> "Collection
     await check_reachable(endpoint)
     async with client:
         return await client.describe_collection(collection)
+
+
+def adapter_in_words(info: "CollectionInfo") -> str:
+    """Return which adapter keeps a collection, and which one it is being copied to."""
+    return f"{info.adapter}, being copied to {info.moving_to}" if info.moving_to else info.adapter
 
 
 def storage_in_words(storage: "StorageInfo") -> str:

@@ -135,7 +135,7 @@ async def test_a_cancelled_call_leaves_no_statement_behind(postgres_database: st
 
 
 async def test_of_two_that_wait_for_each_other_the_one_that_is_broken_off_tries_again(postgres_database: str) -> None:
-    await statements(postgres_database, f"ALTER DATABASE {name_of(postgres_database)} SET deadlock_timeout = '50ms'")
+    await statements(postgres_database, f"ALTER DATABASE {name_of(postgres_database)} SET deadlock_timeout = '2s'")
     async with opened(postgres_database) as adapter:
         await adapter.ensure_collection(SPEC)
         await adapter.write(insert("a", "b"))

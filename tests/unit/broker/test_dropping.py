@@ -48,7 +48,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 
 
 async def apply(line: Line, text: str) -> admin_pb2.ApplyManifestResponse:
-    reply = await line.operator("ApplyManifest", admin_pb2.ApplyManifestRequest(manifest=text))
+    reply = await line.operate("ApplyManifest", admin_pb2.ApplyManifestRequest(manifest=text))
     assert reply.error is None
     return admin_pb2.ApplyManifestResponse.FromString(reply.payload)
 
@@ -65,7 +65,7 @@ async def count(line: Line, collection: str = "things") -> int:
 
 
 async def drop(line: Line, *, dry_run: bool = False) -> admin_pb2.DropCollectionResponse:
-    reply = await line.operator("DropCollection", admin_pb2.DropCollectionRequest(collection=THINGS, dry_run=dry_run))
+    reply = await line.operate("DropCollection", admin_pb2.DropCollectionRequest(collection=THINGS, dry_run=dry_run))
     assert reply.error is None
     return admin_pb2.DropCollectionResponse.FromString(reply.payload)
 

@@ -3,12 +3,12 @@
 import asyncio
 import resource
 import signal
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest
 from aol_broker.registry.database import Database
@@ -20,32 +20,26 @@ EVENTS = CollectionRecord("shop", "events", "sqlite")
 MANIFEST = Manifest("shop", "1", (DeclaredCollection("items"),), (AccessRequest("bank.accounts", Permission.READ),))
 
 
-def _url(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder / 'registry.db'}"
-
-
 @pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    registry = Registry(_url(tmp_path), default_adapter="sqlite")
-    await registry.open()
+async def registry(registry: Registry) -> Registry:
     await registry.declare_collection(EVENTS, "shop")
-    yield registry
-    await registry.close()
+    return registry
 
 
-def _alter(folder: Path, statement: str) -> None:
-    connection = sqlite3.connect(folder / "registry.db", isolation_level=None)
-    connection.execute(statement)
-    connection.close()
+async def _alter(url: str, statement: str) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(statement)
+    await engine.dispose()
 
 
-def break_reading(folder: Path) -> None:
+async def break_reading(url: str) -> None:
     """From now on snapshots cannot be loaded, while grants can be written: loading reads a table more."""
-    _alter(folder, "ALTER TABLE revocations RENAME TO away")
+    await _alter(url, "ALTER TABLE revocations RENAME TO away")
 
 
-def mend_reading(folder: Path) -> None:
-    _alter(folder, "ALTER TABLE away RENAME TO revocations")
+async def mend_reading(url: str) -> None:
+    await _alter(url, "ALTER TABLE away RENAME TO revocations")
 
 
 async def failure(work: Awaitable[object]) -> DataError:
@@ -59,8 +53,8 @@ def may_read(registry: Registry, service: str = "bank") -> bool:
     return any(grant.state == "active" for grant in registry.snapshot.grants_of("shop.events", service))
 
 
-async def test_a_change_that_is_made_but_cannot_be_read_back_says_so(registry: Registry, tmp_path: Path) -> None:
-    break_reading(tmp_path)
+async def test_a_change_that_is_made_but_cannot_be_read_back_says_so(registry: Registry, registry_url: str) -> None:
+    await break_reading(registry_url)
     error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     assert error.applied is Applied.YES
     assert error.retry_after_s
@@ -68,27 +62,27 @@ async def test_a_change_that_is_made_but_cannot_be_read_back_says_so(registry: R
     assert not may_read(registry)
 
 
-async def test_what_could_not_be_read_back_is_there_after_the_next_refresh(registry: Registry, tmp_path: Path) -> None:
-    break_reading(tmp_path)
+async def test_what_could_not_be_read_back_is_there_after_a_refresh(registry: Registry, registry_url: str) -> None:
+    await break_reading(registry_url)
     await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     await failure(registry.refresh(registry.snapshot.revision + 1))
-    mend_reading(tmp_path)
+    await mend_reading(registry_url)
     await registry.refresh(registry.snapshot.revision + 1)
     assert may_read(registry)
 
 
-async def test_repeating_a_grant_that_could_not_be_read_back_makes_it_hold(registry: Registry, tmp_path: Path) -> None:
-    break_reading(tmp_path)
+async def test_repeating_a_grant_that_was_not_read_back_makes_it_hold(registry: Registry, registry_url: str) -> None:
+    await break_reading(registry_url)
     await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
-    mend_reading(tmp_path)
+    await mend_reading(registry_url)
     assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is False
     assert may_read(registry)
 
 
 async def test_a_repetition_that_finds_the_registry_unreadable_still_has_changed_nothing(
-    registry: Registry, tmp_path: Path
+    registry: Registry, registry_url: str
 ) -> None:
-    break_reading(tmp_path)
+    await break_reading(registry_url)
     await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     again = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     assert again.applied is Applied.NO
@@ -105,9 +99,9 @@ async def test_a_repetition_that_finds_the_registry_unreadable_still_has_changed
     ids=["grant", "revoke", "declare", "apply"],
 )
 async def test_a_change_that_another_broker_made_already_is_known_after_it(
-    registry: Registry, tmp_path: Path, repeat: Callable[[Registry], Awaitable[Any]]
+    registry: Registry, registry_url: str, repeat: Callable[[Registry], Awaitable[Any]]
 ) -> None:
-    other = Registry(_url(tmp_path), default_adapter="sqlite")
+    other = Registry(registry_url, default_adapter="sqlite")
     await other.open()
     await registry.grant("shop.events", "bank", Permission.READ, "shop")
     await registry.declare_collection(CollectionRecord("shop", "new", "sqlite"), "shop")
@@ -117,15 +111,18 @@ async def test_a_change_that_another_broker_made_already_is_known_after_it(
     await other.close()
 
 
-async def test_a_change_that_never_began_says_no(registry: Registry, tmp_path: Path) -> None:
-    _alter(tmp_path, "ALTER TABLE grants RENAME TO away")
+async def test_a_change_that_never_began_says_no(registry: Registry, registry_url: str) -> None:
+    await _alter(registry_url, "ALTER TABLE grants RENAME TO away")
     error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     assert error.applied is Applied.NO
-    _alter(tmp_path, "ALTER TABLE away RENAME TO grants")
+    await _alter(registry_url, "ALTER TABLE away RENAME TO grants")
     assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
 
 
-async def test_a_commit_that_fails_says_that_nobody_knows(registry: Registry, tmp_path: Path) -> None:
+async def test_a_commit_that_fails_says_that_nobody_knows(sqlite_url: str, tmp_path: Path) -> None:
+    registry = Registry(sqlite_url, default_adapter="sqlite")
+    await registry.open()
+    await registry.declare_collection(EVENTS, "shop")
     journal = tmp_path / "registry.db-wal"
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -138,22 +135,23 @@ async def test_a_commit_that_fails_says_that_nobody_knows(registry: Registry, tm
     assert error.applied is Applied.UNKNOWN
     await registry.grant("shop.events", "bank", Permission.READ, "shop")
     assert may_read(registry)
+    await registry.close()
 
 
-async def test_changes_that_wait_for_one_that_cannot_be_read_back_are_made(registry: Registry, tmp_path: Path) -> None:
-    break_reading(tmp_path)
+async def test_changes_that_wait_for_one_that_is_not_read_back_are_made(registry: Registry, registry_url: str) -> None:
+    await break_reading(registry_url)
     outcomes = await asyncio.gather(
         *(registry.grant("shop.events", f"s{number}", Permission.READ, "shop") for number in range(5)),
         return_exceptions=True,
     )
     assert [outcome.applied for outcome in outcomes if isinstance(outcome, DataError)] == [Applied.YES] * 5
-    mend_reading(tmp_path)
+    await mend_reading(registry_url)
     await registry.refresh(registry.snapshot.revision + 1)
     assert all(may_read(registry, f"s{number}") for number in range(5))
 
 
-async def test_every_connection_forces_its_commits_to_disk(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+async def test_every_connection_forces_its_commits_to_disk(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
     async with database.reading() as connection:
         modes = [
             (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")

@@ -1,12 +1,12 @@
 """Do the migrations lead to the tables, back, and there again; and does a newer database stay untouched?"""
 
 import asyncio
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from aol_broker.registry.database import Database
 from aol_broker.registry.schema import VERSION_TABLE, RegistryVersionError, bring_up, current_revision, take_down
@@ -14,7 +14,13 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.registry.tables import metadata
 from aol_wire.storage import Storage
-from postgres_server import fresh_database, postgres_server, sqlalchemy_url
+
+
+@pytest.fixture
+async def database(registry_url: str) -> AsyncIterator[Database]:
+    database = Database(registry_url)
+    yield database
+    await database.close()
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -22,28 +28,28 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
 
-def test_the_migrations_make_the_tables_that_the_program_uses(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'registry.db'}")
-    with engine.begin() as connection:
-        bring_up(connection)
-        assert _differences(connection) == []
-    engine.dispose()
+def _table_names(connection: Connection) -> list[str]:
+    return inspect(connection).get_table_names()
 
 
-def test_the_migrations_go_up_down_and_up_again(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'registry.db'}")
-    with engine.begin() as connection:
-        assert current_revision(connection) is None
-        bring_up(connection)
-        at = current_revision(connection)
+async def test_the_migrations_make_the_tables_that_the_program_uses(database: Database) -> None:
+    async with database.migrating() as connection:
+        await connection.run_sync(bring_up)
+        assert await connection.run_sync(_differences) == []
+
+
+async def test_the_migrations_go_up_down_and_up_again(database: Database) -> None:
+    async with database.migrating() as connection:
+        assert await connection.run_sync(current_revision) is None
+        await connection.run_sync(bring_up)
+        at = await connection.run_sync(current_revision)
         assert at is not None
-        take_down(connection, "base")
-        assert current_revision(connection) is None
-        assert inspect(connection).get_table_names() == [VERSION_TABLE]
-        bring_up(connection)
-        assert current_revision(connection) == at
-        assert _differences(connection) == []
-    engine.dispose()
+        await connection.run_sync(take_down, "base")
+        assert await connection.run_sync(current_revision) is None
+        assert await connection.run_sync(_table_names) == [VERSION_TABLE]
+        await connection.run_sync(bring_up)
+        assert await connection.run_sync(current_revision) == at
+        assert await connection.run_sync(_differences) == []
 
 
 OLD_COLLECTION = """
@@ -62,11 +68,12 @@ def _put_a_collection_of_the_first_version(connection: Connection) -> None:
     connection.execute(text("INSERT INTO touched_collections (collection_id, revision) VALUES ('shop.items', 1)"))
 
 
-async def _check_that_an_old_collection_is_kept_as_it_was(url: str) -> None:
-    database = Database(url)
+async def test_a_collection_from_before_there_was_storage_is_kept_as_it_was(
+    database: Database, registry_url: str
+) -> None:
     async with database.migrating() as connection:
         await connection.run_sync(_put_a_collection_of_the_first_version)
-    registry = Registry(url, default_adapter="sqlite")
+    registry = Registry(registry_url, default_adapter="sqlite")
     await registry.open()
     record = registry.snapshot.collections["shop.items"]
     assert record == CollectionRecord(
@@ -76,16 +83,6 @@ async def _check_that_an_old_collection_is_kept_as_it_was(url: str) -> None:
     async with database.migrating() as connection:
         assert await connection.run_sync(_differences) == []
     await registry.close()
-    await database.close()
-
-
-async def test_a_collection_from_before_there_was_storage_is_kept_as_it_was(tmp_path: Path) -> None:
-    await _check_that_an_old_collection_is_kept_as_it_was(f"sqlite+aiosqlite:///{tmp_path / 'registry.db'}")
-
-
-async def test_a_collection_from_before_there_was_storage_is_kept_as_it_was_on_postgresql() -> None:
-    async with postgres_server() as server, fresh_database(server) as dsn:
-        await _check_that_an_old_collection_is_kept_as_it_was(sqlalchemy_url(dsn))
 
 
 async def _migrate_and_fail(database: Database) -> None:
@@ -94,39 +91,44 @@ async def _migrate_and_fail(database: Database) -> None:
         raise ZeroDivisionError
 
 
-async def test_a_migration_that_does_not_end_well_leaves_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "registry.db"
-    database = Database(f"sqlite+aiosqlite:///{file}")
+async def test_a_migration_that_does_not_end_well_leaves_nothing(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         await _migrate_and_fail(database)
-    await database.close()
-    engine = create_engine(f"sqlite:///{file}")
-    assert inspect(engine).get_table_names() == []
-    engine.dispose()
+    async with database.reading() as connection:
+        assert await connection.run_sync(_table_names) == []
 
 
-async def test_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
-    file = tmp_path / "registry.db"
-    engine = create_engine(f"sqlite:///{file}")
-    with engine.begin() as connection:
-        bring_up(connection)
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-        connection.execute(text("CREATE TABLE from_the_future (x INTEGER)"))
-    registry = Registry(f"sqlite+aiosqlite:///{file}", default_adapter="sqlite")
+async def test_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(
+    database: Database, registry_url: str
+) -> None:
+    async with database.migrating() as connection:
+        await connection.run_sync(bring_up)
+        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        await connection.execute(text("CREATE TABLE from_the_future (x INTEGER)"))
+    registry = Registry(registry_url, default_adapter="sqlite")
     with pytest.raises(RegistryVersionError) as refused:
         await registry.open()
     await registry.close()
     assert "9999" in str(refused.value)
-    assert "0002" in str(refused.value)
-    with engine.connect() as connection:
-        assert current_revision(connection) == "9999"
-        assert "from_the_future" in inspect(connection).get_table_names()
-    engine.dispose()
+    assert "0003" in str(refused.value)
+    async with database.reading() as connection:
+        assert await connection.run_sync(current_revision) == "9999"
+        assert "from_the_future" in await connection.run_sync(_table_names)
 
 
 @pytest.mark.parametrize("attempt", range(10))
-async def test_brokers_that_open_a_new_registry_at_once_all_succeed(tmp_path: Path, attempt: int) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'registry.db'}"
+async def test_brokers_that_open_a_new_registry_at_once_all_succeed(sqlite_url: str, attempt: int) -> None:
+    await _open_at_once(sqlite_url)
+
+
+@pytest.mark.parametrize("attempt", range(2))
+async def test_brokers_that_open_a_new_registry_on_a_server_at_once_all_succeed(
+    postgres_url: str, attempt: int
+) -> None:
+    await _open_at_once(postgres_url)
+
+
+async def _open_at_once(url: str) -> None:
     registries = [Registry(url, default_adapter="sqlite") for _ in range(6)]
     await asyncio.gather(*(registry.open() for registry in registries))
     assert {await registry.secret("key") for registry in registries} == {await registries[0].secret("key")}

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,35 +25,14 @@ EXPIRY = IndexSpec((IndexField(("at",)),), IndexType.TTL, 60)
 EVENTS = CollectionRecord("shop", "events", "sqlite", "what happened", {"at": "datetime"}, (BY_NAME, BY_AGE, EXPIRY))
 
 
-def _url(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder / 'registry.db'}"
-
-
-@pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    registry = Registry(_url(tmp_path), default_adapter="sqlite")
-    await registry.open()
-    yield registry
-    await registry.close()
-
-
-@pytest.fixture
-async def other(tmp_path: Path, registry: Registry) -> AsyncIterator[Registry]:
-    """A second broker on the same database."""
-    other = Registry(_url(tmp_path), default_adapter="postgres")
-    await other.open()
-    yield other
-    await other.close()
-
-
-async def test_a_collection_is_made_once_and_read_back_whole(registry: Registry, tmp_path: Path) -> None:
+async def test_a_collection_is_made_once_and_read_back_whole(registry: Registry, registry_url: str) -> None:
     before = registry.snapshot
     snapshot, created = await registry.declare_collection(EVENTS, "shop")
     assert created is True
     assert snapshot is registry.snapshot
     assert snapshot.revision == before.revision + 1
     assert before.collections == {}
-    again = Registry(_url(tmp_path), default_adapter="sqlite")
+    again = Registry(registry_url, default_adapter="sqlite")
     await again.open()
     assert again.snapshot.collection("shop", "events") == EVENTS
     assert again.snapshot.services["shop"].manifest_version == 0
@@ -208,8 +186,8 @@ async def test_a_cancelled_caller_leaves_a_finished_change(registry: Registry) -
     assert registry.snapshot.collection("shop", "events") == EVENTS
 
 
-async def test_closing_waits_for_changes_and_twice_is_harmless(tmp_path: Path) -> None:
-    registry = Registry(_url(tmp_path), default_adapter="sqlite")
+async def test_closing_waits_for_changes_and_twice_is_harmless(registry_url: str) -> None:
+    registry = Registry(registry_url, default_adapter="sqlite")
     await registry.open()
     task = asyncio.create_task(registry.declare_collection(EVENTS, "shop"))
     await asyncio.sleep(0)
@@ -226,16 +204,19 @@ async def test_a_secret_is_random_shared_and_stays(registry: Registry, other: Re
     assert await registry.secret("page-token") == first
 
 
-async def test_the_file_is_for_its_owner_alone(registry: Registry, tmp_path: Path) -> None:
+async def test_the_file_is_for_its_owner_alone(sqlite_url: str, tmp_path: Path) -> None:
+    registry = Registry(sqlite_url, default_adapter="sqlite")
+    await registry.open()
     await registry.secret("page-token")
     assert {file.stat().st_mode & 0o077 for file in tmp_path.glob("registry.db*")} == {0}
+    await registry.close()
 
 
 async def test_a_busy_database_is_unavailable_and_then_available_again(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aol_broker.registry.database.BUSY_TIMEOUT_S", 0.05)
-    impatient = Registry(_url(tmp_path), default_adapter="sqlite")
+    impatient = Registry(sqlite_url, default_adapter="sqlite")
     await impatient.open()
     holder = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -278,12 +259,10 @@ async def test_a_database_that_cannot_be_used_is_unavailable_and_the_error_holds
     assert failed.value.__cause__ is None
 
 
-async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_unavailable(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "registry.db").write_bytes(b"this is not a database, but it is long enough to look at" * 100)
-    registry = Registry(_url(tmp_path), default_adapter="sqlite")
     with pytest.raises(DataError) as failed:
-        await registry.open()
-    await registry.close()
+        await _open_and_close(sqlite_url)
     assert failed.value.reason is Reason.REGISTRY_UNAVAILABLE
 
 
@@ -309,13 +288,13 @@ _WRITER = textwrap.dedent("""
 """)
 
 
-async def test_a_broker_that_is_killed_in_a_change_loses_that_change_alone(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _WRITER, _url(tmp_path)]
+async def test_a_broker_that_is_killed_in_a_change_loses_that_change_alone(registry_url: str) -> None:
+    command = [sys.executable, "-c", _WRITER, registry_url]
     process = await asyncio.to_thread(
         subprocess.run, command, env={"PYTHONPATH": ":".join(sys.path)}, timeout=60, check=False
     )
     assert process.returncode == -signal.SIGKILL
-    registry = Registry(_url(tmp_path), default_adapter="sqlite")
+    registry = Registry(registry_url, default_adapter="sqlite")
     await registry.open()
     assert registry.snapshot.owned_by("shop") == tuple(f"shop.c{number}" for number in range(5))
     assert registry.snapshot.revision == 5
@@ -333,8 +312,8 @@ async def test_ten_thousand_collections_are_registered_and_looked_up(registry: R
     assert len(other.snapshot.owned_by("shop")) == 10_000
 
 
-async def test_a_writer_that_writes_nothing_is_not_counted(registry: Registry, tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+async def test_a_writer_that_writes_nothing_is_not_counted(registry: Registry, registry_url: str) -> None:
+    database = Database(registry_url)
     async with database.writing() as connection:
         writer = await Writer.begin(connection)
         assert writer.revision == registry.snapshot.revision + 1

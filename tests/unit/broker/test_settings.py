@@ -159,6 +159,26 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
         ("adapters: {a: {command: [x]}, b: {command: [x]}}", "broker.yaml", "default_adapter is needed"),
         ("default_adapter: sqlight", "broker.yaml", "did you mean 'sqlite'?"),
         (f"registry: {{url: 'mysql://{SECRET}'}}", "broker.yaml:1 registry.url", "postgresql+asyncpg"),
+        (f"registry: {{password_file: {SECRET}}}", "broker.yaml:1 registry", "goes with a url"),
+        (
+            f"registry: {{url: 'sqlite+aiosqlite:///{SECRET}', password_file: x}}",
+            "broker.yaml:1 registry",
+            "postgresql+asyncpg",
+        ),
+        *(
+            (
+                f"registry: {{url: 'postgresql+asyncpg://{address}', password_file: x}}",
+                "broker.yaml:1 registry",
+                "leave one of them out",
+            )
+            for address in (
+                f"u:{SECRET}@h/d",
+                f":{SECRET}@h",
+                f"u:a/{SECRET}@h:1/d",
+                f"u@h/d?password={SECRET}",
+                "u:@h/d",
+            )
+        ),
         ("authentication: {operator_token: short}", "broker.yaml:1 authentication.operator_token", "16"),
         (
             f"authentication: {{operator_token: {SECRET}, operator_token_file: x}}",
@@ -257,6 +277,47 @@ def test_an_operator_token_comes_from_the_settings_or_a_file(tmp_path: Path, fil
     token_file.unlink()
     with pytest.raises(SettingsError, match="cannot be read"):
         settings.read_operator_token()
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("password", [SECRET, " blanks and p@ss/word:? ", "пароль"])
+def test_a_registry_password_comes_from_a_file(tmp_path: Path, file: Path, password: str, ending: str) -> None:
+    password_file = tmp_path / "password"
+    password_file.write_bytes((password + ending).encode())
+    url = "postgresql+asyncpg://u@h:5432/d?ssl=require"
+    settings = _load(file, f"registry: {{url: '{url}', password_file: {password_file}}}")
+    assert settings.read_registry_password() == password
+    assert settings.registry_url == url
+    assert SECRET not in repr(settings)
+
+
+def test_without_a_password_file_there_is_no_password_to_read() -> None:
+    assert load_settings().read_registry_password() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "one line"),
+        (b"\n", "one line"),
+        (f"{SECRET}\n{SECRET}".encode(), "one line"),
+        (f"{SECRET}\0".encode(), "one line"),
+        (SECRET.encode() + b"\xff", "not UTF-8"),
+    ],
+)
+def test_a_file_that_holds_no_password_is_a_mistake(
+    tmp_path: Path, file: Path, content: bytes | None, why: str
+) -> None:
+    password_file = tmp_path / "password"
+    if content is not None:
+        password_file.write_bytes(content)
+    settings = _load(file, f"registry: {{url: 'postgresql+asyncpg://u@h/d', password_file: {password_file}}}")
+    with pytest.raises(SettingsError, match=why) as refused:
+        settings.read_registry_password()
+    assert str(refused.value).startswith("registry.password_file")
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 def test_no_credential_is_in_the_representation(file: Path) -> None:

@@ -12,6 +12,7 @@ from aol.data.v1 import data_broker_pb2 as pb
 from aol_adapters.memory.adapter import CAPABILITIES, MemoryAdapter
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
+from aol_broker.request import Reply
 from aol_wire.adapter import Capability, CollectionSpec, Description, Ensured
 from aol_wire.errors import DataError, Reason
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
@@ -64,7 +65,7 @@ def manifest(storage: str, version: int = 1) -> admin_pb2.ApplyManifestRequest:
 
 
 async def apply(line: Line, storage: str, version: int = 1) -> CollectionRecord:
-    reply = await line.operator("ApplyManifest", manifest(storage, version))
+    reply = await line.operate("ApplyManifest", manifest(storage, version))
     assert reply.error is None
     return line.registry.snapshot.collections[THINGS]
 
@@ -164,7 +165,7 @@ async def test_the_storage_is_told_to_services_and_operators(line: Line) -> None
             tenancy=collection_pb2.TENANCY_SHARED,
         ),
     )
-    listed = await line.operator("ListCollections", admin_pb2.ListCollectionsRequest())
+    listed = await line.operate("ListCollections", admin_pb2.ListCollectionsRequest())
     assert admin_pb2.ListCollectionsResponse.FromString(listed.payload).collections[0].storage == described.storage
 
 
@@ -180,3 +181,35 @@ async def test_it_is_the_same_after_a_restart(tmp_path: Path, storage: Storage) 
     await registry.open()
     assert registry.snapshot.collections[THINGS] == record
     await registry.close()
+
+
+async def copy(line: Line, to_adapter: str) -> Reply:
+    request = admin_pb2.CopyCollectionRequest(collection=THINGS, to_adapter=to_adapter)
+    return await line.operate("CopyCollection", request)
+
+
+async def test_it_moves_only_to_an_adapter_that_can_keep_it_so(line: Line, roomy: RoomyAdapter) -> None:
+    await apply(line, f"{PARTITIONED}, tenancy: schema")
+    reply = await copy(line, "memory")
+    assert reply.error is not None
+    assert (reply.error.reason, reply.error.metadata["capabilities"]) == (
+        Reason.CAPABILITY_UNSUPPORTED,
+        "partition, tenancy",
+    )
+    assert await line.registry.move_of(THINGS) is None
+
+
+async def test_where_it_moves_to_it_is_kept_as_it_was(tmp_path: Path) -> None:
+    roomy, roomier = RoomyAdapter(), RoomyAdapter()
+    line = Line(tmp_path, others={"roomy": roomy, "roomier": roomier})
+    await line.start()
+    await apply(line, PARTITIONED)
+    assert (await copy(line, "roomier")).error is None
+    move = await line.registry.move_of(THINGS)
+    assert move is not None
+    await line.registry.advance_move(move, replace(move, marked_us=0, step=1))
+    while await line.registry.move_of(THINGS) is not None:
+        assert (await copy(line, "roomier")).error is None
+    assert set(roomier.asked) == {KEPT}
+    assert line.registry.snapshot.collections[THINGS].storage == KEPT
+    await line.stop()

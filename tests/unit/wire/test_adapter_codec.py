@@ -23,6 +23,7 @@ from aol_wire.adapter import (
     Mutation,
     Outcome,
     SortKey,
+    Stamps,
     Target,
     Update,
     Write,
@@ -91,6 +92,7 @@ trees: st.SearchStrategy[Filter] = st.recursive(
 optional_trees = st.none() | trees
 limits = st.none() | st.integers(0, 2**63 - 1)
 stamps = st.integers(0, 2**53)
+kept_stamps = st.builds(Stamps, stamps, stamps, st.integers(1, 2**63 - 1), stamps)
 operations = st.one_of(
     st.builds(Set, paths, values),
     st.builds(Unset, paths),
@@ -98,7 +100,7 @@ operations = st.one_of(
     st.builds(Push, paths, values),
 )
 mutations: st.SearchStrategy[Mutation] = st.one_of(
-    st.builds(Insert, text.filter(bool), st.just('{"a":1}'), stamps, text, text),
+    st.builds(Insert, text.filter(bool), st.just('{"a":1}'), stamps, text, text, st.none() | kept_stamps),
     st.builds(Update, optional_trees, st.lists(operations, min_size=1, max_size=3).map(tuple), stamps, limits, limits),
     st.builds(Delete, optional_trees, stamps, st.booleans(), limits, limits),
 )

@@ -1,11 +1,13 @@
 """What does an insert store, and what happens when it is repeated?"""
 
 import asyncio
+from dataclasses import replace
 
 from aol_adapters.conformance.expect import expect, expect_equal, expect_refusal
 from aol_adapters.conformance.rule import Rule, Topic, rule
 from aol_adapters.conformance.rules.updates import fields_of
 from aol_adapters.conformance.trial import Document, Trial
+from aol_wire.adapter import Deleted, Insert, Stamps
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.limits import DOCUMENT_ID_MAX_BYTES, DOCUMENT_MAX_BYTES, DOCUMENT_MAX_DEPTH
@@ -42,6 +44,13 @@ _DIFFERENT: tuple[tuple[Document, Document], ...] = (
     ({"n": 2**53 + 1}, {"n": float(2**53)}),
 )
 
+_STAMPS = Stamps(created_us=1_500_000_000_000_001, updated_us=1_600_000_000_000_002, version=2**40)
+_STAMPS_OF_DELETED = replace(_STAMPS, deleted_us=1_600_000_000_000_003)
+
+
+def _stamped(trial: Trial, id_: str, document: Document, stamps: Stamps) -> Insert:
+    return replace(trial.insertion(id_, document, owner="ann", acl='["x"]'), stamps=stamps)
+
 
 @rule(Topic.INSERTS)
 async def a_document_reads_back_as_it_was_written(trial: Trial) -> None:
@@ -74,6 +83,66 @@ async def an_insert_stamps_metadata(trial: Trial) -> None:
     expect_equal("the document", await trial.get("1"), expected)
     expected = {"_id": "2", "_created_at": plain.now_us, "_updated_at": plain.now_us, "_version": 1}
     expect_equal("the document without an owner", await trial.get("2"), expected)
+
+
+@rule(Topic.INSERTS)
+async def an_insert_with_stamps_keeps_them(trial: Trial) -> None:
+    """An insert with stamps stores their times and version, not its own time and 1; an update counts on from there."""
+    await trial.apply(_stamped(trial, "1", {"a": 1}, _STAMPS))
+    expected: Document = {
+        "a": 1,
+        "_id": "1",
+        "_created_at": _STAMPS.created_us,
+        "_updated_at": _STAMPS.updated_us,
+        "_version": _STAMPS.version,
+        "_owner": "ann",
+        "_acl": '["x"]',
+    }
+    expect_equal("the document", await trial.get("1"), expected)
+    change = trial.change({"_version": _STAMPS.version}, {"a": 2})
+    expect_equal("updated by its version", (await trial.apply(change)).affected, 1)
+    changed = {**expected, "a": 2, "_updated_at": change.now_us, "_version": _STAMPS.version + 1}
+    expect_equal("the updated document", await trial.get("1"), changed)
+
+
+@rule(Topic.INSERTS)
+async def stamps_with_a_deletion_time_insert_a_soft_deleted_document(trial: Trial) -> None:
+    """Stamps with a deletion time make the document arrive soft-deleted at that time, hidden; it can be restored."""
+    await trial.apply(_stamped(trial, "1", {"a": 1}, _STAMPS_OF_DELETED))
+    expect_equal("found", await trial.ids(), [])
+    expect_equal("found with only", await trial.ids(deleted=Deleted.ONLY), ["1"])
+    document = await trial.get("1")
+    expect_equal("its deletion time", document.pop("_deleted_at"), _STAMPS_OF_DELETED.deleted_us)
+    expect_equal("its version", document["_version"], _STAMPS.version)
+    expect_equal("restored", await trial.restore({}), 1)
+    expect_equal("the restored document", await trial.get("1", Deleted.EXCLUDE), document)
+
+
+@rule(Topic.INSERTS)
+async def repeating_an_insert_with_stamps_succeeds(trial: Trial) -> None:
+    """An insert with stamps of a document that is there, equal, and soft-deleted as they say, is `was_duplicate`."""
+    for id_, stamps in (("living", _STAMPS), ("deleted", _STAMPS_OF_DELETED)):
+        await trial.apply(_stamped(trial, id_, {"a": 1}, stamps))
+        before = await trial.get(id_)
+        outcome = await trial.apply(_stamped(trial, id_, {"a": 1.0}, replace(stamps, version=7)))
+        answer = outcome.affected, outcome.was_duplicate, outcome.ids
+        expect_equal(f"the {id_} document again", answer, (1, True, (id_,)))
+        again = _stamped(trial, id_, {"a": 2}, stamps)
+        await expect_refusal(f"another one over the {id_} document", trial.apply(again), Reason.DUPLICATE_ID)
+        expect_equal(f"the {id_} document", await trial.get(id_), before)
+
+
+@rule(Topic.INSERTS)
+async def a_living_and_a_soft_deleted_document_are_not_equal(trial: Trial) -> None:
+    """An insert of an equal document, soft-deleted where the one that is there is not or the reverse, is
+    DUPLICATE_ID, and changes nothing."""
+    cases = (("living", _STAMPS, _STAMPS_OF_DELETED), ("deleted", _STAMPS_OF_DELETED, _STAMPS))
+    for id_, first, second in cases:
+        await trial.apply(_stamped(trial, id_, {"a": 1}, first))
+        before = await trial.get(id_)
+        again = trial.apply(_stamped(trial, id_, {"a": 1}, second))
+        await expect_refusal(f"the other over the {id_} document", again, Reason.DUPLICATE_ID)
+        expect_equal(f"the {id_} document", await trial.get(id_), before)
 
 
 @rule(Topic.INSERTS)
@@ -177,6 +246,10 @@ async def an_insert_needs_one_tenant(trial: Trial) -> None:
 RULES: tuple[Rule, ...] = (
     a_document_reads_back_as_it_was_written,
     an_insert_stamps_metadata,
+    an_insert_with_stamps_keeps_them,
+    stamps_with_a_deletion_time_insert_a_soft_deleted_document,
+    repeating_an_insert_with_stamps_succeeds,
+    a_living_and_a_soft_deleted_document_are_not_equal,
     any_string_up_to_256_bytes_is_an_id,
     repeating_an_insert_of_an_equal_document_succeeds,
     another_document_under_the_same_id_is_refused,

@@ -116,18 +116,32 @@ class Mutation(_message.Message):
     def __init__(self, insert: _Optional[_Union[Insert, _Mapping]] = ..., update: _Optional[_Union[Update, _Mapping]] = ..., delete: _Optional[_Union[Delete, _Mapping]] = ..., restore: _Optional[_Union[Restore, _Mapping]] = ...) -> None: ...
 
 class Insert(_message.Message):
-    __slots__ = ("id", "json", "now_us", "owner", "acl")
+    __slots__ = ("id", "json", "now_us", "owner", "acl", "stamps")
     ID_FIELD_NUMBER: _ClassVar[int]
     JSON_FIELD_NUMBER: _ClassVar[int]
     NOW_US_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     ACL_FIELD_NUMBER: _ClassVar[int]
+    STAMPS_FIELD_NUMBER: _ClassVar[int]
     id: str
     json: str
     now_us: int
     owner: str
     acl: str
-    def __init__(self, id: _Optional[str] = ..., json: _Optional[str] = ..., now_us: _Optional[int] = ..., owner: _Optional[str] = ..., acl: _Optional[str] = ...) -> None: ...
+    stamps: Stamps
+    def __init__(self, id: _Optional[str] = ..., json: _Optional[str] = ..., now_us: _Optional[int] = ..., owner: _Optional[str] = ..., acl: _Optional[str] = ..., stamps: _Optional[_Union[Stamps, _Mapping]] = ...) -> None: ...
+
+class Stamps(_message.Message):
+    __slots__ = ("created_us", "updated_us", "version", "deleted_us")
+    CREATED_US_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_US_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DELETED_US_FIELD_NUMBER: _ClassVar[int]
+    created_us: int
+    updated_us: int
+    version: int
+    deleted_us: int
+    def __init__(self, created_us: _Optional[int] = ..., updated_us: _Optional[int] = ..., version: _Optional[int] = ..., deleted_us: _Optional[int] = ...) -> None: ...
 
 class Update(_message.Message):
     __slots__ = ("filter", "operations", "now_us", "max_affected", "if_version")

@@ -13,9 +13,28 @@ class GrantState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_STATE_UNSPECIFIED: _ClassVar[GrantState]
     GRANT_STATE_ACTIVE: _ClassVar[GrantState]
     GRANT_STATE_PENDING: _ClassVar[GrantState]
+
+class CopyPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COPY_PHASE_UNSPECIFIED: _ClassVar[CopyPhase]
+    COPY_PHASE_MARKED: _ClassVar[CopyPhase]
+    COPY_PHASE_COPYING: _ClassVar[CopyPhase]
+    COPY_PHASE_INDEXING: _ClassVar[CopyPhase]
+    COPY_PHASE_SETTLING: _ClassVar[CopyPhase]
+    COPY_PHASE_VERIFYING: _ClassVar[CopyPhase]
+    COPY_PHASE_DONE: _ClassVar[CopyPhase]
+    COPY_PHASE_DIFFERENT: _ClassVar[CopyPhase]
 GRANT_STATE_UNSPECIFIED: GrantState
 GRANT_STATE_ACTIVE: GrantState
 GRANT_STATE_PENDING: GrantState
+COPY_PHASE_UNSPECIFIED: CopyPhase
+COPY_PHASE_MARKED: CopyPhase
+COPY_PHASE_COPYING: CopyPhase
+COPY_PHASE_INDEXING: CopyPhase
+COPY_PHASE_SETTLING: CopyPhase
+COPY_PHASE_VERIFYING: CopyPhase
+COPY_PHASE_DONE: CopyPhase
+COPY_PHASE_DIFFERENT: CopyPhase
 
 class ApplyManifestRequest(_message.Message):
     __slots__ = ("manifest", "source", "request_id")
@@ -168,3 +187,65 @@ class SearchAuditResponse(_message.Message):
     broker: str
     truncated: bool
     def __init__(self, records: _Optional[_Iterable[str]] = ..., broker: _Optional[str] = ..., truncated: bool = ...) -> None: ...
+
+class CopyCollectionRequest(_message.Message):
+    __slots__ = ("collection", "to_adapter", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    TO_ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    to_adapter: str
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., to_adapter: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class CopyCollectionResponse(_message.Message):
+    __slots__ = ("phase", "from_adapter", "to_adapter", "total", "copied", "compared", "checksum", "differences", "already_there")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    TO_ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    COPIED_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    CHECKSUM_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    ALREADY_THERE_FIELD_NUMBER: _ClassVar[int]
+    phase: CopyPhase
+    from_adapter: str
+    to_adapter: str
+    total: int
+    copied: int
+    compared: int
+    checksum: str
+    differences: CopyDifferences
+    already_there: bool
+    def __init__(self, phase: _Optional[_Union[CopyPhase, str]] = ..., from_adapter: _Optional[str] = ..., to_adapter: _Optional[str] = ..., total: _Optional[int] = ..., copied: _Optional[int] = ..., compared: _Optional[int] = ..., checksum: _Optional[str] = ..., differences: _Optional[_Union[CopyDifferences, _Mapping]] = ..., already_there: bool = ...) -> None: ...
+
+class CopyDifferences(_message.Message):
+    __slots__ = ("missing", "unexpected", "different", "failed_indexes")
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    UNEXPECTED_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENT_FIELD_NUMBER: _ClassVar[int]
+    FAILED_INDEXES_FIELD_NUMBER: _ClassVar[int]
+    missing: int
+    unexpected: int
+    different: int
+    failed_indexes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, missing: _Optional[int] = ..., unexpected: _Optional[int] = ..., different: _Optional[int] = ..., failed_indexes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AbortCopyRequest(_message.Message):
+    __slots__ = ("collection", "request_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    request_id: str
+    def __init__(self, collection: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class AbortCopyResponse(_message.Message):
+    __slots__ = ("aborted", "adapter", "to_adapter")
+    ABORTED_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    TO_ADAPTER_FIELD_NUMBER: _ClassVar[int]
+    aborted: bool
+    adapter: str
+    to_adapter: str
+    def __init__(self, aborted: bool = ..., adapter: _Optional[str] = ..., to_adapter: _Optional[str] = ...) -> None: ...

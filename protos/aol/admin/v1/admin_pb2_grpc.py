@@ -65,6 +65,16 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.FromString,
                 _registered_method=True)
+        self.CopyCollection = channel.unary_unary(
+                '/aol.admin.v1.Admin/CopyCollection',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionResponse.FromString,
+                _registered_method=True)
+        self.AbortCopy = channel.unary_unary(
+                '/aol.admin.v1.Admin/AbortCopy',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
@@ -114,6 +124,21 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CopyCollection(self, request, context):
+        """Takes the next step of copying a collection to another adapter; at the end, that adapter keeps it. Call it until the
+        phase is DONE or DIFFERENT. A copy that was interrupted goes on where it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbortCopy(self, request, context):
+        """Gives up copying a collection: writes are let through again, and what was copied is dropped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +171,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SearchAudit,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.SerializeToString,
+            ),
+            'CopyCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.CopyCollection,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionResponse.SerializeToString,
+            ),
+            'AbortCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbortCopy,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +346,60 @@ class Admin(object):
             '/aol.admin.v1.Admin/SearchAudit',
             aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CopyCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/CopyCollection',
+            aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbortCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/AbortCopy',
+            aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.FromString,
             options,
             channel_credentials,
             insecure,

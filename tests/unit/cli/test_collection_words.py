@@ -1,9 +1,9 @@
-"""Does `aol describe` say in words how a collection is kept?"""
+"""Do `aol collections` and `aol describe` say in words where a collection is, and how it is kept?"""
 
 import pytest
 
-from aol_cli.commands.collections import storage_in_words
-from aol_client import StorageInfo
+from aol_cli.commands.collections import adapter_in_words, storage_in_words
+from aol_client import CollectionInfo, StorageInfo
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ from aol_client import StorageInfo
 )
 def test_storage_is_told_where_it_is_not_what_every_adapter_has(storage: StorageInfo, words: str) -> None:
     assert storage_in_words(storage) == words
+
+
+@pytest.mark.parametrize(("moving_to", "words"), [("", "sqlite"), ("postgres", "sqlite, being copied to postgres")])
+def test_the_adapter_that_it_is_being_copied_to_is_told(moving_to: str, words: str) -> None:
+    info = CollectionInfo("a.b", "a", "", {}, (), (), "sqlite", False, "off", False, moving_to=moving_to)
+    assert adapter_in_words(info) == words

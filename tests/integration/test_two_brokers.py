@@ -1,0 +1,125 @@
+"""Do brokers on one registry go by the same grants at once, however they hear of them?"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from aol_adapters.memory.adapter import MemoryAdapter
+from aol_broker.registry.notices import LISTENER_NAME
+from aol_broker.server import Broker, StartError
+from aol_broker.settings import load_settings
+from aol_client import AOLDataClient, PermissionDeniedError
+from postgres_server import rows, sqlalchemy_url, statements
+
+WITHIN_S = 20.0
+NEVER_S = 3600.0
+OFTEN_S = 0.05
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"
+
+Brokers = tuple[Broker, Broker]
+
+
+@contextlib.asynccontextmanager
+async def two_brokers(folder: Path, dsn: str, *, poll_every_s: float) -> AsyncIterator[Brokers]:
+    """Run two brokers on one registry, over one database, which both listen."""
+    adapter = MemoryAdapter()
+    async with contextlib.AsyncExitStack() as stack:
+        made = []
+        for name in ("a", "b"):
+            values = {"data_dir": str(folder / name), "broker_id": name, "listen": "127.0.0.1:0"}
+            settings = load_settings(None, {**values, "registry": registry_settings(folder, dsn)})
+            broker = Broker(settings, in_process={"memory": adapter}, tend_every_s=poll_every_s)
+            stack.push_async_callback(broker.stop)
+            await broker.start()
+            made.append(broker)
+        await listeners(dsn)
+        yield made[0], made[1]
+
+
+def registry_settings(folder: Path, dsn: str) -> dict[str, str]:
+    """Return where the registry is, its password in a file as a container has it."""
+    password = urlsplit(dsn).password
+    if password is None:
+        return {"url": sqlalchemy_url(dsn)}
+    (folder / "password").write_text(f"{unquote(password)}\n")
+    return {"url": sqlalchemy_url(dsn).replace(f":{password}@", "@"), "password_file": str(folder / "password")}
+
+
+async def listeners(dsn: str) -> list[int]:
+    """Return the server's processes for the two brokers' listening connections, as soon as both listen."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            found = [row["pid"] for row in await rows(dsn, LISTENERS, LISTENER_NAME)]
+            if len(found) == 2:
+                return found
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not await holds():
+            pass
+
+
+async def allowed(reader: AOLDataClient) -> bool:
+    try:
+        return [document["_id"] for document in await reader.query("owner.events")] == ["one"]
+    except PermissionDeniedError:
+        return False
+
+
+async def denied(reader: AOLDataClient) -> bool:
+    return not await allowed(reader)
+
+
+async def test_what_one_broker_is_told_the_other_goes_by_without_polling(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    async with (
+        two_brokers(tmp_path, postgres_database, poll_every_s=NEVER_S) as (a, b),
+        AOLDataClient(a.endpoint, "owner") as owner,
+        # It speaks with the other broker only, which can know of the grant from the registry alone.
+        AOLDataClient(b.endpoint, "reader") as reader,
+    ):
+        await owner.request_collection("events")
+        await owner.insert("events", {"_id": "one"})
+        assert await denied(reader)
+        await owner.grant_access("events", "reader", "read")
+        await until(lambda: allowed(reader))
+        await owner.revoke_access("events", "reader", "read")
+        await until(lambda: denied(reader))
+
+
+async def test_brokers_that_cannot_listen_poll_and_listen_again_when_they_can(
+    tmp_path: Path, postgres_dsn: str, postgres_database: str
+) -> None:
+    name = postgres_database.partition("?")[0].rpartition("/")[2]
+    async with (
+        two_brokers(tmp_path, postgres_database, poll_every_s=OFTEN_S) as (a, b),
+        AOLDataClient(a.endpoint, "owner") as owner,
+        AOLDataClient(b.endpoint, "reader") as reader,
+    ):
+        await owner.request_collection("events")
+        await owner.insert("events", {"_id": "one"})
+        lost = await listeners(postgres_database)
+        # The brokers go on with the connections that they have, and get no new ones.
+        await statements(postgres_dsn, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await statements(postgres_dsn, *(f"SELECT pg_terminate_backend({pid}, 5000)" for pid in lost))
+        await owner.grant_access("events", "reader", "read")
+        await until(lambda: allowed(reader))
+        await statements(postgres_dsn, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert not set(lost) & set(await listeners(postgres_database))
+
+
+async def test_a_broker_whose_password_file_is_missing_says_so_and_does_not_start(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    url = sqlalchemy_url(postgres_database).replace(f":{urlsplit(postgres_database).password}@", "@")
+    registry = {"url": url, "password_file": str(tmp_path / "nowhere")}
+    settings = load_settings(None, {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "registry": registry})
+    broker = Broker(settings, in_process={"memory": MemoryAdapter()})
+    with pytest.raises(StartError, match=r"registry\.password_file cannot be read"):
+        await broker.start()
