@@ -3,8 +3,10 @@
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -16,9 +18,11 @@ from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.failures import CHANGED_BY_HAND
 from aol_adapters.postgres.quoting import fit_name, quote_name
 from aol_wire.adapter import Target
-from aol_wire.errors import DataError
+from aol_wire.errors import DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus, IndexType
+
+T = TypeVar("T")
 
 _POLL_S = 0.1
 _ATTEMPTS = 3
@@ -101,42 +105,51 @@ async def _next(database: Database, service: str, name: str, done: set[int]) -> 
     return next((number for number in waiting if number not in done), None)
 
 
+# Each step borrows a connection of its own: behind a transaction pooler that is a transaction, which holds its locks.
 async def _build(database: Database, service: str, name: str, number: int) -> None:
     for _ in range(_ATTEMPTS):
+        await _wait_for_writers(database, service, name)
         async with database.connection(Deadline(None)) as connection:
-            await _wait_for_writers(database, connection, service, name)
             known = await database.catalogue.read(connection, service, name)
             if known is None or known.indexes[number].state is not IndexState.BUILDING:
                 return
             spec = known.indexes[number].spec
             offenders = await _offenders(database, connection, known, spec)
-            if not offenders:
-                if spec.type is IndexType.TEXT:
-                    await indexing.fill_words(connection, known, number, spec)
-                if not await _make(database, connection, known, number, spec):
-                    continue
+        if not offenders:
+            if spec.type is IndexType.TEXT:
+                await indexing.fill_words(database, known, number, spec)
+            if not await _make(database, known, number, spec):
+                continue
         state = IndexState.FAILED if offenders else IndexState.READY
         await _finish(database, service, name, number, IndexStatus(spec, state, offenders))
         return
 
 
-async def _wait_for_writers(database: Database, connection: asyncpg.Connection, service: str, name: str) -> None:
+async def _wait_for_writers(database: Database, service: str, name: str) -> None:
     """Wait until every writer has finished who did not know of the index: later ones hold to its rule.
 
     Who waits for a table's lock makes all behind wait too, so it is asked for when it is likely to be free.
     """
     table = database.catalogue.table(service, name)
     while True:
-        if not await _is_being_built(connection, table):
-            try:
-                async with connection.transaction():
-                    await connection.execute("SET LOCAL lock_timeout = '1s'")
-                    await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-                pass
-            else:
-                return
+        if not await _ask(database, _is_being_built, table) and await _lock_for_a_moment(database, table):
+            return
         await asyncio.sleep(_POLL_S)
+
+
+async def _lock_for_a_moment(database: Database, table: str) -> bool:
+    """Return whether the lock that writers keep from others could be had."""
+    try:
+        async with database.connection(Deadline(None)) as connection, connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = '1s'")
+            await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+    except asyncpg.DeadlockDetectedError:
+        return False
+    except DataError as error:
+        if error.reason is not Reason.OVERLOADED:
+            raise
+        return False
+    return True
 
 
 async def _offenders(database: Database, connection: asyncpg.Connection, known: Collection, spec: IndexSpec) -> int:
@@ -148,20 +161,18 @@ async def _offenders(database: Database, connection: asyncpg.Connection, known: 
     return offenders
 
 
-async def _make(
-    database: Database, connection: asyncpg.Connection, known: Collection, number: int, spec: IndexSpec
-) -> bool:
+async def _make(database: Database, known: Collection, number: int, spec: IndexSpec) -> bool:
     """Make the index; false when it is to be looked into again, because documents came to differ."""
     schema = quote_name(schema_name(database.settings.prefix, known.service))
     name = index_name(known.name, number)
     wanted = _Wanted(schema, number, spec, partitioned=known.partitioned is not None)
     if known.partitioned is None:
-        is_made = await _create(connection, wanted, known.table, name)
+        is_made = await _create(database, wanted, known.table, name)
     else:
-        is_made = await _create_partitioned(connection, wanted, known, name)
+        is_made = await _create_partitioned(database, wanted, known, name)
     if is_made:
         # The planner knows nothing about an expression before it was analysed.
-        await connection.execute(f"ANALYZE {known.table}")
+        await database.run_alone(f"ANALYZE {known.table}")
     return is_made
 
 
@@ -179,48 +190,55 @@ async def _is_large(database: Database, target: Target) -> bool:
         return int(await connection.fetchval(sql, most + 1)) > most
 
 
-async def _create_partitioned(connection: asyncpg.Connection, wanted: _Wanted, known: Collection, name: str) -> bool:
+async def _create_partitioned(database: Database, wanted: _Wanted, known: Collection, name: str) -> bool:
     """Make the index of each partition, and attach it to that of the table, which then becomes valid."""
     parent = wanted.quoted(name)
-    if await _is_valid(connection, parent) is None:
+    if await _ask(database, _is_valid, parent) is None:
         with suppress(asyncpg.DuplicateTableError):
             statement = indexing.create_statement(
                 known.table, name, wanted.number, wanted.spec, partitioned=True, only=True
             )
-            await connection.execute(statement)
-    for table in (await partitions.known(connection, known.table)).values():
+            await database.run_alone(statement)
+    for table in (await _ask(database, partitions.known, known.table)).values():
         child = wanted.quoted(table)
-        if await _is_attached(connection, parent, child):
-            continue
+        async with database.connection(Deadline(None)) as connection:
+            if await _is_attached(connection, parent, child):
+                continue
         child_name = fit_name(f"{table}:index:{wanted.number}")
-        if not await _create(connection, wanted, child, child_name):
+        if not await _create(database, wanted, child, child_name):
             return False
         with suppress(asyncpg.ObjectNotInPrerequisiteStateError):  # another adapter has just attached it
-            await connection.execute(f"ALTER INDEX {parent} ATTACH PARTITION {wanted.quoted(child_name)}")
-    return await _is_valid(connection, parent) is True
+            await database.run_alone(f"ALTER INDEX {parent} ATTACH PARTITION {wanted.quoted(child_name)}")
+    return await _ask(database, _is_valid, parent) is True
 
 
-async def _create(connection: asyncpg.Connection, wanted: _Wanted, table: str, name: str) -> bool:
+async def _create(database: Database, wanted: _Wanted, table: str, name: str) -> bool:
     """Make the index of one table; false when its documents came to differ."""
     index = wanted.quoted(name)
+    dropping = f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
     # One that another adapter is building is waited for; one that a crash left behind is begun again.
-    while (is_valid := await _is_valid(connection, index)) is False:
-        if await _is_in_progress(connection, index):
+    while (is_valid := await _ask(database, _is_valid, index)) is False:
+        if await _ask(database, _is_in_progress, index):
             await asyncio.sleep(_POLL_S)
         else:
-            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
+            await database.run_alone(dropping)
     if is_valid:
         return True
     statement = indexing.create_statement(
         table, name, wanted.number, wanted.spec, partitioned=wanted.partitioned, how="CONCURRENTLY IF NOT EXISTS"
     )
     try:
-        await connection.execute(statement)
+        await database.run_alone(statement)
     except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DeadlockDetectedError):
-        with suppress(asyncpg.PostgresError):
-            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
+        with suppress(asyncpg.PostgresError, DataError):
+            await database.run_alone(dropping)
         return False
-    return await _is_valid(connection, index) is True
+    return await _ask(database, _is_valid, index) is True
+
+
+async def _ask(database: Database, question: Callable[[asyncpg.Connection, str], Awaitable[T]], name: str) -> T:
+    async with database.connection(Deadline(None)) as connection:
+        return await question(connection, name)
 
 
 async def _is_valid(connection: asyncpg.Connection, index: str) -> bool | None:

@@ -15,7 +15,7 @@ from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found, sc
 from aol_adapters.postgres.connections import BROKEN_OFF_S, Deadline, Session, connect, note_use, transaction
 from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, damaged_catalogue, failure
 from aol_adapters.postgres.quoting import quote_name
-from aol_adapters.postgres.settings import Settings
+from aol_adapters.postgres.settings import OF_TRANSACTIONS, Settings
 from aol_wire.adapter import Target
 from aol_wire.errors import DataError, Reason
 
@@ -103,20 +103,25 @@ class Database:
             self._collections.clear()
 
     @asynccontextmanager
-    async def connection(self, until: Deadline) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(
+        self, until: Deadline, *, outside_transactions: bool = False
+    ) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection. Whatever a statement on it raises becomes an error of the contract.
 
         Behind a transaction pooler it is in a transaction, which is what makes it one connection.
 
+        :param outside_transactions: for a single statement that binds nothing and cannot be in a transaction.
+
         :raises DataError: OVERLOADED when none is free in time, ADAPTER_DOWN, DEADLINE, and what statements raise.
         """
-        with_transaction = self.settings.transaction_pooling
+        with_transaction = self.settings.transaction_pooling and not outside_transactions
         try:
             await self._prepare_within(until)
             connection = await self._acquire(until)
             try:
                 if with_transaction:
                     async with transaction(connection, until):
+                        await connection.execute(OF_TRANSACTIONS, timeout=until.left())
                         yield connection
                 else:
                     yield connection
@@ -135,6 +140,11 @@ class Database:
             if found is None:
                 raise
             raise found from None
+
+    async def run_alone(self, statement: str) -> None:
+        """Run a statement that cannot be in a transaction, and binds nothing."""
+        async with self.connection(Deadline(None), outside_transactions=True) as connection:
+            await connection.execute(statement)
 
     @asynccontextmanager
     async def catalogue_connection(self, until: Deadline) -> AsyncIterator[asyncpg.Connection]:

@@ -2,13 +2,13 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Sequence
-
 import asyncpg
 import orjson
 
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection, words_column
+from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.expiring import expired
 from aol_adapters.postgres.places import indexed_place
 from aol_adapters.postgres.quoting import quote_name, quote_path
@@ -80,30 +80,38 @@ async def remove_expired(connection: asyncpg.Connection, collection: Collection,
         await connection.execute(f"DELETE FROM {collection.table} WHERE {condition}", *bindings.values)
 
 
-async def fill_words(connection: asyncpg.Connection, collection: Collection, number: int, spec: IndexSpec) -> None:
+async def fill_words(database: Database, collection: Collection, number: int, spec: IndexSpec) -> None:
     """Fill in the words of a new text index, by portions; what is written meanwhile has its words already."""
-    paths = [field.path for field in spec.fields]
-    column = words_column(number)
-    after: Sequence[str] = ("", "")
-    while True:
-        records = await connection.fetch(
-            f"SELECT tenant, id, version, doc::text FROM {collection.table} "
-            f"WHERE (tenant, id) > ($1::text, $2::text) ORDER BY tenant, id LIMIT {_FILLED_AT_ONCE}",
-            *after,
-        )
-        if not records:
-            return
-        await connection.execute(
-            f"UPDATE {collection.table} AS stored SET {column} = {vector('new.words')} "
-            "FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[]) AS new(tenant, id, version, words) "
-            "WHERE stored.tenant = new.tenant AND stored.id = new.id AND stored.version = new.version "
-            "AND new.words IS NOT NULL",
-            [record[0] for record in records],
-            [record[1] for record in records],
-            [record[2] for record in records],
-            [document_words(orjson.loads(record[3]), paths) for record in records],
-        )
-        after = (records[-1][0], records[-1][1])
+    after: tuple[str, str] | None = ("", "")
+    while after is not None:
+        # Behind a transaction pooler each portion is a transaction, so that nobody waits for all of them.
+        async with database.connection(Deadline(None)) as connection:
+            after = await _fill_portion(connection, collection, number, spec, after)
+
+
+async def _fill_portion(
+    connection: asyncpg.Connection, collection: Collection, number: int, spec: IndexSpec, after: tuple[str, str]
+) -> tuple[str, str] | None:
+    """Fill in the words of the documents behind a key; return the last one's key, None if there were none."""
+    column, paths = words_column(number), [field.path for field in spec.fields]
+    records = await connection.fetch(
+        f"SELECT tenant, id, version, doc::text FROM {collection.table} "
+        f"WHERE (tenant, id) > ($1::text, $2::text) ORDER BY tenant, id LIMIT {_FILLED_AT_ONCE}",
+        *after,
+    )
+    if not records:
+        return None
+    await connection.execute(
+        f"UPDATE {collection.table} AS stored SET {column} = {vector('new.words')} "
+        "FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[]) AS new(tenant, id, version, words) "
+        "WHERE stored.tenant = new.tenant AND stored.id = new.id AND stored.version = new.version "
+        "AND new.words IS NOT NULL",
+        [record[0] for record in records],
+        [record[1] for record in records],
+        [record[2] for record in records],
+        [document_words(orjson.loads(record[3]), paths) for record in records],
+    )
+    return records[-1][0], records[-1][1]
 
 
 def _misfit(spec: IndexSpec) -> str:

@@ -10,7 +10,7 @@ import orjson
 
 from aol_adapters.postgres import holders
 from aol_adapters.postgres.catalogue import Collection
-from aol_adapters.postgres.connections import Deadline
+from aol_adapters.postgres.connections import Deadline, transaction
 from aol_adapters.postgres.database import Database, StaleError
 from aol_adapters.postgres.failures import LOST, failure
 from aol_adapters.postgres.numbers import jsonb_text
@@ -149,7 +149,12 @@ class Inserting:
         if not items:
             return []
         try:
-            inserted = await self._insert(connection, items, until)
+            if self._database.settings.transaction_pooling:
+                # Within the connection's transaction, which goes on after a failure.
+                async with transaction(connection, until):
+                    inserted = await self._insert(connection, items, until)
+            else:
+                inserted = await self._insert(connection, items, until)
         except (asyncpg.ProgramLimitExceededError, asyncpg.DataError) as error:
             if len(items) > 1:
                 half = len(items) // 2

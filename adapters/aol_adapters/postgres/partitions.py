@@ -188,22 +188,18 @@ async def add(
     return there | set(missing)
 
 
-async def drop_expired(
+async def expired(
     connection: asyncpg.Connection, table: str, schema: str, *, by: Partitioning, now_us: int
-) -> int:
-    """Drop the partitions all of whose times are over; return how many. Readers and writers go on meanwhile."""
-    dropped = 0
+) -> dict[str, str]:
+    """Return for each partition all of whose times are over the statement that detaches it, by its quoted name."""
+    found: dict[str, str] = {}
     for start, name in sorted((await known(connection, table)).items()):
-        if not by.is_over(date.fromisoformat(start), now_us):
-            continue
-        child = f"{schema}.{quote_name(name)}"
-        # Begun before and broken off, a detaching is finished; others cannot begin until it is.
-        is_pending = await connection.fetchval(
-            "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = to_regclass($1)", child
-        )
-        await connection.execute(
-            f"ALTER TABLE {table} DETACH PARTITION {child} {'FINALIZE' if is_pending else 'CONCURRENTLY'}"
-        )
-        await connection.execute(f"DROP TABLE IF EXISTS {child}")
-        dropped += 1
-    return dropped
+        if by.is_over(date.fromisoformat(start), now_us):
+            child = f"{schema}.{quote_name(name)}"
+            # Begun before and broken off, a detaching is finished; others cannot begin until it is.
+            is_pending = await connection.fetchval(
+                "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = to_regclass($1)", child
+            )
+            how = "FINALIZE" if is_pending else "CONCURRENTLY"
+            found[child] = f"ALTER TABLE {table} DETACH PARTITION {child} {how}"
+    return found

@@ -64,7 +64,7 @@ class Settings:
 
 _CACHED_STATEMENTS = 512
 _EVERYWHERE: dict[str, str] = {"application_name": APPLICATION_NAME}
-_OF_SESSIONS: Mapping[str, str] = {
+_OF_TRANSACTIONS: Mapping[str, str] = {
     # Acknowledged means durable, whatever the server's default is.
     "synchronous_commit": "on",
     # Queries are short and full of CASE, for which compiling costs more than it brings.
@@ -77,9 +77,15 @@ _OF_SESSIONS: Mapping[str, str] = {
     "random_page_cost": "1.1",
     # Nobody's functions or operators come before PostgreSQL's own.
     "search_path": "pg_catalog",
+}
+_OF_SESSIONS: Mapping[str, str] = {
+    **_OF_TRANSACTIONS,
     "default_transaction_isolation": "read committed",
     "TimeZone": "UTC",
     # What a killed adapter was running ends, and so do its transactions.
     "client_connection_check_interval": "1000",
     "idle_in_transaction_session_timeout": "60000",
 }
+
+OF_TRANSACTIONS = "; ".join(f"SET LOCAL {name} = {value!r}" for name, value in _OF_TRANSACTIONS.items())
+"""What begins a transaction on a connection whose session is somebody else's, too."""

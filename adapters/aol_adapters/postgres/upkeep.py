@@ -116,7 +116,11 @@ async def _tend_partitions(database: Database, known: Collection) -> None:
     await database.add_partitions(known, by.ahead(now_us), Deadline(None))
     schema = quote_name(schema_name(database.settings.prefix, known.service))
     async with database.connection(Deadline(None)) as connection:
-        dropped = await partitions.drop_expired(connection, known.table, schema, by=by, now_us=now_us)
+        dropped = await partitions.expired(connection, known.table, schema, by=by, now_us=now_us)
+    for child, detaching in dropped.items():
+        # Readers and writers go on meanwhile.
+        await database.run_alone(detaching)
+        await database.run_alone(f"DROP TABLE IF EXISTS {child}")
     if dropped:
         database.forget()
-        _log.info("adapter.partitions_dropped", service=known.service, collection=known.name, count=dropped)
+        _log.info("adapter.partitions_dropped", service=known.service, collection=known.name, count=len(dropped))

@@ -39,6 +39,7 @@ WAITING = f"""
 CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN new; END';
 CREATE TRIGGER wait BEFORE UPDATE ON {TABLE} FOR EACH ROW WHEN (new.id = '0700') EXECUTE FUNCTION wait()
 """
+LONG_READ = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM {TABLE} LIMIT 1"
 INDEXES = "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = $1::regclass ORDER BY 1"
 
 
@@ -126,7 +127,8 @@ def large(postgres_dsn: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("index", [NUMBER, UNIQUE, UNTIL], ids=lambda index: str(index.type))
 async def test_a_build_that_was_cut_off_is_finished_by_the_next_adapter(large: str, index: IndexSpec) -> None:
-    async with opened(large) as adapter:
+    # Somebody reads for long, which the build waits for.
+    async with holding(large, LONG_READ), opened(large) as adapter:
         (status, *_) = (await adapter.ensure_collection(spec(index))).indexes
         assert status.state is IndexState.BUILDING
 
@@ -167,7 +169,7 @@ async def test_a_build_of_a_large_collection_keeps_nobody_waiting(large: str) ->
     price = parse_index({"fields": ["price"], "type": "descending"}, "index")
     async with opened(large) as adapter:
         # Somebody reads for long, which the build waits for.
-        async with holding(large, f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM {TABLE} LIMIT 1"):
+        async with holding(large, LONG_READ):
             await adapter.ensure_collection(spec(price))
             await adapter.write(insert("new", document='{"price": 1}', timeout_s=10))
             await adapter.write(touch('{"_id": "1"}', timeout_s=10))

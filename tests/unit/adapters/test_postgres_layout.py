@@ -50,6 +50,7 @@ async def test_a_service_is_a_schema_and_a_collection_a_table_with_comments(post
         ("aol", "collections"),
         ("aol", "indexes"),
         ("aol", "state"),
+        ("aol", "tenants"),
         ("aol_shop", "orders"),
         ("aol_stock", "orders"),
     ]
