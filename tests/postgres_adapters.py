@@ -93,13 +93,21 @@ async def ids(adapter: PostgresAdapter) -> list[str]:
     return list((await adapter.find(Find(TARGET, limit=100_000, max_bytes=1 << 30))).page.id)
 
 
-async def error_of(call: Awaitable[object]) -> DataError:
-    """Return why a call fails, as a whole or in its one mutation."""
+async def failure_of(call: Awaitable[object]) -> DataError | None:
+    """Return why a call failed, as a whole or in its one mutation; None when it did not."""
     try:
         answer = await call
     except DataError as error:
         return error
-    assert isinstance(answer, list)
+    if not isinstance(answer, list):
+        return None
     (outcome,) = answer
-    assert isinstance(outcome.error, DataError)
+    assert outcome.error is None or isinstance(outcome.error, DataError)
     return outcome.error
+
+
+async def error_of(call: Awaitable[object]) -> DataError:
+    """Return why a call fails, which it does."""
+    error = await failure_of(call)
+    assert error is not None
+    return error
