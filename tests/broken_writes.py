@@ -58,7 +58,7 @@ class TakesEveryStorage(MemoryAdapter):
 
 
 class DeclaresEveryStorage(TakesEveryStorage):
-    """Declares it, too. In memory there is nothing to see of it: this one breaks no rule."""
+    """Declares it, too, and takes every document into its partitions."""
 
     async def describe(self) -> Description:
         return Description("honest", "1", CAPABILITIES | {Capability.PARTITION, Capability.TENANCY})
