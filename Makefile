@@ -40,7 +40,7 @@ protos: $(READY) ## Lint the .proto files
 	$(VENV)/bin/buf lint protos
 
 tests: $(READY) ## Run the tests (ARGS="-k name" chooses)
-	$(PY) -m pytest -m "not soak" $(ARGS)
+	$(PY) -m pytest -m "not soak" --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(READY) ## Run the tests that take minutes
 	$(PY) -m pytest -m soak $(ARGS)

@@ -1,11 +1,16 @@
-"""Fixtures of all tests: a real PostgreSQL, which a session starts when its first test asks for it."""
+"""What all tests share: a real PostgreSQL, which a session starts when its first test asks for it."""
 
 import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from postgres_server import fresh_database, postgres_server
+
+# How long an example takes is no matter of right and wrong, and differs from machine to machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
