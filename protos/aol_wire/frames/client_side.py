@@ -142,12 +142,13 @@ class ClientSide:
         while waiting and len(taken) < room:
             call = next(iter(waiting))
             call_bytes = len(call.request) + len(call.method) + len(call.traceparent)
+            if call_bytes > max_bytes:
+                del waiting[call]
+                self._refused.append((call, too_large("request", call_bytes, max_bytes)))
+                continue
             if taken and size + call_bytes > target_bytes:
                 break
             del waiting[call]
-            if call_bytes > max_bytes:
-                self._refused.append((call, too_large("request", call_bytes, max_bytes)))
-                continue
             self._last_id += 1
             call.id = self._last_id
             self._sent[call.id] = call

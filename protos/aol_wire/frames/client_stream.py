@@ -160,7 +160,7 @@ class ClientStream:
     def _loss(self, error: grpc.aio.AioRpcError) -> Failure:
         """What the end of the stream means to its calls. Before the hello none was sent: its status is theirs."""
         code: int = error.code().value[0]
-        if self._side.peer is not None:
+        if self._side.peer is not None or code == code_pb2.CANCELLED:
             code = code_pb2.UNAVAILABLE
         return Failure(code, error.details() or "")
 

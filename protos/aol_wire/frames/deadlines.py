@@ -25,6 +25,11 @@ class Deadlines(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
 
+    @property
+    def kept(self) -> int:
+        """How many entries are held, those of discarded items included: at most a small multiple of what is live."""
+        return len(self._heap)
+
     def add(self, item: T, deadline: float) -> None:
         """Expire an item at a time. An item is added once."""
         if len(self._heap) > 2 * len(self._live) + _LEFT_LYING:
