@@ -30,6 +30,8 @@ from aol_wire.status import to_trailers
 
 # Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
 MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
+# What waits beyond it, waits at the client.
+_STREAM_MAX_CALLS = 4096
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _Unary = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Coroutine[Any, Any, bytes]]
@@ -69,7 +71,7 @@ def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
     def open_stream(context: "grpc.aio.ServicerContext[bytes, bytes]") -> Serve:
         return _framed(pipeline, peer_of(context.peer(), context.invocation_metadata() or ()))
 
-    limits = FrameLimits(max_calls, MESSAGE_MAX_BYTES)
+    limits = FrameLimits(min(max_calls, _STREAM_MAX_CALLS), MESSAGE_MAX_BYTES)
     return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True)
 
 

@@ -78,7 +78,9 @@ class AdapterProxy(Adapter):
         """Nothing to do."""
 
     async def describe(self) -> Description:
-        """Ask the adapter."""
+        """Ask the adapter. The host does after each loss, as it may be another program then."""
+        if self._frames is not None:
+            self._frames.ask_again()
         answer = await self._call("Describe", pb.DescribeRequest(), CONTROL_TIMEOUT_S)
         return codec.description_from_proto(self._decode(pb.DescribeResponse, answer))
 

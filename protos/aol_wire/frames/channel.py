@@ -55,6 +55,10 @@ class FramesChannel:
         unary = self._channel.unary_unary(method, request_serializer, response_deserializer)
         return FramedMethod(self, method, request_serializer, response_deserializer, unary)
 
+    def ask_again(self) -> None:
+        """Find out anew whether the server has frames, as it may be another one now."""
+        self.framed = True
+
     def retire(self) -> None:
         """End the streams when their calls are done; a later call opens a new one."""
         if self._stream is not None:
