@@ -17,13 +17,15 @@ M = TypeVar("M", bound=Message)
 class Peer:
     """Who is at the other end of a transport, as far as the transport knows.
 
-    `service` and `authorization` are what the peer said (request headers), not what was verified.
+    `service` and `authorization` are what the peer said (request headers), not what was verified. `traceparent` is the
+    W3C trace context of the call, as it came.
     """
 
     address: str
     service: str = ""
     authorization: str = ""
     revision: int = 0
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

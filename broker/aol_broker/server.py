@@ -32,11 +32,11 @@ from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
 from aol_broker.settings import Settings, SettingsError
-from aol_broker.transport import generic_handlers
+from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
-from aol_wire.limits import REQUEST_MAX_BYTES
+from aol_wire.frames.server import SERVICE as FRAMES_SERVICE
 
 ADAPTER_START_TIMEOUT_S = 10.0
 # Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
@@ -44,8 +44,6 @@ STOP_GRACE_S = 1.0
 # How often a broker looks whether another one changed the registry that they share (a registry on PostgreSQL tells it
 # sooner), and how it is doing itself.
 TEND_EVERY_S = 0.5
-# Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
-_MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
 
 _log = structlog.get_logger("aol.broker")
 
@@ -161,15 +159,18 @@ class Broker:
         server = grpc.aio.server(
             options=[
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", _MESSAGE_MAX_BYTES),
-                ("grpc.max_send_message_length", _MESSAGE_MAX_BYTES),
+                ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
+                ("grpc.max_send_message_length", MESSAGE_MAX_BYTES),
                 ("grpc.max_metadata_size", 16 << 10),
             ]
         )
         servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
         server.add_generic_rpc_handlers(generic_handlers(pipeline))
-        names = (DATA_SERVICE, ADMIN_SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+        frames = frames_server(pipeline, self.settings.limits.max_in_flight)
+        frames.register(server)
+        health_service = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        names = (DATA_SERVICE, ADMIN_SERVICE, FRAMES_SERVICE, health_service)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
         host = self.settings.listen_host
         try:
@@ -186,6 +187,7 @@ class Broker:
         await state.publish()
         await server.start()
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
+        self._stack.callback(frames.leave)
         self._stack.push_async_callback(servicer.enter_graceful_shutdown)
         self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         _log.info("listening", endpoint=self.endpoint, insecure_remote=self.settings.authentication.insecure_remote)

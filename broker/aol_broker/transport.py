@@ -5,6 +5,7 @@ the text of an exception.
 """
 
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -13,14 +14,24 @@ import grpc.aio
 from aol_broker.pipeline import Pipeline
 from aol_broker.request import Peer
 from aol_broker.verbs import VERBS
+from aol_wire.frames.calls import Failure, FrameLimits, Outcome, Success
+from aol_wire.frames.server import FramesServer, Serve
+from aol_wire.frames.server_side import IncomingCall
+from aol_wire.limits import REQUEST_MAX_BYTES
 from aol_wire.metadata import (
     AUTHORIZATION_HEADER,
     REQUEST_ID_HEADER,
     REVISION_HEADER,
     SERVICE_HEADER,
     STATUS_DETAILS_TRAILER,
+    TRACEPARENT_HEADER,
 )
 from aol_wire.status import to_trailers
+
+# Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
+MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
+# What waits beyond it, waits at the client.
+_STREAM_MAX_CALLS = 4096
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _Unary = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Coroutine[Any, Any, bytes]]
@@ -51,6 +62,33 @@ def _unary(pipeline: Pipeline, method: str) -> _Unary:
     return serve
 
 
+def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
+    """Return the service for calls in frames, which enter the line as others do.
+
+    `max_calls` is how many calls of one stream may be under way; its client holds back the others.
+    """
+
+    def open_stream(context: "grpc.aio.ServicerContext[bytes, bytes]") -> Serve:
+        return _framed(pipeline, peer_of(context.peer(), context.invocation_metadata() or ()))
+
+    limits = FrameLimits(min(max_calls, _STREAM_MAX_CALLS), MESSAGE_MAX_BYTES)
+    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True)
+
+
+def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
+    async def serve(call: IncomingCall) -> Outcome:
+        nonlocal peer
+        if call.revision != peer.revision or call.traceparent != peer.traceparent:
+            peer = replace(peer, revision=call.revision, traceparent=call.traceparent)
+        reply = await pipeline.handle(call.method, call.request, peer, call.timeout_s)
+        if reply.error is None:
+            return Success(reply.payload, reply.request_id, reply.revision)
+        message, details = to_trailers(reply.error, reply.request_id)
+        return Failure(reply.error.code, message, details, reply.request_id, reply.revision)
+
+    return serve
+
+
 def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
     """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
     headers = {key: value for key, value in metadata if isinstance(value, str)}
@@ -60,4 +98,5 @@ def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
         service=headers.get(SERVICE_HEADER, ""),
         authorization=headers.get(AUTHORIZATION_HEADER, ""),
         revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
+        traceparent=headers.get(TRACEPARENT_HEADER, ""),
     )

@@ -13,7 +13,7 @@ from aol_client.calls import Caller, Headers
 from aol_client.changes import change_request, insert_request
 from aol_client.collection_info import CollectionInfo, collection_info
 from aol_client.collection_requests import collection_request, grant_request, revoke_request
-from aol_client.connections import Connections
+from aol_client.connections import Connections, Transport
 from aol_client.encoding import check_id, encode_argument
 from aol_client.exceptions import invalid_request
 from aol_client.failures import from_data_error, malformed_answer
@@ -55,10 +55,12 @@ class AOLDataClient:
         *,
         timeout: float = DEFAULT_TIMEOUT_S,
         token: str | None = None,
+        transport: Transport = "auto",
     ) -> None:
         """Make a client of the broker at `aol_core_endpoint` (`host:port`) for the service `service_name`.
 
-        `token` is sent as a bearer token with every call.
+        `token` is sent as a bearer token with every call. `transport`: concurrent calls travel together in `frames`,
+        or one by one (`unary`); `auto` is frames if the broker has them.
 
         :raises InvalidRequestError: an argument cannot be right.
         """
@@ -70,14 +72,19 @@ class AOLDataClient:
         except DataError as error:
             raise from_data_error(error) from None
         self._timeout_s = seconds("timeout", timeout)
-        self._connections = Connections(self._endpoint)
+        self._connections = Connections(self._endpoint, transport)
         self._caller = Caller(self._endpoint, Headers(self._service_name, token))
         # Tests of services put a mock here; otherwise each event loop has a stub of its own.
         self._stub: Any = None
 
     @classmethod
     def from_config(
-        cls, path: str | PathLike[str] = "config.yaml", *, timeout: float = DEFAULT_TIMEOUT_S, token: str | None = None
+        cls,
+        path: str | PathLike[str] = "config.yaml",
+        *,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        token: str | None = None,
+        transport: Transport = "auto",
     ) -> Self:
         """Make a client from a YAML file with `spec.dataClient.aolCoreEndpoint` and `metadata.name`.
 
@@ -87,7 +94,7 @@ class AOLDataClient:
         from aol_client.config import read_config  # here, as most of what it imports serves nothing else
 
         config = read_config(path)
-        return cls(config.endpoint, config.service_name, timeout=timeout, token=token)
+        return cls(config.endpoint, config.service_name, timeout=timeout, token=token, transport=transport)
 
     def __repr__(self) -> str:
         return f"AOLDataClient({self._endpoint!r}, {self._service_name!r})"

@@ -6,6 +6,8 @@ AUTHORIZATION_HEADER = "authorization"
 
 # Request header and trailer: the registry revision, a decimal number.
 REVISION_HEADER = "aol-revision"
+# Request header: the W3C trace context of the call.
+TRACEPARENT_HEADER = "traceparent"
 # Trailer: the call's request id.
 REQUEST_ID_HEADER = "aol-request-id"
 # Trailer defined by gRPC: the encoded google.rpc.Status of a failure.

@@ -12,6 +12,8 @@ from aol.data.v1 import collection_pb2, document_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol.data.v1.data_broker_pb2_grpc import DataBrokerStub
 from aol_wire.errors import DataError, Reason
+from aol_wire.frames.channel import FramesChannel
+from aol_wire.limits import REQUEST_MAX_BYTES
 from aol_wire.status import from_status
 from running_brokers import RunningBroker
 
@@ -101,11 +103,12 @@ BAD_FILTERS = {
 }
 
 
-@pytest.fixture
-async def stub(broker: RunningBroker) -> AsyncIterator[Any]:
-    """A raw stub; the service has a collection with one document, the neighbour too."""
+@pytest.fixture(params=["frames", "unary"])
+async def stub(broker: RunningBroker, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    """A raw stub, over each transport; the service has a collection with one document, the neighbour too."""
     async with grpc.aio.insecure_channel(broker.endpoint) as channel:
-        stub: Any = DataBrokerStub(channel)  # type: ignore[no-untyped-call]
+        framed = FramesChannel(channel, max_frame_bytes=2 * REQUEST_MAX_BYTES)
+        stub: Any = DataBrokerStub(framed if request.param == "frames" else channel)  # type: ignore[no-untyped-call]
         for service in (SERVICE, NEIGHBOUR):
             headers = (("aol-service", service),)
             await stub.RequestCollection(pb.RequestCollectionRequest(name="things"), metadata=headers)
@@ -115,6 +118,7 @@ async def stub(broker: RunningBroker) -> AsyncIterator[Any]:
         whole = await stub.QueryData(pb.QueryDataRequest(collection="things"), metadata=HEADERS)
         assert list(whole.page.id) == ["one"], "bad input changed something"
         assert list(whole.page.version) == [1]
+        await framed.close()
 
 
 async def refusal(call: Any) -> DataError:

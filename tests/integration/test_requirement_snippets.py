@@ -29,9 +29,9 @@ pytestmark = [
 logger = logging.getLogger(__name__)
 
 
-@pytest.fixture
+@pytest.fixture(params=["frames", "unary"])
 async def service(broker: "RunningBroker", tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[MyService]:
-    """A service of its own for each test, configured by a file, with its collections requested."""
+    """A service of its own for each test, configured by a file, with its collections requested, over each transport."""
     name = f"snippet-{uuid.uuid5(uuid.NAMESPACE_OID, request.node.name).hex[:12]}"
     config = {
         "metadata": {"name": name, "version": "1.0.0"},
@@ -40,6 +40,7 @@ async def service(broker: "RunningBroker", tmp_path: Path, request: pytest.Fixtu
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     made = MyService(path)
+    made.data_client = AOLDataClient.from_config(path, transport=request.param)
     await made.initialize_collections()
     yield made
     await made.data_client.close()

@@ -38,6 +38,9 @@ ONLY_LAZILY = {"aol_cli": {"aol_broker", "aol_client", "aol_adapters", "grpc", "
 GRPC = {"grpc", "grpc_health", "grpc_reflection", "grpc_status"}
 GRPC_EDGES = (
     "protos/aol/**/*_pb2_grpc.py",
+    "protos/aol_wire/frames/channel.py",
+    "protos/aol_wire/frames/client_stream.py",
+    "protos/aol_wire/frames/server.py",
     "client/aol_client/*.py",
     "client/aol_cli/*.py",
     "broker/aol_broker/transport.py",

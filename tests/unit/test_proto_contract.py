@@ -12,6 +12,7 @@ from google.rpc import code_pb2
 from aol.adapter.v1 import adapter_pb2, filter_pb2
 from aol.admin.v1 import admin_pb2
 from aol.data.v1 import collection_pb2, context_pb2, data_broker_pb2, document_pb2, error_pb2
+from aol.frames.v1 import frames_pb2
 from aol_wire.errors import CODE_OF_REASON, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ FILES: tuple[FileDescriptor, ...] = tuple(
         data_broker_pb2,
         document_pb2,
         error_pb2,
+        frames_pb2,
     )
 )
 
@@ -70,6 +72,9 @@ CALLS = {
     },
 }
 
+# Calls whose messages are not of their own names.
+STREAMS = {"aol.frames.v1.Frames": {"Exchange"}}
+
 STATUS_OF_REASONS = {
     "INVALID_ARGUMENT": {
         "BAD_DOCUMENT",
@@ -105,7 +110,10 @@ def test_every_proto_file_is_looked_at_here() -> None:
 
 
 def test_the_services_have_the_calls_of_the_design_and_no_others() -> None:
-    assert {name: {method.name for method in service.methods} for name, service in services().items()} == CALLS
+    assert {name: {method.name for method in service.methods} for name, service in services().items()} == {
+        **CALLS,
+        **STREAMS,
+    }
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -114,6 +122,13 @@ def test_every_call_is_unary_with_a_request_and_a_response_of_its_own_name(name:
         assert not method.client_streaming
         assert not method.server_streaming
         assert (method.input_type.name, method.output_type.name) == (f"{method.name}Request", f"{method.name}Response")
+
+
+def test_frames_go_both_ways_in_a_stream() -> None:
+    exchange = frames_pb2.DESCRIPTOR.services_by_name["Frames"].methods_by_name["Exchange"]
+    assert exchange.client_streaming
+    assert exchange.server_streaming
+    assert exchange.input_type is exchange.output_type is frames_pb2.Frame.DESCRIPTOR
 
 
 @pytest.mark.parametrize("name", ["aol.data.v1.DataBroker", "aol.admin.v1.Admin"])

@@ -89,7 +89,10 @@ async def _run(adapter: Adapter, launch: Launch) -> int:
 async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch) -> int:
     server = grpc.aio.server(options=_SERVER_OPTIONS)
     health = AdapterHealth(adapter)
-    AdapterServicer(adapter).register(server)
+    servicer = AdapterServicer(adapter)
+    servicer.register(server)
+    frames = servicer.frames()
+    frames.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     try:
         port = server.add_insecure_port(launch.address)
@@ -105,6 +108,7 @@ async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch) ->
     finally:
         watch.cancel()
         await health.leave()
+        frames.leave()
         await server.stop(DRAIN_S)
     _log.info("adapter.stopped")
     return 0

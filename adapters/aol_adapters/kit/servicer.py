@@ -1,6 +1,5 @@
 """How does an adapter answer gRPC? Bytes in, an `Adapter` call, bytes out; a failure is a status of the contract."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
@@ -11,7 +10,10 @@ from aol_wire import adapter_codec as codec
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError, Reason
 from aol_wire.faults import describe_fault
-from aol_wire.handshake import TRAILER_MAX_BYTES
+from aol_wire.frames.calls import Failure, FrameLimits, Outcome, Success
+from aol_wire.frames.server import FramesServer
+from aol_wire.frames.server_side import IncomingCall
+from aol_wire.handshake import MESSAGE_MAX_BYTES, TRAILER_MAX_BYTES
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
 from aol_wire.status import to_trailers
 
@@ -19,6 +21,9 @@ SERVICE = pb.DESCRIPTOR.services_by_name["Adapter"].full_name
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Method = Callable[[bytes, float | None], Awaitable[bytes]]
+
+# Of one broker, in frames, at a time; the broker holds back the others. It has a limit of its own.
+MAX_CALLS = 4096
 
 _STATUS_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -49,6 +54,18 @@ class AdapterServicer:
         """Add the methods to a server that has not started yet."""
         handlers = {name: _handler(name, method) for name, method in self.methods.items()}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+    def frames(self) -> FramesServer:
+        """Return the service for calls in frames, which the same methods answer."""
+        methods = {f"/{SERVICE}/{name}": (name, method) for name, method in self.methods.items()}
+
+        async def serve(call: IncomingCall) -> Outcome:
+            answer = await _answer(*methods[call.method], call.request, _usable_s(call.timeout_s))
+            if isinstance(answer, bytes):
+                return Success(answer)
+            return Failure(answer.code, *to_trailers(answer, max_bytes=TRAILER_MAX_BYTES))
+
+        return FramesServer(methods, lambda _: serve, FrameLimits(MAX_CALLS, MESSAGE_MAX_BYTES))
 
     async def _describe(self, data: bytes, timeout_s: float | None) -> bytes:
         del timeout_s  # the caller's deadline cancels the call
@@ -89,25 +106,27 @@ class AdapterServicer:
 
 
 def _handler(name: str, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
-    async def answer(data: bytes, context: Context) -> bytes:
-        try:
-            return await method(data, _time_left_s(context))
-        except DataError as error:
-            failure = error
-        except asyncio.CancelledError:
-            raise  # the caller is gone or out of time; the adapter ends its work
-        except Exception as error:  # its text may hold what a user stored: it goes nowhere
-            _log.error("adapter.bug", method=name, fault=describe_fault(error))
-            failure = DataError(Reason.INTERNAL_BUG, "The adapter failed on a bug of its own; its log says where.")
-        return await _abort(context, failure)
+    async def serve(data: bytes, context: Context) -> bytes:
+        answer = await _answer(name, method, data, _usable_s(context.time_remaining()))
+        return answer if isinstance(answer, bytes) else await _abort(context, answer)
 
-    return grpc.unary_unary_rpc_method_handler(answer)
+    return grpc.unary_unary_rpc_method_handler(serve)
 
 
-def _time_left_s(context: Context) -> float | None:
+async def _answer(name: str, method: Method, data: bytes, timeout_s: float | None) -> bytes | DataError:
+    """Call a method; whatever goes wrong is an error of the contract. Cancelled, the adapter ends its work."""
+    try:
+        return await method(data, timeout_s)
+    except DataError as error:
+        return error
+    except Exception as error:  # its text may hold what a user stored: it goes nowhere
+        _log.error("adapter.bug", method=name, fault=describe_fault(error))
+        return DataError(Reason.INTERNAL_BUG, "The adapter failed on a bug of its own; its log says where.")
+
+
+def _usable_s(left_s: float | None) -> float | None:
     """What the adapter may use. A little less than is left, so that its own DEADLINE, which knows whether the change
     was made, comes before the caller's clock runs out."""
-    left_s: float | None = context.time_remaining()
     return None if left_s is None else left_s - min(0.1, left_s * 0.1)
 
 

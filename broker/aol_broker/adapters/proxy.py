@@ -1,7 +1,7 @@
 """How does the broker call an adapter in another process? The `Adapter` interface over a gRPC channel."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import grpc
 import structlog
@@ -24,6 +24,7 @@ from aol_wire.adapter import (
     Write,
 )
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.frames.channel import FramesChannel
 from aol_wire.handshake import MESSAGE_MAX_BYTES, PROTOCOL
 from aol_wire.indexes import IndexStatus
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
@@ -35,8 +36,9 @@ CONTROL_TIMEOUT_S = 2.0
 _SERVICE = f"/{PROTOCOL}.Adapter/"
 _METHODS = {method.name: _SERVICE + method.name for method in pb.DESCRIPTOR.services_by_name["Adapter"].methods}
 _HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+_CONTROL = {"Describe": _METHODS["Describe"], _HEALTH_METHOD: _HEALTH_METHOD}
 
-Call = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+Call = Callable[..., Awaitable[bytes]]
 
 _log = structlog.get_logger("aol.adapters.proxy")
 
@@ -51,18 +53,23 @@ class AdapterProxy(Adapter):
     def __init__(self, name: str, retry_after_s: Callable[[], float]) -> None:
         self._name = name
         self._retry_after_s = retry_after_s
-        self._calls: Mapping[str, Call] = {}
+        self._calls: dict[str, Call] = {}
         self._channel: grpc.aio.Channel | None = None
+        self._frames: FramesChannel | None = None
 
     def connect(self, channel: grpc.aio.Channel) -> None:
-        """Send calls through this channel from here on."""
+        """Send calls through this channel from here on: in frames, if the adapter has them."""
         self._channel = channel
-        paths = {**_METHODS, _HEALTH_METHOD: _HEALTH_METHOD}
-        self._calls = {name: channel.unary_unary(path) for name, path in paths.items()}
+        frames = self._frames = FramesChannel(channel, max_frame_bytes=MESSAGE_MAX_BYTES, fall_back=True)
+        self._calls = {name: frames.unary_unary(path) for name, path in _METHODS.items()}
+        # Whether it is alive is asked beside the calls, not in a row with them.
+        self._calls.update({name: channel.unary_unary(path) for name, path in _CONTROL.items()})
 
     def disconnect(self) -> None:
         """Refuse calls from here on. Calls under way end as the channel lets them."""
         self._channel = None
+        if self._frames is not None:
+            self._frames.retire()
 
     async def start(self) -> None:
         """Nothing to do."""
@@ -71,7 +78,9 @@ class AdapterProxy(Adapter):
         """Nothing to do."""
 
     async def describe(self) -> Description:
-        """Ask the adapter."""
+        """Ask the adapter. The host does after each loss, as it may be another program then."""
+        if self._frames is not None:
+            self._frames.ask_again()
         answer = await self._call("Describe", pb.DescribeRequest(), CONTROL_TIMEOUT_S)
         return codec.description_from_proto(self._decode(pb.DescribeResponse, answer))
 

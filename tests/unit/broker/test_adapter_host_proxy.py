@@ -13,6 +13,7 @@ from aol.data.v1.document_pb2 import Page
 from aol_broker.adapters import AdapterProxy
 from aol_wire.adapter import CollectionSpec, Count, Find, Insert, Target, Write
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.frames.channel import EXCHANGE
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
 from aol_wire.status import to_status
 
@@ -26,13 +27,14 @@ Answer = Callable[[bytes, Context], Awaitable[bytes]]
 
 
 class Peer(grpc.GenericRpcHandler):
-    """A server that answers every method with `answer`."""
+    """A server that answers every method of an adapter with `answer`; it has no frames."""
 
     def __init__(self) -> None:
         self.answer: Answer = _nothing
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        del handler_call_details
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        if handler_call_details.method == EXCHANGE:
+            return None
         return grpc.unary_unary_rpc_method_handler(self._call)
 
     async def _call(self, data: bytes, context: Context) -> bytes:

@@ -27,7 +27,8 @@ async def async_rows() -> AsyncIterator[dict[str, object]]:
 
 async def surface(manifest: dict[str, Any], now: datetime) -> None:
     assert_type(AOLDataClient.from_config("config.yaml"), AOLDataClient)
-    async with AOLDataClient("localhost:50051", "my-service", timeout=3, token=None) as client:
+    AOLDataClient("localhost:50051", "my-service", transport="fast")  # type: ignore[arg-type]
+    async with AOLDataClient("localhost:50051", "my-service", timeout=3, token=None, transport="auto") as client:
         assert_type(client, AOLDataClient)
         hint, indexes = manifest.get("schemaHint"), manifest.get("indexes")
         assert_type(await client.request_collection(name="a", schema_hint=hint, indexes=indexes), str)

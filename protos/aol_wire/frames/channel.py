@@ -1,0 +1,229 @@
+"""How does a client make its calls in frames? By a channel whose calls share a stream, which generated stubs take."""
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
+
+from aol_wire.frames.calls import Failure, Outcome, Success
+from aol_wire.frames.client_side import Call
+from aol_wire.frames.client_stream import ClientStream
+from aol_wire.metadata import REQUEST_ID_HEADER, REVISION_HEADER, STATUS_DETAILS_TRAILER, TRACEPARENT_HEADER
+
+Metadata = Sequence[tuple[str, str | bytes]]
+Headers = tuple[tuple[str, str | bytes], ...]
+
+EXCHANGE = "/aol.frames.v1.Frames/Exchange"
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class FramesChannel:
+    """The calls of one gRPC channel, in frames. It offers `unary_unary`, and no other kind of call.
+
+    Calls with the same headers share a stream, which the first call opens; when it is lost, its calls fail with
+    UNAVAILABLE and the next call opens another one. Everything runs on the event loop of the first call.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, *, max_frame_bytes: int, fall_back: bool = False) -> None:
+        """`max_frame_bytes` is what the channel lets through.
+
+        With `fall_back`, calls are made one by one from when the server says that it has no frames.
+        """
+        self.framed = True
+        self._channel = channel
+        self._exchange: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(EXCHANGE)
+        self._max_frame_bytes = max_frame_bytes
+        self._fall_back = fall_back
+        self._stream: ClientStream | None = None
+        self._retired: set[ClientStream] = set()
+        self._seen: tuple[Any, Headers, int, str] = (None, (), 0, "")
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = None,
+    ) -> "FramedMethod":
+        """Return a method, to be called as those of the gRPC channel are."""
+        unary = self._channel.unary_unary(method, request_serializer, response_deserializer)
+        return FramedMethod(self, method, request_serializer, response_deserializer, unary)
+
+    def ask_again(self) -> None:
+        """Find out anew whether the server has frames, as it may be another one now."""
+        self.framed = True
+
+    def retire(self) -> None:
+        """End the streams when their calls are done; a later call opens a new one."""
+        if self._stream is not None:
+            self._retire(self._stream)
+
+    async def close(self) -> None:
+        """Cancel the calls under way, and end the streams."""
+        streams = {*self._retired, *({self._stream} if self._stream is not None else ())}
+        self._stream = None
+        await asyncio.gather(*(stream.close() for stream in streams))
+
+    def submit(self, call: "FramedCall", metadata: Metadata | None) -> None:
+        """Make a call on the stream of its headers."""
+        headers, revision, call.traceparent = self._split(metadata)
+        self._stream_of(headers).submit(call, revision)
+
+    def give_back(self, stream: ClientStream, calls: Iterable[Call]) -> None:
+        """Make calls that a stream did not begin on another one."""
+        for call in calls:
+            self._stream_of(stream.headers).submit(call, stream.revision)
+
+    def lost(self, stream: ClientStream, code: int) -> None:
+        """Note that a stream is over."""
+        self._retired.discard(stream)
+        if self._stream is stream:
+            self._stream = None
+        if code == code_pb2.UNIMPLEMENTED and self._fall_back:
+            self.framed = False
+
+    def _stream_of(self, headers: Headers) -> ClientStream:
+        stream = self._stream
+        if stream is not None and stream.open and stream.headers == headers:
+            return stream
+        if stream is not None:
+            self._retire(stream)
+        self._stream = ClientStream(self._exchange, headers, self._max_frame_bytes, self)
+        return self._stream
+
+    def _retire(self, stream: ClientStream) -> None:
+        self._stream = None
+        if not stream.over:
+            self._retired.add(stream)
+            stream.retire()
+
+    def _split(self, metadata: Metadata | None) -> tuple[Headers, int, str]:
+        """Take apart what is of the stream and what is of the call. Callers tend to pass the same object again."""
+        if self._seen[0] is not metadata:
+            headers: list[tuple[str, str | bytes]] = []
+            revision, traceparent = 0, ""
+            for key, value in metadata or ():
+                if key == REVISION_HEADER and isinstance(value, str) and value.isdecimal():
+                    revision = int(value)
+                elif key == TRACEPARENT_HEADER and isinstance(value, str):
+                    traceparent = value
+                else:
+                    headers.append((key, value))
+            self._seen = (metadata, tuple(headers), revision, traceparent)
+        return self._seen[1:]
+
+
+class FramedMethod:
+    """One method of a `FramesChannel`."""
+
+    def __init__(
+        self,
+        channel: FramesChannel,
+        method: str,
+        serialize: Callable[[Any], bytes] | None,
+        deserialize: Callable[[bytes], Any] | None,
+        unary: "grpc.aio.UnaryUnaryMultiCallable[Any, Any]",
+    ) -> None:
+        self._channel = channel
+        self._method = method
+        self._serialize = serialize
+        self._deserialize = deserialize
+        self._unary = unary
+
+    def __call__(self, request: Any, *, timeout: float | None = None, metadata: Metadata | None = None) -> Any:
+        """Begin the call; awaiting what is returned gives the response, or raises `grpc.aio.AioRpcError`."""
+        if not self._channel.framed:
+            return self._unary(request, timeout=timeout, metadata=metadata)
+        data = request if self._serialize is None else self._serialize(request)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        call = FramedCall(self._method, data, deadline, self._deserialize)
+
+        def make_unary() -> Any:
+            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            return self._unary(request, timeout=left_s, metadata=metadata)
+
+        call.make_unary = make_unary
+        self._channel.submit(call, metadata)
+        return call
+
+
+class FramedCall(Call):
+    """A call under way, with what callers use of `grpc.aio.UnaryUnaryCall`."""
+
+    __slots__ = ("_deserialize", "_outcome", "_unary", "make_unary", "stream")
+
+    make_unary: Callable[[], Any]
+
+    def __init__(
+        self, method: str, request: bytes, deadline: float | None, deserialize: Callable[[bytes], Any] | None
+    ) -> None:
+        super().__init__(method, request, deadline)
+        self.stream: ClientStream | None = None
+        self._outcome: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+        self._deserialize = deserialize
+        self._unary: Any = None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._response().__await__()
+
+    def settle(self, outcome: Outcome | None) -> None:
+        """Say what became of the call; None: the server has no frames."""
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    def cancel(self) -> bool:
+        """Give the call up; return whether it was under way."""
+        if self.stream is not None:
+            self.stream.abandon(self)
+        return self._outcome.cancel()
+
+    async def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """Return the trailers, once the call is done."""
+        outcome = await self._outcome
+        if outcome is None:
+            return tuple(await self._unary.trailing_metadata()) if self._unary is not None else ()
+        return _trailers(outcome)
+
+    async def _response(self) -> Any:
+        try:
+            outcome = await self._outcome
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if isinstance(outcome, Success):
+            return outcome.response if self._deserialize is None else _decoded(self._deserialize, outcome.response)
+        if outcome is not None:
+            raise _rpc_error(outcome)
+        if self._unary is None:
+            self._unary = self.make_unary()
+        return await self._unary
+
+
+def _decoded(deserialize: Callable[[bytes], Any], response: bytes) -> Any:
+    try:
+        return deserialize(response)
+    except DecodeError:
+        return None  # as gRPC itself does
+
+
+def _trailers(outcome: Outcome) -> tuple[tuple[str, str | bytes], ...]:
+    trailers: list[tuple[str, str | bytes]] = []
+    if outcome.request_id:
+        trailers.append((REQUEST_ID_HEADER, outcome.request_id))
+    if outcome.revision:
+        trailers.append((REVISION_HEADER, str(outcome.revision)))
+    if isinstance(outcome, Failure) and outcome.details:
+        trailers.append((STATUS_DETAILS_TRAILER, outcome.details))
+    return tuple(trailers)
+
+
+def _rpc_error(failure: Failure) -> grpc.aio.AioRpcError:
+    trailers = grpc.aio.Metadata(*_trailers(failure))
+    code = _CODES.get(failure.code, grpc.StatusCode.UNKNOWN)
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailers, details=failure.message)

@@ -1,0 +1,179 @@
+"""How does a server answer calls that come in frames? By the function that answers them one by one."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.rpc import code_pb2
+
+from aol.frames.v1 import frames_pb2 as pb
+from aol_wire.frames.calls import Failure, FrameError, FrameLimits, Outcome
+from aol_wire.frames.deadlines import Deadlines
+from aol_wire.frames.server_side import IncomingCall, ServerSide
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Serve = Callable[[IncomingCall], Awaitable[Outcome]]
+"""Answers one call. It raises nothing, except when its task is cancelled."""
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Frames"].full_name
+
+# While more of a client's replies wait to be sent, nothing more of what it sends is read.
+_OUTGOING_HIGH_BYTES = 4 << 20
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_BUG = Failure(code_pb2.INTERNAL, "The server failed at this call.")
+_UNKNOWN_METHOD = Failure(code_pb2.UNIMPLEMENTED, "Method not found!")
+_CANCELLED = Failure(code_pb2.CANCELLED, "The call was cancelled.")
+_OUT_OF_TIME = Failure(code_pb2.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+
+class FramesServer:
+    """`aol.frames.v1.Frames` in front of the methods of a server."""
+
+    def __init__(
+        self,
+        methods: Collection[str],
+        open_stream: Callable[[Context], Serve],
+        limits: FrameLimits,
+        *,
+        keeps_deadlines: bool = False,
+    ) -> None:
+        """`methods` are full names. `open_stream` is asked once a stream for the function that answers its calls.
+
+        `keeps_deadlines`: that function ends by itself when the call's time is over; else its task is cancelled then.
+        """
+        self._methods = frozenset(methods)
+        self._open_stream = open_stream
+        self._limits = limits
+        self._keeps_deadlines = keeps_deadlines
+        self._streams: set[_ServerStream] = set()
+        self._left = False
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the service to a server that has not started yet."""
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._exchange)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Exchange": handler}),))
+
+    def leave(self) -> None:
+        """Begin no call from here on, and end each stream once its calls are replied to."""
+        self._left = True
+        for stream in self._streams:
+            stream.leave()
+
+    async def _exchange(self, _requests: Any, context: Context) -> None:
+        if self._left:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is about to stop.")
+        serve = self._open_stream(context)
+        stream = _ServerStream(context, serve, self._methods, self._limits, keeps_deadlines=self._keeps_deadlines)
+        self._streams.add(stream)
+        try:
+            await stream.run()
+        except FrameError as error:
+            await context.abort(_CODES[error.code], error.message)
+        finally:
+            self._streams.discard(stream)
+
+
+class _ServerStream:
+    """One stream: a reader, a writer, and a task for each call."""
+
+    def __init__(
+        self, context: Context, serve: Serve, methods: frozenset[str], limits: FrameLimits, *, keeps_deadlines: bool
+    ) -> None:
+        self._context = context
+        self._serve = serve
+        self._methods = methods
+        self._side = ServerSide(limits)
+        self._loop = asyncio.get_running_loop()
+        self._deadlines: Deadlines[int] | None = None if keeps_deadlines else Deadlines(self._expire)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until the client or the server ends the stream.
+
+        :raises FrameError: the client broke a rule.
+        """
+        reading = self._loop.create_task(self._read())
+        writing = self._loop.create_task(self._write())
+        try:
+            await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+                await writing
+            writing.result()
+        finally:
+            if self._deadlines is not None:
+                self._deadlines.close()
+            work = (reading, writing, *self._tasks.values())
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    def leave(self) -> None:
+        """Begin no more calls."""
+        self._side.leave()
+        self._wake.set()
+
+    async def _read(self) -> None:
+        while isinstance(data := await self._context.read(), bytes):  # and not grpc.aio.EOF
+            calls, cancelled = self._side.receive(data)
+            for call in calls:
+                self._begin(call)
+            for number in cancelled:
+                self._cancel(number, _CANCELLED)
+            while self._side.outgoing_bytes > _OUTGOING_HIGH_BYTES:
+                self._room.clear()
+                await self._room.wait()
+        self._side.end()
+        self._wake.set()
+
+    async def _write(self) -> None:
+        while not self._side.finished:
+            frame = self._side.take()
+            if frame is None:
+                self._wake.clear()
+                await self._wake.wait()
+            else:
+                await self._context.write(frame)
+                self._room.set()
+
+    def _begin(self, call: IncomingCall) -> None:
+        if call.method not in self._methods:
+            self._reply(call.id, _UNKNOWN_METHOD)
+            return
+        self._tasks[call.id] = self._loop.create_task(self._answer(call))
+        if self._deadlines is not None and call.timeout_s is not None:
+            self._deadlines.add(call.id, time.monotonic() + call.timeout_s)
+
+    async def _answer(self, call: IncomingCall) -> None:
+        try:
+            outcome = await self._serve(call)
+        except Exception:  # a bug; its text may hold anything, and goes nowhere
+            outcome = _BUG
+        self._reply(call.id, outcome)
+
+    def _reply(self, number: int, outcome: Outcome) -> None:
+        self._tasks.pop(number, None)
+        if self._deadlines is not None:
+            self._deadlines.discard(number)
+        self._side.reply(number, outcome)
+        self._wake.set()
+
+    def _cancel(self, number: int, outcome: Failure) -> None:
+        task = self._tasks.get(number)
+        if task is not None and task.cancel():
+            # A task that is cancelled before it began runs no line of its own, so this replies for it.
+            task.add_done_callback(partial(self._cancelled, number, outcome))
+
+    def _cancelled(self, number: int, outcome: Failure, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(number) is task:
+            self._reply(number, outcome)
+
+    def _expire(self, number: int) -> None:
+        self._cancel(number, _OUT_OF_TIME)
