@@ -1,0 +1,27 @@
+"""How much is measured? Sizes, rounds and seconds; the default takes some minutes on two cores."""
+
+from dataclasses import dataclass
+
+IN_FLIGHT = (1, 32, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The size of a run.
+
+    :ivar seconds: that each side of a line is called for in each round.
+    :ivar rounds: how often both sides take their turn.
+    :ivar documents: of `insert_many` and of a scan.
+    :ivar sizes: documents of the collections whose queries are compared, the smallest first.
+    :ivar collections: how many are registered where that is compared, the least first.
+    """
+
+    seconds: float = 0.4
+    rounds: int = 3
+    documents: int = 100_000
+    sizes: tuple[int, ...] = (10_000, 100_000)
+    collections: tuple[int, ...] = (10, 1_000, 10_000)
+
+
+DEFAULT = Scale()
+FULL = Scale(seconds=2.0, rounds=5, sizes=(10_000, 100_000, 1_000_000))
