@@ -60,6 +60,12 @@ class Bench:
             await self.settle()
         return self._filled[documents]
 
+    async def adopt(self, documents: int, collection: str) -> None:
+        """Take a collection that has come to hold the first so many documents, on both sides."""
+        if documents not in self._filled:
+            self._filled[documents] = collection
+            await self.settle()
+
     async def indexed(self, documents: int) -> str:
         """Return one that also has an index, by `user`."""
         name = await self.filled(documents)

@@ -1,9 +1,10 @@
 """How fast are many documents written by one call, and all documents read?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import count
 
-from benchmarks.bench import DIRECT, Bench, Measurement, variant
+from benchmarks.bench import DIRECT, UNARY, Bench, Measurement, variant
 from benchmarks.lines import Line, throughput_line
 from benchmarks.load import Run, Sample, in_turn, timed
 from benchmarks.store import Store, check
@@ -14,7 +15,11 @@ class Bulk:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._made = 0
+
+    @property
+    def _sides(self) -> Mapping[str, Store]:
+        all_of_them = self._bench.scale.bulk_transports
+        return {side: store for side, store in self._bench.sides.items() if side != UNARY or all_of_them}
 
     def measurements(self) -> Iterator[Measurement]:
         """Yield what can be measured."""
@@ -23,45 +28,54 @@ class Bulk:
             (f"insert_many of {documents:,}", self._insert_many),
             (f"scan of {documents:,}", self._scan),
         ):
-            names = tuple(variant(name, side) for side in self._bench.brokered)
+            names = tuple(variant(name, side) for side in self._sides if side != DIRECT)
             yield Measurement(names, partial(measure, name))
 
     async def _insert_many(self, name: str) -> list[Line]:
-        return await self._measure(name, {side: self._inserting(store) for side, store in self._bench.sides.items()})
+        bench = self._bench
+        lines = await self._measure(name, {side: self._inserting(side) for side in self._sides})
+        # The last one is as good as another that would have to be filled.
+        await bench.adopt(bench.scale.documents, _collection(bench.scale.rounds))
+        return lines
 
     async def _scan(self, name: str) -> list[Line]:
         collection = await self._bench.filled(self._bench.scale.documents)
-        return await self._measure(
-            name, {side: self._scanning(store, collection) for side, store in self._bench.sides.items()}
-        )
+        return await self._measure(name, {side: self._scanning(side, collection) for side in self._sides})
 
-    async def _measure(self, name: str, sides: dict[str, Run]) -> list[Line]:
+    async def _measure(self, name: str, sides: Mapping[str, Run]) -> list[Line]:
         bench = self._bench
         # Pieces of work of some seconds: what warms up does so within them.
         samples = await in_turn(sides, bench.scale.seconds, bench.scale.rounds, warm_up=False)
         return [
             throughput_line(variant(name, side), bench.database, samples[DIRECT], samples[side])
-            for side in bench.brokered
+            for side in sides
+            if side != DIRECT
         ]
 
-    def _inserting(self, store: Store) -> Run:
+    def _inserting(self, side: str) -> Run:
+        store, documents, rounds = self._sides[side], self._bench.scale.documents, count(1)
+
         async def run(seconds: float) -> Sample:
             del seconds  # it takes as long as it takes
-            # A collection for each run: all of them begin empty.
-            self._made += 1
-            name = f"bulk-{self._made}"
+            # A collection for each round: all of them begin empty.
+            name = _collection(next(rounds)) if side != UNARY else f"{_collection(next(rounds))}-{side}"
             await store.create(name)
-            documents = self._bench.scale.documents
             return await timed(documents, store.insert_many(name, range(documents)))
 
         return run
 
-    def _scanning(self, store: Store, collection: str) -> Run:
-        async def scan(documents: int) -> None:
+    def _scanning(self, side: str, collection: str) -> Run:
+        store, documents = self._sides[side], self._bench.scale.documents
+
+        async def scan() -> None:
             check(await store.scan(collection) == documents, "scan")
 
         async def run(seconds: float) -> Sample:
             del seconds
-            return await timed(self._bench.scale.documents, scan(self._bench.scale.documents))
+            return await timed(documents, scan())
 
         return run
+
+
+def _collection(number: int) -> str:
+    return f"bulk-{number}"

@@ -25,7 +25,7 @@ from benchmarks.store import WrongAnswerError
 
 def command(arguments: Sequence[str]) -> int:
     """Measure as the options say, print the results, and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         lines, machine = uvloop.run(_measured(options))
     except (ChainFailedError, WrongAnswerError, DataClientError) as error:
@@ -73,30 +73,31 @@ def _aside(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the options."""
+    made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure the broker beside the drivers that it stands in for. docs/benchmarks.md says what the "
         "lines mean. Each line is printed on stderr as soon as it is there.",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout, and no table")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the lines that have targets, as SVG")
-    parser.add_argument(
+    made.add_argument("--json", action="store_true", help="one JSON object on stdout, and no table")
+    made.add_argument("--plot", type=Path, metavar="FILE", help="also draw the lines that have targets, as SVG")
+    made.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="only lines with this in their name (repeatable)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--database",
         action="append",
         choices=[name.lower() for name in DATABASES],
         help="only this database (repeatable)",
     )
-    parser.add_argument("--full", action="store_true", help="longer runs, and sizes up to a million documents")
-    parser.add_argument("--seconds", type=_positive, help="how long a side is called for in each round")
-    parser.add_argument("--repeats", type=_count, help="how many rounds")
-    parser.add_argument("--documents", type=_count, help="of insert_many and of a scan")
-    parser.add_argument("--sizes", type=_sizes, metavar="N,N", help="documents of the collections that are queried")
-    parser.add_argument("--collections", type=_counts, metavar="N,N", help="how many collections are registered")
-    return parser
+    made.add_argument("--full", action="store_true", help="longer runs, and sizes up to a million documents")
+    made.add_argument("--seconds", type=_positive, help="how long a side is called for in each round")
+    made.add_argument("--repeats", type=_count, help="how many rounds")
+    made.add_argument("--documents", type=_count, help="of insert_many and of a scan")
+    made.add_argument("--sizes", type=_sizes, metavar="N,N", help="documents of the collections that are queried")
+    made.add_argument("--collections", type=_counts, metavar="N,N", help="how many collections are registered")
+    return made
 
 
 def _positive(text: str) -> float:

@@ -1,5 +1,6 @@
 """What is measured in a run? Of each database all measurements that are wanted, one after another."""
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ async def _running(name: str, folder: Path) -> AsyncIterator[Database]:
         await server.start()
         yield Postgres(server)
     finally:
+        # It need not write down first what is deleted next, which takes a minute after ten thousand tables.
+        await server.stop(signal.SIGQUIT)
         await server.remove()
 
 

@@ -1,27 +1,12 @@
 """Is each target that of a line which is measured? A line that is renamed must not lose its target unnoticed."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 
+from benchmark_names import names
 from benchmarks import targets
-from benchmarks.bench import BROKER, DIRECT, UNARY, Bench
-from benchmarks.many_collections import ManyCollections
-from benchmarks.run import DATABASES, Wanted, measurements_of_one_broker
+from benchmarks.bench import BROKER, DIRECT
+from benchmarks.run import DATABASES, Wanted
 from benchmarks.scale import DEFAULT, FULL, Scale
-
-
-def names(scale: Scale, sides: tuple[str, ...] = (DIRECT, BROKER, UNARY)) -> Iterator[str]:
-    """The names of all lines of a run. Nothing is started for them, so there need be nothing to start."""
-    nothing = cast("Any", None)
-    bench = Bench("any", dict.fromkeys(sides, nothing), nothing, scale, nothing)
-    for measurement in measurements_of_one_broker(bench):
-        yield from measurement.names
-    for measurement in ManyCollections(cast("Any", SimpleNamespace(name="any")), scale, Path()).measurements():
-        yield from measurement.names
 
 
 def asked_for() -> set[str]:
