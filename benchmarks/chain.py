@@ -66,8 +66,7 @@ async def running_chain(folder: Path, adapter: Mapping[str, Any]) -> AsyncIterat
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log_file,
-            # What configures a broker of the user's is not for this one.
-            env={name: value for name, value in os.environ.items() if not name.startswith("AOL_")},
+            env=_environment(),
             # Ctrl-C in a terminal reaches this program only, which then stops the broker in order.
             start_new_session=True,
         )
@@ -77,6 +76,11 @@ async def running_chain(folder: Path, adapter: Mapping[str, Any]) -> AsyncIterat
         yield Chain(endpoint, process.pid, adapter_process.pid)
     finally:
         await _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """Return what the broker gets: not what configures the user's own one, nor what is for the benchmark's gRPC."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(("AOL_", "GRPC_ENABLE_FORK"))}
 
 
 def _settings(folder: Path, adapter: Mapping[str, Any]) -> dict[str, Any]:

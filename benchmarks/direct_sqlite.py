@@ -23,37 +23,37 @@ class DirectSqlite:
     """`Store` by apsw alone. Calls block: in one process there is nothing to wait for meanwhile."""
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     async def create(self, collection: str) -> None:
         """Make a table with the columns that the broker keeps, too."""
-        self._connection.execute(
+        self.connection.execute(
             f'CREATE TABLE "{collection}" (id TEXT PRIMARY KEY, doc TEXT NOT NULL, created_us INTEGER NOT NULL, '
             "updated_us INTEGER NOT NULL, version INTEGER NOT NULL) STRICT, WITHOUT ROWID"
         )
 
     async def index(self, collection: str) -> None:
         """Index it."""
-        self._connection.execute(
+        self.connection.execute(
             f"""CREATE INDEX "{collection}:user" ON "{collection}" (doc ->> '$.user', id); ANALYZE"""
         )
 
     async def insert(self, collection: str, document: Document) -> None:
         """Insert one document and commit."""
         document_id, now = document.pop("_id"), now_us()
-        self._connection.execute(
+        self.connection.execute(
             f'INSERT INTO "{collection}" ({_COLUMNS}) VALUES (?1, ?2, ?3, ?3, 1)', (document_id, _text(document), now)
         )
 
     async def get(self, collection: str, document_id: str) -> Document:
         """Return one document."""
-        row = self._connection.execute(f'SELECT {_COLUMNS} FROM "{collection}" WHERE id = ?', (document_id,)).fetchone()
+        row = self.connection.execute(f'SELECT {_COLUMNS} FROM "{collection}" WHERE id = ?', (document_id,)).fetchone()
         check(row is not None, "get")
         return _document(row)
 
     async def find(self, collection: str, user: str) -> Sequence[Document]:
         """Return ten documents."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             f"""SELECT {_COLUMNS} FROM "{collection}" WHERE doc ->> '$.user' = ?1 ORDER BY id LIMIT ?2""",
             (user, DOCUMENTS_A_USER),
         )
@@ -61,17 +61,17 @@ class DirectSqlite:
 
     async def update(self, collection: str, document_id: str, number: int) -> None:
         """Set one field and commit."""
-        self._connection.execute(
+        self.connection.execute(
             f"""UPDATE "{collection}" SET doc = json_set(doc, '$.n', ?2), updated_us = ?3, version = version + 1 """
             "WHERE id = ?1",
             (document_id, number, now_us()),
         )
-        check(self._connection.changes() == 1, "update")
+        check(self.connection.changes() == 1, "update")
 
     async def delete(self, collection: str, document_id: str) -> None:
         """Delete one document and commit."""
-        self._connection.execute(f'DELETE FROM "{collection}" WHERE id = ?', (document_id,))
-        check(self._connection.changes() == 1, "delete")
+        self.connection.execute(f'DELETE FROM "{collection}" WHERE id = ?', (document_id,))
+        check(self.connection.changes() == 1, "delete")
 
     async def insert_many(self, collection: str, numbers: range) -> None:
         """Insert a thousand in a transaction."""
@@ -79,13 +79,13 @@ class DirectSqlite:
         for start in range(0, len(numbers), _BATCH_DOCUMENTS):
             batch = [document(number) for number in numbers[start : start + _BATCH_DOCUMENTS]]
             now = now_us()
-            with self._connection:
-                self._connection.executemany(sql, ((item.pop("_id"), _text(item), now) for item in batch))
+            with self.connection:
+                self.connection.executemany(sql, ((item.pop("_id"), _text(item), now) for item in batch))
 
     async def scan(self, collection: str) -> int:
         """Read by a cursor."""
         count = 0
-        for row in self._connection.execute(f'SELECT {_COLUMNS} FROM "{collection}" ORDER BY id'):
+        for row in self.connection.execute(f'SELECT {_COLUMNS} FROM "{collection}" ORDER BY id'):
             _document(row)
             count += 1
         return count

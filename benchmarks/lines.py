@@ -72,11 +72,16 @@ def added_line(name: str, database: str, direct: Sequence[Sample], broker: Seque
     return Line(name, database, MILLISECONDS, added, _median_p50(direct), _median_p50(broker))
 
 
-def growth_line(name: str, database: str, few: Sequence[Sample], many: Sequence[Sample]) -> Line:
-    """Return p50 with many ÷ p50 with few, both through the broker, round by round; `broker` is that with many."""
+def growth_line(
+    name: str, database: str, few: Sequence[Sample], many: Sequence[Sample], direct: Sequence[Sample] = ()
+) -> Line:
+    """Return p50 with many ÷ p50 with few, both through the broker, round by round.
+
+    :param direct: the driver alone, with many. In the line, both sides' p50 are those with many.
+    """
     rounds = zip(few, many, strict=True)
     ratios = tuple(more.p50_ms / less.p50_ms for less, more in rounds)
-    return Line(name, database, RATIO, ratios, None, _median_p50(many))
+    return Line(name, database, RATIO, ratios, _median_p50(direct) if direct else None, _median_p50(many))
 
 
 def rounded(value: float) -> float:

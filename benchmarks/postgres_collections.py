@@ -7,12 +7,12 @@ import asyncpg
 # Each table takes some locks until its transaction ends, and a server has room for some ten thousand.
 _COPIED_AT_ONCE = 250
 
-# What is left out is the view beside each collection, which no call of a service uses.
+# What is left out are comments, and the view beside each collection, which no call of a service uses.
 _COPY = """
 DO $do$ BEGIN
 EXECUTE 'CREATE SCHEMA IF NOT EXISTS {schema}';
 FOR number IN 1 .. array_length({names}, 1) LOOP
-    EXECUTE format('CREATE TABLE {schema}.%I (LIKE {original} INCLUDING DEFAULTS INCLUDING COMMENTS)',
+    EXECUTE format('CREATE TABLE {schema}.%I (LIKE {original} INCLUDING DEFAULTS)',
         ({names})[number]);
     EXECUTE format('ALTER TABLE {schema}.%I ADD CONSTRAINT %I PRIMARY KEY (tenant, id)',
         ({names})[number], ({names})[number] || ':key');
@@ -37,7 +37,6 @@ async def copy_collection(dsn: str, service: str, name: str, copies: Mapping[str
                 await connection.execute(
                     _statement(f'"aol_{service}"."{name}"', copied_to, names[start:][:_COPIED_AT_ONCE])
                 )
-        await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
 

@@ -27,4 +27,4 @@ class Scale:
 
 
 DEFAULT = Scale()
-FULL = Scale(seconds=2.0, rounds=5, sizes=(10_000, 100_000, 1_000_000), bulk_transports=True)
+FULL = Scale(seconds=1.5, rounds=5, sizes=(10_000, 100_000, 1_000_000), bulk_transports=True)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import BROKER, Bench, Measurement
+from benchmarks.bench import BROKER, DIRECT, Bench, Measurement
 from benchmarks.lines import Line, growth_line
 from benchmarks.load import Run, in_turn, run_for
 from benchmarks.operations import find
@@ -25,13 +25,20 @@ class Sizes:
 
     async def _measure(self, names: dict[int, str]) -> list[Line]:
         bench = self._bench
-        sides = {str(size): self._querying(size, await bench.indexed(size)) for size in bench.scale.sizes}
+        sides = {
+            f"{side} {size}": self._querying(side, size, await bench.indexed(size))
+            for size in bench.scale.sizes
+            for side in (DIRECT, BROKER)
+        }
         samples = await in_turn(sides, bench.scale.seconds, bench.scale.rounds)
-        least = samples[str(bench.scale.sizes[0])]
-        return [growth_line(name, bench.database, least, samples[str(size)]) for size, name in names.items()]
+        least = samples[f"{BROKER} {bench.scale.sizes[0]}"]
+        return [
+            growth_line(name, bench.database, least, samples[f"{BROKER} {size}"], samples[f"{DIRECT} {size}"])
+            for size, name in names.items()
+        ]
 
-    def _querying(self, size: int, collection: str) -> Run:
-        store = self._bench.sides[BROKER]
+    def _querying(self, side: str, size: int, collection: str) -> Run:
+        store = self._bench.sides[side]
 
         def numbers() -> Iterator[int]:
             while True:

@@ -39,6 +39,7 @@ def test_growth_is_the_ratio_of_p50_with_many_to_p50_with_few() -> None:
     line = growth_line("p50, 10,000 collections ÷ 10", SQLITE, DIRECT, BROKER)
     assert line.values == (1.5, 1.75, 1.0625)
     assert (line.direct, line.broker) == (None, 3.5)
+    assert growth_line("query", SQLITE, DIRECT, BROKER, DIRECT).direct == 2.0
     assert line.holds is False
 
 
