@@ -11,7 +11,7 @@ export PYTHON
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test venv lint format types protos tests soak bench-postgres generate lock clean
+.PHONY: help demo test venv lint format types protos tests soak bench bench-postgres generate lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -44,6 +44,9 @@ tests: $(READY) ## Run the tests (ARGS="-k name" chooses)
 
 soak: $(READY) ## Run the tests that take minutes
 	$(PY) -m pytest -m soak $(ARGS)
+
+bench: $(READY) ## Measure the broker beside asyncpg and apsw (some minutes; ARGS="--only insert")
+	@$(PY) -m benchmarks $(ARGS)
 
 bench-postgres: $(READY) ## Measure the PostgreSQL adapter beside asyncpg (some minutes)
 	PYTHONPATH=tests $(PY) -m benchmarks.postgres_adapter $(ARGS)

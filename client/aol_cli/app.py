@@ -11,6 +11,7 @@ from aol_cli.commands import (
     access,
     adapter,
     audit,
+    bench,
     collection,
     collections,
     copy,
@@ -100,6 +101,7 @@ def _make_app() -> typer.Typer:
     made.add_typer(audit.app, name="audit")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
+    made.command()(bench.bench)
     return made
 
 

@@ -1,0 +1,1 @@
+"""How fast is the broker beside the driver that it stands in for? `python -m benchmarks` measures it."""
