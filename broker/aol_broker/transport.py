@@ -22,9 +22,11 @@ from aol_wire.metadata import (
     AUTHORIZATION_HEADER,
     REQUEST_ID_HEADER,
     REVISION_HEADER,
+    REVISION_MAX,
     SERVICE_HEADER,
     STATUS_DETAILS_TRAILER,
     TRACEPARENT_HEADER,
+    parse_revision,
 )
 from aol_wire.status import to_trailers
 
@@ -78,8 +80,9 @@ def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
 def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
     async def serve(call: IncomingCall) -> Outcome:
         nonlocal peer
-        if call.revision != peer.revision or call.traceparent != peer.traceparent:
-            peer = replace(peer, revision=call.revision, traceparent=call.traceparent)
+        if peer.revision < call.revision <= REVISION_MAX or call.traceparent != peer.traceparent:
+            revision = max(peer.revision, call.revision) if call.revision <= REVISION_MAX else peer.revision
+            peer = replace(peer, revision=revision, traceparent=call.traceparent)
         reply = await pipeline.handle(call.method, call.request, peer, call.timeout_s)
         if reply.error is None:
             return Success(reply.payload, reply.request_id, reply.revision)
@@ -92,11 +95,10 @@ def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
 def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
     """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
     headers = {key: value for key, value in metadata if isinstance(value, str)}
-    revision = headers.get(REVISION_HEADER, "0")
     return Peer(
         address,
         service=headers.get(SERVICE_HEADER, ""),
         authorization=headers.get(AUTHORIZATION_HEADER, ""),
-        revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
+        revision=parse_revision(headers.get(REVISION_HEADER, "")),
         traceparent=headers.get(TRACEPARENT_HEADER, ""),
     )

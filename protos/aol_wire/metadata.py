@@ -28,3 +28,11 @@ RESERVED = frozenset({ID, CREATED_AT, UPDATED_AT, VERSION, OWNER, TENANT, ACL, D
 TIMES = frozenset({CREATED_AT, UPDATED_AT, DELETED_AT})
 # What a document that was read may carry when it is inserted again, and is left aside.
 IGNORED_ON_INSERT = frozenset({CREATED_AT, UPDATED_AT, VERSION})
+
+REVISION_MAX = 10**18 - 1
+"""Beyond any revision that a registry comes to, and within 64 bits."""
+
+
+def parse_revision(text: str) -> int:
+    """Return what the header or trailer says; 0 when it is no revision."""
+    return int(text) if text.isdecimal() and len(text) < 19 else 0

@@ -11,12 +11,16 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
 from aol_wire.frames.calls import Failure, Outcome, Success
-from aol_wire.frames.client_side import Call
-from aol_wire.frames.client_stream import ClientStream
-from aol_wire.metadata import REQUEST_ID_HEADER, REVISION_HEADER, STATUS_DETAILS_TRAILER, TRACEPARENT_HEADER
+from aol_wire.frames.client_stream import ClientStream, Headers, PendingCall
+from aol_wire.metadata import (
+    REQUEST_ID_HEADER,
+    REVISION_HEADER,
+    STATUS_DETAILS_TRAILER,
+    TRACEPARENT_HEADER,
+    parse_revision,
+)
 
 Metadata = Sequence[tuple[str, str | bytes]]
-Headers = tuple[tuple[str, str | bytes], ...]
 
 EXCHANGE = "/aol.frames.v1.Frames/Exchange"
 
@@ -75,7 +79,7 @@ class FramesChannel:
         headers, revision, call.traceparent = self._split(metadata)
         self._stream_of(headers).submit(call, revision)
 
-    def give_back(self, stream: ClientStream, calls: Iterable[Call]) -> None:
+    def give_back(self, stream: ClientStream, calls: Iterable[PendingCall]) -> None:
         """Make calls that a stream did not begin on another one."""
         for call in calls:
             self._stream_of(stream.headers).submit(call, stream.revision)
@@ -104,14 +108,14 @@ class FramesChannel:
             stream.retire()
 
     def _split(self, metadata: Metadata | None) -> tuple[Headers, int, str]:
-        """Take apart what is of the stream and what is of the call. Callers tend to pass the same object again."""
-        if self._seen[0] is not metadata:
+        """Take apart what is of the stream and what is of the call. Callers tend to pass the same tuple again."""
+        if self._seen[0] is not metadata or not isinstance(metadata, tuple):
             headers: list[tuple[str, str | bytes]] = []
             revision, traceparent = 0, ""
             for key, value in metadata or ():
-                if key == REVISION_HEADER and isinstance(value, str) and value.isdecimal():
-                    revision = int(value)
-                elif key == TRACEPARENT_HEADER and isinstance(value, str):
+                if key == REVISION_HEADER and isinstance(value, str):
+                    revision = parse_revision(value)
+                elif key == TRACEPARENT_HEADER and isinstance(value, str) and value.isascii():
                     traceparent = value
                 else:
                     headers.append((key, value))
@@ -153,10 +157,10 @@ class FramedMethod:
         return call
 
 
-class FramedCall(Call):
+class FramedCall(PendingCall):
     """A call under way, with what callers use of `grpc.aio.UnaryUnaryCall`."""
 
-    __slots__ = ("_deserialize", "_outcome", "_unary", "make_unary", "stream")
+    __slots__ = ("_deserialize", "_outcome", "_unary", "make_unary")
 
     make_unary: Callable[[], Any]
 
@@ -164,7 +168,7 @@ class FramedCall(Call):
         self, method: str, request: bytes, deadline: float | None, deserialize: Callable[[bytes], Any] | None
     ) -> None:
         super().__init__(method, request, deadline)
-        self.stream: ClientStream | None = None
+        self.stream = None
         self._outcome: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self._deserialize = deserialize
         self._unary: Any = None

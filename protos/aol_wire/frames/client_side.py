@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from typing import Generic, TypeVar
 
 from google.rpc import code_pb2
 
@@ -32,10 +33,10 @@ class Call:
         self.traceparent = traceparent
 
 
-Settled = list[tuple[Call, Outcome]]
+C = TypeVar("C", bound=Call)
 
 
-class ClientSide:
+class ClientSide(Generic[C]):
     """One stream, seen from the client. Each call that is submitted is settled once, or given back, or left at the end.
 
     Calls wait until the server's limits are known and have room, in the order of their submission.
@@ -49,10 +50,10 @@ class ClientSide:
         self._max_frame_bytes = max_frame_bytes
         self._greeted = False
         self._last_id = 0
-        self._waiting: OrderedDict[Call, None] = OrderedDict()
-        self._sent: dict[int, Call | None] = {}
+        self._waiting: OrderedDict[C, None] = OrderedDict()
+        self._sent: dict[int, C | None] = {}
         self._cancelled: list[int] = []
-        self._refused: Settled = []
+        self._refused: list[tuple[C, Outcome]] = []
 
     @property
     def idle(self) -> bool:
@@ -67,11 +68,11 @@ class ClientSide:
             return False
         return bool(self._cancelled) or not self._greeted or (bool(self._waiting) and self._room() > 0)
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: C) -> None:
         """Make a call in one of the next frames."""
         self._waiting[call] = None
 
-    def abandon(self, call: Call) -> bool:
+    def abandon(self, call: C) -> bool:
         """Give a call up, as nobody waits for it any more; return whether `take` has something to say about it."""
         if call in self._waiting:
             del self._waiting[call]
@@ -97,7 +98,7 @@ class ClientSide:
             self._fill(frame.calls, room, self.peer.max_frame_bytes - FRAME_OVERHEAD_BYTES)
         return frame.SerializeToString()
 
-    def receive(self, data: bytes) -> Settled:
+    def receive(self, data: bytes) -> list[tuple[C, Outcome]]:
         """Take in a frame of the server; return the calls that it settles.
 
         :raises FrameError: the server broke a rule.
@@ -115,18 +116,18 @@ class ClientSide:
             self._leave(frame.leaving.last_id)
         return settled
 
-    def refused(self) -> Settled:
+    def refused(self) -> list[tuple[C, Outcome]]:
         """Return the calls that `take` found to be too large for any frame."""
         refused, self._refused = self._refused, []
         return refused
 
-    def give_back(self) -> list[Call]:
+    def give_back(self) -> list[C]:
         """Return the calls that were not begun, and forget them: another stream may make them."""
         calls = list(self._waiting)
         self._waiting.clear()
         return calls
 
-    def unfinished(self) -> list[Call]:
+    def unfinished(self) -> list[C]:
         """Return the calls that were sent and that somebody waits for, and forget them."""
         calls = [call for call in self._sent.values() if call is not None]
         self._sent.clear()
@@ -136,7 +137,7 @@ class ClientSide:
         return 0 if self.peer is None or self.leaving else self.peer.max_calls - len(self._sent)
 
     def _fill(self, calls: pb.Calls, room: int, max_bytes: int) -> None:
-        taken: list[Call] = []
+        taken: list[C] = []
         size, now, waiting = 0, time.monotonic(), self._waiting
         target_bytes = min(FRAME_TARGET_BYTES, max_bytes)
         while waiting and len(taken) < room:
@@ -162,13 +163,13 @@ class ClientSide:
             calls.traceparents.extend([call.traceparent for call in taken])
         calls.revision = self.revision
 
-    def _replied(self, replies: pb.Replies) -> Settled:
+    def _replied(self, replies: pb.Replies) -> list[tuple[C, Outcome]]:
         revision = replies.revision
         ids = list(replies.ids)
         request_ids = replies.request_ids or [""] * len(ids)
         if not len(ids) == len(replies.responses) == len(request_ids):
             raise FrameError("The columns of the server's replies are not of one length.")
-        settled: Settled = []
+        settled: list[tuple[C, Outcome]] = []
         for number, response, request_id in zip(ids, replies.responses, request_ids, strict=True):
             call = self._pop(number)
             if call is not None:
@@ -180,7 +181,7 @@ class ClientSide:
                 settled.append((call, CallFailure(code, it.message, it.details, it.request_id, revision)))
         return settled
 
-    def _pop(self, number: int) -> Call | None:
+    def _pop(self, number: int) -> C | None:
         try:
             return self._sent.pop(number)
         except KeyError:

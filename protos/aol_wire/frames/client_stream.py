@@ -19,16 +19,20 @@ _UNREADABLE = "The server's frames break the rules of the protocol."
 _ENDED = "The server ended the stream."
 
 
-class Waiting(Protocol):
-    """What a stream needs of a call besides the call."""
+class PendingCall(Call):
+    """A call that somebody waits for."""
+
+    __slots__ = ("stream",)
 
     stream: "ClientStream | None"
 
     def settle(self, outcome: Outcome | None) -> None:
         """Say what became of the call; None: the server has no frames."""
+        raise NotImplementedError
 
     def cancel(self) -> bool:
-        """Give it up."""
+        """Give the call up; return whether it was under way."""
+        raise NotImplementedError
 
 
 class Owner(Protocol):
@@ -39,7 +43,7 @@ class Owner(Protocol):
     def lost(self, stream: "ClientStream", code: int) -> None:
         """The stream is over, with this google.rpc.Code."""
 
-    def give_back(self, stream: "ClientStream", calls: Iterable[Call]) -> None:
+    def give_back(self, stream: "ClientStream", calls: Iterable[PendingCall]) -> None:
         """These calls were not begun: make them on another stream."""
 
 
@@ -57,8 +61,8 @@ class ClientStream:
         self.open = True
         self.over = False
         self._owner = owner
-        self._side = ClientSide(max_frame_bytes)
-        self._deadlines: Deadlines[Call] = Deadlines(self._expire)
+        self._side: ClientSide[PendingCall] = ClientSide(max_frame_bytes)
+        self._deadlines: Deadlines[PendingCall] = Deadlines(self._expire)
         self._wake = asyncio.Event()
         self._retiring = False
         self._rpc: grpc.aio.StreamStreamCall[bytes, bytes] = exchange(metadata=cast("Any", headers))
@@ -71,16 +75,16 @@ class ClientStream:
         """The highest registry revision that a caller has brought."""
         return self._side.revision
 
-    def submit(self, call: Call, revision: int) -> None:
+    def submit(self, call: PendingCall, revision: int) -> None:
         """Make a call in one of the next frames."""
         self._side.submit(call)
         self._side.revision = max(self._side.revision, revision)
-        _waiting(call).stream = self
+        call.stream = self
         if call.deadline is not None:
             self._deadlines.add(call, call.deadline)
         self._wake.set()
 
-    def abandon(self, call: Call) -> None:
+    def abandon(self, call: PendingCall) -> None:
         """Give a call up. The server is told, if it knows of it."""
         self._deadlines.discard(call)
         if self._side.abandon(call) or self._retiring:
@@ -97,9 +101,9 @@ class ClientStream:
         self._reading.cancel()
         await asyncio.gather(self._reading, self._writing, return_exceptions=True)
 
-    def _expire(self, call: Call) -> None:
+    def _expire(self, call: PendingCall) -> None:
         self.abandon(call)
-        _waiting(call).settle(_OUT_OF_TIME)
+        call.settle(_OUT_OF_TIME)
 
     async def _write(self) -> None:
         try:
@@ -119,6 +123,9 @@ class ClientStream:
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise
+        except BaseException:
+            self._rpc.cancel()  # nobody writes any more, so that the calls must not wait
+            raise
 
     async def _read(self) -> None:
         failure = Failure(code_pb2.UNAVAILABLE, _ENDED)
@@ -146,16 +153,16 @@ class ClientStream:
         if self._side.ready or self._retiring:
             self._wake.set()
 
-    def _take_back(self) -> list[Call]:
+    def _take_back(self) -> list[PendingCall]:
         calls = self._side.give_back()
         for call in calls:
             self._deadlines.discard(call)
         return calls
 
-    def _settle(self, settled: list[tuple[Call, Outcome]]) -> None:
+    def _settle(self, settled: list[tuple[PendingCall, Outcome]]) -> None:
         for call, outcome in settled:
             self._deadlines.discard(call)
-            _waiting(call).settle(outcome)
+            call.settle(outcome)
 
     def _loss(self, error: grpc.aio.AioRpcError) -> Failure:
         """What the end of the stream means to its calls. Before the hello none was sent: its status is theirs."""
@@ -172,15 +179,11 @@ class ClientStream:
         self._owner.lost(self, failure.code if failure is not None else code_pb2.CANCELLED)
         for call in (*self._side.unfinished(), *self._side.give_back()):
             if failure is None:
-                _waiting(call).cancel()
+                call.cancel()
             elif failure.code == code_pb2.UNIMPLEMENTED and not self._owner.framed:
-                _waiting(call).settle(None)
+                call.settle(None)
             else:
-                _waiting(call).settle(failure)
-
-
-def _waiting(call: Call) -> Waiting:
-    return cast("Waiting", call)
+                call.settle(failure)
 
 
 def _is_cancelled() -> bool:

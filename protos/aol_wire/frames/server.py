@@ -1,6 +1,7 @@
 """How does a server answer calls that come in frames? By the function that answers them one by one."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
@@ -11,6 +12,7 @@ import grpc.aio
 from google.rpc import code_pb2
 
 from aol.frames.v1 import frames_pb2 as pb
+from aol_wire.faults import describe_fault
 from aol_wire.frames.calls import Failure, FrameError, FrameLimits, Outcome
 from aol_wire.frames.deadlines import Deadlines
 from aol_wire.frames.server_side import IncomingCall, ServerSide
@@ -23,6 +25,8 @@ SERVICE = pb.DESCRIPTOR.services_by_name["Frames"].full_name
 
 # While more of a client's replies wait to be sent, nothing more of what it sends is read.
 _OUTGOING_HIGH_BYTES = 4 << 20
+
+_log = logging.getLogger(__name__)
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _BUG = Failure(code_pb2.INTERNAL, "The server failed at this call.")
@@ -154,7 +158,8 @@ class _ServerStream:
     async def _answer(self, call: IncomingCall) -> None:
         try:
             outcome = await self._serve(call)
-        except Exception:  # a bug; its text may hold anything, and goes nowhere
+        except Exception as error:  # a bug; its text may hold anything, and goes nowhere
+            _log.error("a call in a frame failed on a bug: %s", describe_fault(error))
             outcome = _BUG
         self._reply(call.id, outcome)
 

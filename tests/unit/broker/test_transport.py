@@ -1,6 +1,7 @@
 """Does the transport tell who is calling, and does its caller get the reason of an error however long that is?"""
 
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -8,12 +9,14 @@ import pytest
 
 from aol_broker.pipeline import Pipeline
 from aol_broker.request import Peer, Reply
-from aol_broker.transport import generic_handlers, peer_of
+from aol_broker.transport import frames_server, generic_handlers, peer_of
 from aol_broker.verbs import DATA_SERVICE
 from aol_wire.errors import Applied, DataError, Reason, Violation
+from aol_wire.frames.channel import FramesChannel
 from aol_wire.limits import REQUEST_ID_MAX_BYTES
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
 from aol_wire.status import from_status
+from framed_peer import RawStream, frame_of_calls
 
 
 class Refusing:
@@ -85,3 +88,77 @@ def test_a_binary_header_of_a_known_name_is_no_header() -> None:
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "1e3", " 1", "0x10", "²", "nan", "9" * 19, "9" * 5000])
 def test_a_revision_that_is_no_number_is_none(text: str) -> None:
     assert peer_of("", (("aol-revision", text),)).revision == 0
+
+
+class Noting:
+    """A line that takes down who called."""
+
+    def __init__(self) -> None:
+        self.peers: list[Peer] = []
+
+    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
+        self.peers.append(peer)
+        return Reply(payload, None, "the-request", 3)
+
+
+async def peers_of(*metadata: tuple[tuple[str, str], ...]) -> tuple[list[Peer], list[Peer]]:
+    """Whom the line sees in calls with these headers, one by one and in frames."""
+    line = Noting()
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(generic_handlers(cast(Pipeline, line)))
+    frames_server(cast(Pipeline, line), 10).register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            framed = FramesChannel(channel, max_frame_bytes=1 << 20)
+            for made in (channel, framed):
+                count: Any = made.unary_unary(f"/{DATA_SERVICE}/CountData")
+                for headers in metadata:
+                    assert await count(b"x", metadata=headers) == b"x"
+            await framed.close()
+    finally:
+        await server.stop(0)
+    return line.peers[: len(metadata)], line.peers[len(metadata) :]
+
+
+async def test_the_line_sees_the_same_peer_in_frames_as_one_by_one() -> None:
+    shop = ("aol-service", "shop")
+    unary, framed = await peers_of(
+        (shop,),
+        (shop, ("aol-revision", "4"), ("traceparent", "00-a")),
+        (shop, ("aol-revision", "7"), ("authorization", "Bearer x")),
+        (),
+    )
+    assert [replace(peer, address="") for peer in framed] == [replace(peer, address="") for peer in unary]
+    assert framed[1] == replace(framed[0], revision=4, traceparent="00-a")
+    assert framed[2].authorization == "Bearer x"
+
+
+async def test_within_a_stream_the_highest_revision_counts() -> None:
+    shop = ("aol-service", "shop")
+    _, framed = await peers_of((shop, ("aol-revision", "4")), (shop, ("aol-revision", "2")), (shop,))
+    assert [peer.revision for peer in framed] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("revision", ["-1", "1" * 30, "x"])
+async def test_a_revision_that_is_none_does_not_count_in_frames_either(revision: str) -> None:
+    unary, framed = await peers_of((("aol-service", "shop"), ("aol-revision", revision)))
+    assert [peer.revision for peer in (*unary, *framed)] == [0, 0]
+
+
+async def test_a_revision_beyond_all_registries_is_left_aside() -> None:
+    line = Noting()
+    server = grpc.aio.server()
+    frames_server(cast(Pipeline, line), 10).register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stream = RawStream(channel, ("aol-service", "shop"))
+        await stream.greet()
+        frame = frame_of_calls(f"/{DATA_SERVICE}/CountData", b"x")
+        frame.calls.revision = 2**64 - 1
+        await stream.send(frame)
+        assert list((await stream.receive()).replies.ids) == [1]
+    await server.stop(0)
+    assert [peer.revision for peer in line.peers] == [0]

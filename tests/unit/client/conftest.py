@@ -31,12 +31,16 @@ class Call:
 
 @dataclass
 class ScriptedBroker:
-    """Answers each RPC with the next scripted answer, else with an empty message (inserts with their ids)."""
+    """Answers each RPC with the next scripted answer, else with an empty message (inserts with their ids).
+
+    It has no frames; `refused` are the methods that were asked for and are not there.
+    """
 
     endpoint: str = ""
     calls: list[Call] = field(default_factory=list)
     script: dict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
     trailers: list[tuple[str, str | bytes]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     _server: grpc.aio.Server | None = None
 
     def answer(self, rpc: str, *answers: Answer) -> None:
@@ -59,6 +63,7 @@ class ScriptedBroker:
             for method in service.methods
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+        self._server.add_generic_rpc_handlers((_Refusals(self.refused),))
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port(address)}"
         await self._server.start()
 
@@ -80,6 +85,16 @@ class ScriptedBroker:
             return answer if isinstance(answer, Message) else await answer(request, context)  # type: ignore[operator]
 
         return handle
+
+
+class _Refusals(grpc.GenericRpcHandler):
+    """Takes down which methods no other handler has."""
+
+    def __init__(self, refused: list[str]) -> None:
+        self._refused = refused
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> None:
+        self._refused.append(handler_call_details.method)
 
 
 async def fail(

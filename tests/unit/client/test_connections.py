@@ -5,7 +5,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from aol_client import AOLDataClient
+import pytest
+
+from aol_client import AOLDataClient, InvalidRequestError, UnsupportedError
+from aol_wire.frames.channel import EXCHANGE
 
 if TYPE_CHECKING:
     from unit.client.conftest import ScriptedBroker
@@ -45,9 +48,40 @@ async def test_a_closed_client_can_be_closed_again_and_used_again(broker: "Scrip
     assert len(broker.calls) == 2
 
 
+async def test_a_broker_without_frames_is_called_one_by_one_and_asked_for_frames_once(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    counts = await asyncio.gather(*(client.count("events") for _ in range(20)))
+    assert await client.count("events") == 0
+    assert counts == [0] * 20
+    assert len(broker.calls) == 21
+    assert broker.refused == [EXCHANGE]
+
+
+async def test_who_wants_frames_alone_is_told_that_the_broker_has_none(broker: "ScriptedBroker") -> None:
+    async with AOLDataClient(broker.endpoint, "test-service", transport="frames") as client:
+        with pytest.raises(UnsupportedError, match="as new as this SDK"):
+            await client.count("events")
+    assert broker.calls == []
+
+
+async def test_who_wants_no_frames_asks_for_none(broker: "ScriptedBroker") -> None:
+    async with AOLDataClient(broker.endpoint, "test-service", transport="unary") as client:
+        await client.count("events")
+    assert broker.refused == []
+
+
+def test_a_transport_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="auto, frames, unary"):
+        AOLDataClient("localhost:50051", "test-service", transport="fast")  # type: ignore[arg-type]
+
+
 PROGRAM = """
 import asyncio, sys
-from aol_client import AOLDataClient
+import pytest
+
+from aol_client import AOLDataClient, InvalidRequestError, UnsupportedError
+from aol_wire.frames.channel import EXCHANGE
 
 client = AOLDataClient(sys.argv[1], "test-service")
 

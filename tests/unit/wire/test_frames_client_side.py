@@ -16,20 +16,20 @@ def hello(max_calls: int = 10, max_frame_bytes: int = MAX_FRAME_BYTES) -> bytes:
     return pb.Frame(hello=pb.Hello(max_calls=max_calls, max_frame_bytes=max_frame_bytes)).SerializeToString()
 
 
-def greeted(max_calls: int = 10, max_frame_bytes: int = MAX_FRAME_BYTES) -> ClientSide:
-    side = ClientSide(MAX_FRAME_BYTES)
+def greeted(max_calls: int = 10, max_frame_bytes: int = MAX_FRAME_BYTES) -> ClientSide[Call]:
+    side: ClientSide[Call] = ClientSide(MAX_FRAME_BYTES)
     side.receive(hello(max_calls, max_frame_bytes))
     return side
 
 
-def submitted(side: ClientSide, count: int, request: bytes = b"r") -> list[Call]:
+def submitted(side: ClientSide[Call], count: int, request: bytes = b"r") -> list[Call]:
     calls = [Call("/a.B/C", request) for _ in range(count)]
     for call in calls:
         side.submit(call)
     return calls
 
 
-def taken(side: ClientSide) -> pb.Frame:
+def taken(side: ClientSide[Call]) -> pb.Frame:
     frame = side.take()
     assert frame is not None
     return pb.Frame.FromString(frame)
@@ -41,7 +41,7 @@ def replies(*ids: int, revision: int = 0) -> bytes:
 
 
 def test_nothing_is_sent_before_the_server_has_said_what_it_takes() -> None:
-    side = ClientSide(MAX_FRAME_BYTES)
+    side: ClientSide[Call] = ClientSide(MAX_FRAME_BYTES)
     submitted(side, 1)
     assert side.take() is None
     side.receive(hello())

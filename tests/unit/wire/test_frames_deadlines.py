@@ -2,7 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+import pytest
+import uvloop
+
+from aol_wire.frames.calls import TIMEOUT_MAX_S
 from aol_wire.frames.deadlines import Deadlines
 
 
@@ -78,3 +84,23 @@ async def test_after_the_end_nothing_expires() -> None:
     asyncio.get_running_loop().call_later(0.01, passed.set)
     await passed.wait()
     assert expired == []
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_time_beyond_all_reason_disturbs_no_other(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def expire_the_nearer() -> None:
+        expired: list[str] = []
+        done = asyncio.Event()
+
+        def expire(item: str) -> None:
+            expired.append(item)
+            done.set()
+
+        deadlines = Deadlines(expire)
+        deadlines.add("far", time.monotonic() + TIMEOUT_MAX_S)
+        deadlines.add("near", time.monotonic())
+        await done.wait()
+        assert expired == ["near"]
+        deadlines.close()
+
+    run(expire_the_nearer())
