@@ -12,7 +12,7 @@ _BAR_PX = 14
 _TOP_PX = 48
 _LABEL_PX = 400
 _PLOT_PX = 420
-_NOTE_PX = 240
+_NOTE_PX = 280
 _FONT_PX = 12
 # Twice as good as asked is as far from the target as half as good; beyond this nothing more is told by length.
 _DOUBLINGS = 3
