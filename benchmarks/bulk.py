@@ -35,7 +35,7 @@ class Bulk:
         bench = self._bench
         lines = await self._measure(name, {side: self._inserting(side) for side in self._sides})
         # The last one is as good as another that would have to be filled.
-        await bench.adopt(bench.scale.documents, _collection(bench.scale.rounds))
+        await bench.adopt(bench.scale.documents, _collection(bench.scale.bulk_rounds))
         return lines
 
     async def _scan(self, name: str) -> list[Line]:
@@ -45,7 +45,7 @@ class Bulk:
     async def _measure(self, name: str, sides: Mapping[str, Run]) -> list[Line]:
         bench = self._bench
         # Pieces of work of some seconds: what warms up does so within them.
-        samples = await in_turn(sides, bench.scale.seconds, bench.scale.rounds, warm_up=False)
+        samples = await in_turn(sides, bench.scale.seconds, bench.scale.bulk_rounds, warm_up=False)
         return [
             throughput_line(variant(name, side), bench.database, samples[DIRECT], samples[side])
             for side in sides

@@ -61,6 +61,7 @@ def _scale(options: argparse.Namespace) -> Scale:
     given = {
         "seconds": options.seconds,
         "rounds": options.repeats,
+        "bulk_rounds": options.repeats,
         "documents": options.documents,
         "sizes": options.sizes,
         "collections": options.collections,

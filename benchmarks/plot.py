@@ -12,7 +12,7 @@ _BAR_PX = 14
 _TOP_PX = 48
 _LABEL_PX = 400
 _PLOT_PX = 420
-_NOTE_PX = 240
+_NOTE_PX = 280
 _FONT_PX = 12
 # Twice as good as asked is as far from the target as half as good; beyond this nothing more is told by length.
 _DOUBLINGS = 3
@@ -58,8 +58,13 @@ def _axis(root: ET.Element, height: int) -> None:
         colour, width = ("#000000", "1.5") if doublings == 0 else ("#dddddd", "1")
         ends = {"x1": _px(x), "x2": _px(x), "y1": str(_TOP_PX - 8), "y2": str(height - 8)}
         ET.SubElement(root, "line", {**ends, "stroke": colour, "stroke-width": width})
-        label = "target" if doublings == 0 else f"{2.0**doublings:g} times"
-        _text(root, x, _TOP_PX - 14, label, "middle")
+        _text(root, x, _TOP_PX - 14, _times(doublings), "middle")
+
+
+def _times(doublings: int) -> str:
+    if doublings == 0:
+        return "target"
+    return f"{2**doublings} times" if doublings > 0 else f"1/{2**-doublings}"
 
 
 def _bar(root: ET.Element, top: float, line: Line) -> None:

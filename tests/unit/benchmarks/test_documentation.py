@@ -51,4 +51,5 @@ def test_every_line_of_the_table_is_measured(documented: str) -> None:
 def test_the_defaults_are_the_documented_ones() -> None:
     rows = dict(re.findall(r"^\| `(--\w+) \w` \| (.*) \|$", DOCUMENTATION, re.MULTILINE))
     assert f"({DEFAULT.seconds:g}; `--full`: {FULL.seconds:g})" in rows["--seconds"]
-    assert f"({DEFAULT.rounds}; `--full`: {FULL.rounds})" in rows["--repeats"]
+    bulk = f"of `insert_many` and scans {DEFAULT.bulk_rounds}; `--full`: {FULL.bulk_rounds}"
+    assert f"({DEFAULT.rounds}; `--full`: {FULL.rounds}; {bulk})" in rows["--repeats"]

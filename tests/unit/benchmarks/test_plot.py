@@ -50,4 +50,4 @@ def test_merit_is_how_many_times_as_good_as_asked(line: Line, value: float, time
 @pytest.mark.parametrize("value", [-3.0, 0.0, 1e-9, 1e9])
 def test_what_is_far_off_stays_inside_of_the_image(value: float) -> None:
     (bar,) = bars([Line(BAD.name, BAD.database, "ms", (value,))])
-    assert 0 <= float(bar["x"]) <= float(bar["x"]) + float(bar["width"]) <= 1060
+    assert 0 <= float(bar["x"]) <= float(bar["x"]) + float(bar["width"]) <= 1100
