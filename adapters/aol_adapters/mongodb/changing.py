@@ -1,4 +1,4 @@
-"""How do updates, deletes and restores change documents? Each only as it was read: its guard says which one that was."""
+"""How do updates, deletes and restores change documents? Each as it was read: its guard says which one that was."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
