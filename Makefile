@@ -11,11 +11,11 @@ export PYTHON
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test venv lint format types protos tests soak generate lock clean
+.PHONY: help demo test venv lint format types protos tests soak bench-postgres generate lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-		while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 demo: $(READY) ## Run the flights example end to end (ARGS=--full loads the whole year)
 	$(PY) -m examples.flights.demo $(ARGS)
@@ -44,6 +44,9 @@ tests: $(READY) ## Run the tests (ARGS="-k name" chooses)
 
 soak: $(READY) ## Run the tests that take minutes
 	$(PY) -m pytest -m soak $(ARGS)
+
+bench-postgres: $(READY) ## Measure the PostgreSQL adapter beside asyncpg (some minutes)
+	PYTHONPATH=tests $(PY) -m benchmarks.postgres_adapter $(ARGS)
 
 generate: $(READY) ## Make the generated code again, after a change of a .proto file
 	$(PY) protos/generate.py

@@ -58,13 +58,20 @@ class TroubledAdapter(MemoryAdapter):
 class Line:
     """A whole line over the memory adapter, without a transport."""
 
-    def __init__(self, folder: Path, *, others: Mapping[str, Adapter] | None = None, **limits: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        others: Mapping[str, Adapter] | None = None,
+        registry: Registry | None = None,
+        **limits: Any,
+    ) -> None:
         """`others` are adapters beside `memory`, which keeps new collections."""
         self.adapter = TroubledAdapter()
         self.others = dict(others or {})
         self.folder = folder
         self.audit = AuditLog(folder / "audit", max_file_bytes=1 << 20)
-        self.registry = Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
+        self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self._limits = limits
 
     async def start(self) -> None:

@@ -84,11 +84,19 @@ class PostgresServer:
 
     def pause(self) -> None:
         """Make it hang: it accepts nothing and answers nothing."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        self._send_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """End a pause."""
-        os.killpg(self.pid, signal.SIGCONT)
+        self._send_all(signal.SIGCONT)
+
+    def _send_all(self, number: signal.Signals) -> None:
+        """Send a signal to the first process, so that there are no new ones, and then to those that it started."""
+        os.kill(self.pid, number)
+        # Each of them is a session of its own.
+        for child in _children(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
     @property
     def _data(self) -> Path:
@@ -115,6 +123,18 @@ class PostgresServer:
     def _own(self, path: Path) -> None:
         if identity := _identity():
             os.chown(path, identity["user"], identity["group"])
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = (line.split() for line in listed.splitlines())
+    return [int(child) for child, parent in pairs if int(parent) == pid]
+
+
+def server_program(name: str) -> Path:
+    """Return a program that comes with the server, for example `psql`."""
+    return _binaries() / name
 
 
 @contextlib.asynccontextmanager

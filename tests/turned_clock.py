@@ -12,6 +12,10 @@ class TurnedClock:
     def __call__(self) -> int:
         return self.now_us
 
+    def monotonic_s(self) -> float:
+        """Return its time as a clock that counts seconds does."""
+        return self.now_us / 1_000_000
+
     def turn(self, seconds: float) -> None:
         """Let time go by."""
         self.now_us += round(seconds * 1_000_000)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from aol_broker.backends import Backends, spec_of, target_of
 from aol_broker.registry.move_changes import moving
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
 from aol_wire.adapter import Adapter, Count, Deleted, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
 from aol_wire.errors import DataError, Reason
@@ -29,7 +29,7 @@ class Dispatch:
 
         :raises DataError: OVERLOADED while it is being copied.
         """
-        self._refuse_moving(record)
+        _refuse_moving(record, self._registry.snapshot)
         return await self._backends.of(record).adapter.ensure_collection(spec_of(record))
 
     async def inspect(self, record: CollectionRecord) -> tuple[IndexStatus, ...]:
@@ -59,9 +59,10 @@ class Dispatch:
     ) -> list[Outcome]:
         """Apply mutations to a collection; one outcome each.
 
-        :raises DataError: OVERLOADED while it is being copied.
+        :raises DataError: OVERLOADED while it is being copied; REGISTRY_UNAVAILABLE when that cannot be known.
         """
-        self._refuse_moving(record)
+        # What passes leaves for its adapter at most `KNOWN_WITHIN_S` after a copy has begun, and ends with its call.
+        _refuse_moving(record, await self._registry.known())
         request = Write(target_of(record), mutations, atomic, timeout_s=timeout_s)
         return await self._call(record, lambda adapter: adapter.write(request))
 
@@ -87,15 +88,6 @@ class Dispatch:
         """Return how a query is answered."""
         return await self._call(record, lambda adapter: adapter.explain(request))
 
-    def _refuse_moving(self, record: CollectionRecord) -> None:
-        """Look at the newest snapshot: what holds is where the collection is now, not where it was when the call came.
-
-        A write that passes here has left for its adapter before this broker knew of the copy, and ends with its call.
-        """
-        now = self._registry.snapshot.collections.get(record.collection_id, record)
-        if now.moving_to or now.adapter != record.adapter:
-            raise moving(now)
-
     async def _call(self, record: CollectionRecord, call: Callable[[Adapter], Awaitable[T]]) -> T:
         adapter = self._backends.of(record).adapter
         try:
@@ -112,3 +104,10 @@ class Dispatch:
         """Whether a collection is being dropped, or was, since the call on it began."""
         id_ = record.collection_id
         return id_ in self._dropping or id_ not in self._registry.snapshot.collections
+
+
+def _refuse_moving(record: CollectionRecord, snapshot: Snapshot) -> None:
+    """Look at the newest snapshot: what holds is where the collection is now, not where it was when the call came."""
+    now = snapshot.collections.get(record.collection_id, record)
+    if now.moving_to or now.adapter != record.adapter:
+        raise moving(now)

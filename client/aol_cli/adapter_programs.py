@@ -118,10 +118,11 @@ def absent_adapter() -> "Adapter":
 
 
 class LaunchedProgram:
-    """`aol_adapters.conformance.program.Program` for a command."""
+    """`aol_adapters.conformance.program.Program` for a command, whose environment may hold credentials."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self._command = tuple(command)
+        self._environment = dict(environment or {})
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["RunningProcess"]:
@@ -136,7 +137,7 @@ class LaunchedProgram:
         process: AdapterProcess | None = None
         try:
             address = unix_address(Path(folder) / "adapter.sock")
-            process = await AdapterProcess.launch(self._command, address, {}, lambda _: None)
+            process = await AdapterProcess.launch(self._command, address, self._environment, lambda _: None)
             handshake = await process.handshake(_HANDSHAKE_TIMEOUT_S)
             options = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
             async with grpc.aio.insecure_channel(handshake.address, options=options) as channel:

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc.aio
 
-from aol_client.exceptions import UnavailableError, invalid_request
+from aol_client.exceptions import OverloadedError, UnavailableError, invalid_request
 from aol_client.failures import CallFacts, from_rpc_error, malformed_answer
 from aol_client.retries import Backoff, Effect
 from aol_wire.errors import Reason
@@ -56,7 +56,7 @@ class Caller:
         facts = CallFacts(self._endpoint, request.request_id, timeout_s, effect is not Effect.NONE)
         try:
             return await self._attempt(rpc, request, facts, timeout_s)
-        except UnavailableError as error:
+        except (UnavailableError, OverloadedError) as error:
             first = error
         import stamina  # here, as most processes never need it and it is slow to import
 

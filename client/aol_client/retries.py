@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from aol_client.exceptions import UnavailableError
-from aol_wire.errors import Applied
+from aol_client.exceptions import DataClientError, OverloadedError, UnavailableError
+from aol_wire.errors import Applied, Reason
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
@@ -43,6 +43,17 @@ EFFECT_OF_RPC: Mapping[str, Effect] = {
 }
 
 
+def passes(error: DataClientError) -> bool:
+    """Whether what a call failed of passes by itself.
+
+    An overload does when the broker says after how long: too many calls at once, a collection that is being copied. A
+    quota that is used up is for the caller to know.
+    """
+    if isinstance(error, OverloadedError):
+        return error.reason == Reason.OVERLOADED and error.retry_after_s is not None
+    return isinstance(error, UnavailableError)
+
+
 class Backoff:
     """The hook that stamina asks after each failure: whether to go on, and after how many seconds."""
 
@@ -52,7 +63,7 @@ class Backoff:
         self._failures = 0
 
     def __call__(self, error: Exception) -> float | bool:
-        if not isinstance(error, UnavailableError):
+        if not isinstance(error, DataClientError) or not passes(error):
             return False
         if self._effect is Effect.EVERY_TIME and error.applied is not Applied.NO:
             return False

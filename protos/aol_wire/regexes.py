@@ -18,6 +18,9 @@ class CompiledRegex(Protocol):
     def search(self, text: str) -> object | None:
         """Return None when the pattern matches nowhere in the text."""
 
+    def findall(self, text: str) -> list[str]:
+        """Return the parts of the text that a pattern without groups matches, one after the other."""
+
 
 class _Beyond(Exception):
     """The pattern is not of the common level."""

@@ -21,12 +21,14 @@ from hypothesis import strategies as st
 
 from aol_adapters.conformance.trial import Trial
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.postgres.adapter import PostgresAdapter
+from aol_adapters.postgres.settings import Settings as PostgresSettings
 from aol_adapters.sqlite.adapter import SqliteAdapter
 from aol_broker.adapters import AdapterHost
 from aol_wire.adapter import Adapter, Count, Deleted
 from aol_wire.ids import now_us
 from differential import Pair
-from soak import soak, sqlite_beside_memory
+from soak import PAIRS, postgres_beside_memory, soak, sqlite_beside_memory
 
 OPERATIONS = 2_000
 SEED = int(os.environ.get("AOL_DIFFERENTIAL_SEED", "1"))
@@ -135,10 +137,20 @@ def comparison(sort: list[tuple[str, bool]]) -> Callable[[Any, Any], int]:
     return compare
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def python_rival(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Adapter]:
-    """The reference itself, and SQLite."""
-    adapter: Adapter = MemoryAdapter() if request.param == "memory" else SqliteAdapter(tmp_path)
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def rival(request: pytest.FixtureRequest, tmp_path: Path) -> Adapter:
+    match request.param:
+        case "memory":
+            return MemoryAdapter()
+        case "sqlite":
+            return SqliteAdapter(tmp_path)
+    return PostgresAdapter(PostgresSettings(dsn=request.getfixturevalue("postgres_database")))
+
+
+@pytest.fixture
+async def python_rival(rival: Adapter) -> AsyncIterator[Adapter]:
+    """The reference itself, and the others."""
+    adapter = rival
     await adapter.start()
     yield adapter
     await adapter.close()
@@ -188,6 +200,12 @@ async def test_sqlite_answers_any_program_as_the_reference_does(tmp_path: Path) 
         assert pair.compared >= OPERATIONS
 
 
+async def test_postgres_answers_any_program_as_the_reference_does(postgres_database: str) -> None:
+    async with postgres_beside_memory(postgres_database) as pair:
+        assert await pair.compare(SEED, count(), OPERATIONS) is None
+        assert pair.compared >= OPERATIONS
+
+
 @dataclass(frozen=True)
 class Config:
     """A configured adapter, as the broker has it."""
@@ -197,17 +215,27 @@ class Config:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.mark.parametrize("name", ["memory", "sqlite"])
-async def test_a_program_over_the_socket_answers_as_the_reference_does(name: str, tmp_path: Path) -> None:
-    folder = ("--data-dir", str(tmp_path)) if name == "sqlite" else ()
-    host = AdapterHost(name, Config((sys.executable, "-m", f"aol_adapters.{name}", *folder)))
-    # Its clock cannot be set, so everything that ever expires in these programs is expired from the beginning.
-    reference = MemoryAdapter(clock=now_us)
-    await reference.start()
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def configured(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
+    """An adapter of the project as a broker would start it."""
+    command = (sys.executable, "-m", f"aol_adapters.{request.param}")
+    match request.param:
+        case "sqlite":
+            return Config((*command, "--data-dir", str(tmp_path)))
+        case "postgres":
+            return Config(command, environment={"AOL_POSTGRES_DSN": request.getfixturevalue("postgres_database")})
+    return Config(command)
+
+
+async def test_a_program_over_the_socket_answers_as_the_reference_does(configured: Config) -> None:
+    host = AdapterHost("compared", configured)
     await host.start()
+    capabilities = (await host.adapter.describe()).capabilities
+    # Its clock cannot be set, so everything that ever expires in these programs is expired from the beginning.
+    reference = MemoryAdapter(clock=now_us, capabilities=capabilities)
+    await reference.start()
     try:
-        capabilities = (await reference.describe()).capabilities & (await host.adapter.describe()).capabilities
-        pair = Pair(reference, host.adapter, capabilities)
+        pair = Pair(reference, host.adapter, capabilities, keeps_text="aol_adapters.postgres" not in configured.command)
         assert await pair.compare(SEED + 1, count(), OPERATIONS) is None
         assert pair.compared >= OPERATIONS
     finally:
@@ -238,14 +266,15 @@ async def test_a_difference_is_found_and_cut_down_to_what_shows_it() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
-def test_a_million_operations_on_sqlite_are_answered_as_by_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_million_operations_are_answered_as_by_the_reference(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     operations = int(os.environ.get("AOL_SOAK_OPERATIONS", "1000000"))
 
     def report(text: str) -> None:
         with capsys.disabled():
             print(text, flush=True)
 
-    result = soak(operations, os.environ.get("AOL_SOAK_SEED", ""), report)
+    result = soak(name, operations, os.environ.get("AOL_SOAK_SEED", ""), report)
     report(str(result))
     assert not result.difference
     assert result.compared >= operations

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from aol_adapters.conformance.rules import RULES
 from aol_adapters.conformance.runner import Verdict, fresh_service, try_program, try_rule
 from aol_adapters.conformance.workspace import Workspace
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.postgres.adapter import PostgresAdapter
+from aol_adapters.postgres.settings import Settings
 from aol_adapters.sqlite.adapter import SqliteAdapter
 from aol_cli.adapter_programs import LaunchedProgram, Reach, absent_adapter, hosted
 from aol_wire.adapter import Adapter, Capability
@@ -21,15 +24,40 @@ from aol_wire.errors import DataError, Reason
 SERVICE = fresh_service()
 
 
-def memory_program(_: Path) -> tuple[str, ...]:
-    return sys.executable, "-m", "aol_adapters.memory"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an adapter may keep its data."""
+
+    request: pytest.FixtureRequest
+
+    @property
+    def folder(self) -> Path:
+        factory: pytest.TempPathFactory = self.request.getfixturevalue("tmp_path_factory")
+        return factory.mktemp("adapter")
+
+    @property
+    def postgres_dsn(self) -> str:
+        return str(self.request.getfixturevalue("postgres_dsn"))
 
 
-def sqlite_program(folder: Path) -> tuple[str, ...]:
-    return sys.executable, "-m", "aol_adapters.sqlite", "--data-dir", str(folder)
+def memory_program(_: Place) -> Reach:
+    return Reach(command=(sys.executable, "-m", "aol_adapters.memory"))
 
 
-PROGRAMS = {"memory over the socket": memory_program, "sqlite over the socket": sqlite_program}
+def sqlite_program(place: Place) -> Reach:
+    return Reach(command=(sys.executable, "-m", "aol_adapters.sqlite", "--data-dir", str(place.folder)))
+
+
+def postgres_program(place: Place) -> Reach:
+    command = (sys.executable, "-m", "aol_adapters.postgres")
+    return Reach(command=command, environment={"AOL_POSTGRES_DSN": place.postgres_dsn})
+
+
+PROGRAMS = {
+    "memory over the socket": memory_program,
+    "sqlite over the socket": sqlite_program,
+    "postgres over the socket": postgres_program,
+}
 
 
 @asynccontextmanager
@@ -40,26 +68,34 @@ async def started(adapter: Adapter) -> AsyncIterator[Adapter]:
 
 
 @asynccontextmanager
-async def launched(command: tuple[str, ...]) -> AsyncIterator[Adapter]:
-    async with hosted(Reach(command=command)) as adapter:
+async def launched(reach: Reach) -> AsyncIterator[Adapter]:
+    async with hosted(reach) as adapter:
         yield adapter.adapter
 
 
-OPENED: dict[str, Callable[[Path], AbstractAsyncContextManager[Adapter]]] = {
+OPENED: dict[str, Callable[[Place], AbstractAsyncContextManager[Adapter]]] = {
     "memory": lambda _: started(MemoryAdapter()),
     "memory, the core alone": lambda _: started(MemoryAdapter(capabilities=frozenset())),
-    "sqlite": lambda folder: started(SqliteAdapter(folder)),
-    "memory over the socket": lambda folder: launched(memory_program(folder)),
-    "sqlite over the socket": lambda folder: launched(sqlite_program(folder)),
+    "sqlite": lambda place: started(SqliteAdapter(place.folder)),
+    "postgres": lambda place: started(PostgresAdapter(Settings(dsn=place.postgres_dsn))),
+    "memory over the socket": lambda place: launched(memory_program(place)),
+    "sqlite over the socket": lambda place: launched(sqlite_program(place)),
+    "postgres over the socket": lambda place: launched(postgres_program(place)),
 }
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=OPENED)
+# Fixtures of servers are not asynchronous ones, and cannot be asked for by those.
+@pytest.fixture(scope="session", params=OPENED)
+def opening(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Adapter]:
+    return OPENED[request.param](Place(request))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def opened(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    opening: AbstractAsyncContextManager[Adapter],
 ) -> AsyncIterator[tuple[Adapter, frozenset[Capability]]]:
     """An adapter that all rules share, and what it declares."""
-    async with OPENED[request.param](tmp_path_factory.mktemp("adapter")) as adapter:
+    async with opening as adapter:
         yield adapter, (await adapter.describe()).capabilities
 
 
@@ -73,20 +109,33 @@ async def test_it_keeps_the_rule(opened: tuple[Adapter, frozenset[Capability]], 
     assert result.verdict is Verdict.PASS, f"{rule.sentence}\n{result.detail}"
 
 
+@pytest.fixture(params=PROGRAMS)
+def reach(request: pytest.FixtureRequest) -> Reach:
+    return PROGRAMS[request.param](Place(request))
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize("kind", PROGRAMS)
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.program], ids=lambda rule: rule.name)
-async def test_its_program_keeps_the_rule(kind: str, rule: Rule, tmp_path: Path) -> None:
-    program = LaunchedProgram(PROGRAMS[kind](tmp_path))
+async def test_its_program_keeps_the_rule(reach: Reach, rule: Rule) -> None:
+    program = LaunchedProgram(reach.command or (), reach.environment)
     result = await try_program(rule, program, absent_adapter(), Workspace())
     assert result.verdict is Verdict.PASS, f"{rule.sentence}\n{result.detail}"
 
 
-@pytest.mark.parametrize("make", [lambda _: MemoryAdapter(), SqliteAdapter], ids=["memory", "sqlite"])
-async def test_closing_twice_is_harmless_and_a_closed_adapter_is_down(
-    make: Callable[[Path], Adapter], tmp_path: Path
-) -> None:
-    adapter = make(tmp_path)
+MAKERS: dict[str, Callable[[Place], Adapter]] = {
+    "memory": lambda _: MemoryAdapter(),
+    "sqlite": lambda place: SqliteAdapter(place.folder),
+    "postgres": lambda place: PostgresAdapter(Settings(dsn=place.postgres_dsn)),
+}
+
+
+@pytest.fixture(params=MAKERS)
+def made(request: pytest.FixtureRequest) -> Adapter:
+    return MAKERS[request.param](Place(request))
+
+
+async def test_closing_twice_is_harmless_and_a_closed_adapter_is_down(made: Adapter) -> None:
+    adapter = made
     await adapter.start()
     await adapter.close()
     await adapter.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from postgres_server import server_program
 from running_brokers import READY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,14 +32,27 @@ def commands(text: str) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if line]
 
 
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next of its level."""
+    return text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+FROM_SQLITE_TO_POSTGRESQL = commands(section(README, "From SQLite to PostgreSQL"))
+
+
 class Workplace:
     """A folder in which the steps of a document are followed, with a broker that `aol up` started in it."""
 
-    def __init__(self, folder: Path, up: str) -> None:
+    def __init__(self, folder: Path, up: str, **environment: str) -> None:
         self.folder = folder
-        command = [sys.executable, "-m", "aol_cli", *shlex.split(up)[1:], "--listen", "127.0.0.1:0"]
+        # The broker finds `python` where a service does that has activated the environment of the package.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "AOL_LISTEN": "127.0.0.1:0", **environment}
+        command = [sys.executable, "-m", "aol_cli", *shlex.split(up)[1:]]
         self._errors = (folder / "stderr").open("w")
-        self.broker = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        self.broker = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
         assert self.broker.stdout is not None
         ready = READY.search(self.broker.stdout.readline())
         assert ready is not None, (folder / "stderr").read_text()
@@ -91,11 +105,38 @@ def greeter(tmp_path: Path) -> Iterator[Workplace]:
 def test_the_readmes_first_service_works_as_it_stands(greeter: Workplace) -> None:
     greeter.program("greeter.py", blocks(README, "python")[0])
     assert greeter.run("python greeter.py") == "[5, 4]\n"
-    documented = [command for command in commands(README) if command.startswith("aol ") and command != "aol up"]
+    documented = [command for command in commands(README) if command.startswith(("aol query", "aol audit"))]
     assert len(documented) == 2
     query, audit = (greeter.run(command) for command in documented)
     assert "hello" in query
     assert "insert" in audit
+
+
+def test_the_readmes_way_from_sqlite_to_postgresql_works_as_it_stands(
+    greeter: Workplace, postgres_database: str, tmp_path: Path
+) -> None:
+    install, export, serve, copy, psql = FROM_SQLITE_TO_POSTGRESQL
+    assert install == "pip install 'aol-data-broker[broker,postgres]'"
+    assert export.startswith("export AOL_POSTGRES_DSN=postgresql://")
+    greeter.program("greeter.py", blocks(README, "python")[0])
+    greeter.run("python greeter.py")
+    greeter.stop()
+    (tmp_path / "broker.yaml").write_text(blocks(section(README, "From SQLite to PostgreSQL"), "yaml")[0])
+    # A copy waits for the longest call that a broker lets there be.
+    short = {"AOL_LIMITS__MAX_DEADLINE_S": "2", "AOL_LIMITS__DEFAULT_DEADLINE_S": "2"}
+    workplace = Workplace(tmp_path, serve, AOL_POSTGRES_DSN=postgres_database, **short)
+    try:
+        assert "greeter.greetings is kept by postgres now: 5 documents, equal on both sides" in workplace.run(copy)
+        workplace.program("greeter.py", blocks(README, "python")[0])
+        assert workplace.run("python greeter.py") == "[5, 5, 4, 4]\n"
+    finally:
+        workplace.stop()
+    program, dsn, *arguments = shlex.split(psql)
+    assert (program, dsn) == ("psql", "$AOL_POSTGRES_DSN")
+    command = [str(server_program("psql")), postgres_database, *arguments]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("| hello |") == 10
 
 
 def test_the_quickstart_works_as_it_stands(tmp_path: Path) -> None:
@@ -121,7 +162,7 @@ def test_the_readmes_make_commands_exist(target: str) -> None:
 
 
 def test_every_command_of_the_readme_is_one_that_a_test_knows() -> None:
-    known = ("make demo", "make test", "aol ", "python greeter.py", "pip install")
+    known = ("make demo", "make test", "aol ", "python greeter.py", "pip install", *FROM_SQLITE_TO_POSTGRESQL)
     assert [command for command in commands(README) if not command.startswith(known)] == []
 
 
@@ -138,7 +179,7 @@ def test_the_readmes_audit_record_has_the_keys_of_a_real_one(greeter: Workplace)
 def test_the_readmes_permission_lines_are_what_manifests_accept() -> None:
     from aol_broker.manifest.parse import parse_manifest
 
-    columns = blocks(README, "yaml")[1].splitlines()[1:]
+    columns = blocks(section(README, "Who may do what"), "yaml")[0].splitlines()[1:]
     asking = "\n".join(f"    {line[:46].rstrip()}" for line in columns)
     sharing = "\n".join(f"    {line[46:].rstrip()}" for line in columns)
     for name, lines in (("delay-analytics", asking), ("flight-ops", sharing)):

@@ -14,6 +14,8 @@ R = TypeVar("R")
 
 MAX_ITEMS = 1000
 MAX_WEIGHT = 4 << 20
+ALONE = MAX_WEIGHT + 1
+"""The weight of an item that goes with no other."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +36,10 @@ class _Lane(Generic[T, R]):
     work: "asyncio.Future[Sequence[R | DataError]] | None" = None
     task: "asyncio.Task[None] | None" = None
 
+    def is_waited_for_by_none_but(self, entry: "_Waiting[T, R]") -> bool:
+        """Return whether nobody else waits for the work."""
+        return all(other is entry or other.future.done() for other in self.batch)
+
     def stop_if_forsaken(self) -> None:
         """Cancel the work if nobody waits for it any more."""
         if self.work is not None and all(entry.future.done() for entry in self.batch):
@@ -48,6 +54,8 @@ class Gathering(Generic[K, T, R]):
     :param run: takes a key, a batch, and the seconds that the most patient of its callers has (None: no limit); returns
         an answer or an error for each item, or raises what is the answer to all of them.
     :param writes: the items change data, so that errors say what was applied.
+    :param waits: the last who waits for a batch under way goes on to do so when its time is over: `run` itself ends
+        then, and knows what was applied. Others are not made to wait for those who are more patient.
     """
 
     def __init__(
@@ -55,11 +63,13 @@ class Gathering(Generic[K, T, R]):
         run: Callable[[K, list[T], float | None], Awaitable[Sequence[R | DataError]]],
         *,
         writes: bool,
+        waits: bool = False,
         max_items: int = MAX_ITEMS,
         max_weight: int = MAX_WEIGHT,
     ) -> None:
         self._run = run
         self._writes = writes
+        self._waits = waits
         self._max_items = max_items
         self._max_weight = max_weight
         self._lanes: dict[K, _Lane[T, R]] = {}
@@ -147,7 +157,7 @@ class Gathering(Generic[K, T, R]):
                 entry.future.set_result(answer)
 
     def _expire(self, lane: _Lane[T, R], entry: _Waiting[T, R]) -> None:
-        if not entry.future.done():
+        if not entry.future.done() and not (self._waits and entry.begun and lane.is_waited_for_by_none_but(entry)):
             entry.future.set_exception(self._overdue(begun=entry.begun))
             self._leave(lane, entry)
 

@@ -110,7 +110,8 @@ def _beyond(runs: list[list[tuple[Term, str]]]) -> str:
     """Return the condition for rows behind some bounds: runs of terms of one direction, the first run most important.
 
     Rows behind in the first run, or equal there and behind in the others. That alone would be examined row by row, so
-    it is preceded by a bound on the first run that an index can begin at.
+    it is preceded by a bound on the first run that an index can begin at. As a test (IS TRUE) the rest is no business
+    of an index: PostgreSQL takes a row of columns for as selective as its first one, and would collect both sides.
     """
     run, rest = runs[0], runs[1:]
     columns = ", ".join(term.sql for term, _ in run)
@@ -119,7 +120,7 @@ def _beyond(runs: list[list[tuple[Term, str]]]) -> str:
     if not rest:
         return f"({columns}) {sign} ({values})"
     behind, equal = f"({columns}) {sign} ({values})", f"({columns}) = ({values})"
-    return f"({columns}) {sign}= ({values}) AND ({behind} OR ({equal} AND {_beyond(rest)}))"
+    return f"({columns}) {sign}= ({values}) AND ({behind} OR ({equal} AND {_beyond(rest)})) IS TRUE"
 
 
 def _decode(position: bytes, keys: int) -> list[Place]:

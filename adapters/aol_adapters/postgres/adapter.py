@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from aol.data.v1.document_pb2 import Page
 from aol_adapters.kit.gathering import Gathering
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.postgres import building, explaining, finding, getting, writing
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
@@ -122,13 +123,15 @@ class PostgresAdapter(Adapter):
     async def write(self, request: Write) -> list[Outcome]:
         self._require_open()
         until = Deadline(request.timeout_s)
-        inserts = any(isinstance(mutation, Insert) for mutation in request.mutations)
         try:
-            _check(request)
+            inserts = _check(request)
+            place = self._tenants.here(request.target)
+            if place is not None:
+                return await self._write(place, request, until)
             async with self._tenants.use(request.target, until, make=inserts) as place:
                 if place is None:
                     return [Outcome()] * len(request.mutations)
-                return await self._write(place, request, until)
+                return await self._write(place, replace(request, target=place.target), until)
         except DataError as error:
             error.applied = error.applied or Applied.NO
             raise
@@ -137,13 +140,11 @@ class PostgresAdapter(Adapter):
         self._require_open()
         _require(required_by_filter(request.filter))
         until = Deadline(request.timeout_s)
+        place = self._tenants.here(request.target)
+        if place is not None:
+            return await self._find(place, request, until)
         async with self._tenants.use(request.target, until, make=False) as place:
-            if place is None:
-                return Found(Page())
-            if getting.wanted_id(request) is not None and await _has_one_of_each_id(place, until):
-                lane = getting.Lane(place, request.deleted)
-                return await self._gets.submit(lane, request, timeout_s=until.left())
-            return await _read(place, until, lambda known: finding.find(place.database, known, request, until))
+            return Found(Page()) if place is None else await self._find(place, request, until)
 
     async def count(self, request: Count) -> int:
         self._require_open()
@@ -171,15 +172,23 @@ class PostgresAdapter(Adapter):
         """Wait until no index is being built by this adapter."""
         await self._builds.settle()
 
+    async def _find(self, place: Place, request: Find, until: Deadline) -> Found:
+        if wanted_id(request) is not None and await _has_one_of_each_id(place, until):
+            lane = getting.Lane(place, request.deleted)
+            return await self._gets.submit(lane, request, timeout_s=until.left())
+        return await _read(place, until, lambda known: finding.find(place.database, known, request, until))
+
     async def _write(self, place: Place, request: Write, until: Deadline) -> list[Outcome]:
         await place.database.collection(place.target.service, place.target.collection, until)
-        request = replace(request, target=place.target)
         if request.atomic:
             return await writing.change_together(place.database, request, until)
         outcomes: list[Outcome] = []
-        for run in writing.runs(request):
+        for run in writing.runs(request.mutations):
             try:
-                outcomes += await self._write_run(place, request, run, until)
+                if run.inserts:
+                    outcomes += await self._insert(place, run.inserts, request.return_ids, until)
+                else:
+                    outcomes.append(await writing.change(place.database, request, run.others[0], until))
             except DataError as error:
                 if not outcomes:
                     raise
@@ -188,16 +197,17 @@ class PostgresAdapter(Adapter):
                 outcomes += [Outcome(error=error)] * len(run)
         return outcomes
 
-    async def _write_run(self, place: Place, request: Write, run: writing.Run, until: Deadline) -> list[Outcome]:
-        if not run.inserts:
-            return [await writing.change(place.database, request, run.others[0], until)]
-        items = [item(request.target.tenant or "", insert) for insert in run.inserts]
-        weight = sum(len(item.text) for item in items)
+    async def _insert(
+        self, place: Place, inserts: Sequence[Insert], return_ids: bool, until: Deadline
+    ) -> list[Outcome]:
+        tenant = place.target.tenant or ""
+        items = [item(tenant, insert) for insert in inserts]
+        weight = sum([len(item.text) for item in items])
         outcomes = await self._inserts.submit(place, items, weight=weight, timeout_s=until.left())
-        if request.return_ids:
+        if return_ids:
             return [
                 Outcome(outcome.affected, outcome.was_duplicate, () if outcome.error else (insert.id,), outcome.error)
-                for outcome, insert in zip(outcomes, run.inserts, strict=True)
+                for outcome, insert in zip(outcomes, inserts, strict=True)
             ]
         return outcomes
 
@@ -230,12 +240,20 @@ async def _has_one_of_each_id(place: Place, until: Deadline) -> bool:
     return known.partitioned is None or known.partitioned.path is None
 
 
-def _check(request: Write) -> None:
+def _check(request: Write) -> bool:
+    """Return whether a request inserts anything.
+
+    :raises DataError: CAPABILITY_UNSUPPORTED, BAD_REQUEST.
+    """
+    inserts = False
     for mutation in request.mutations:
         if not isinstance(mutation, Insert):
             _require(required_by_filter(mutation.filter))
         elif request.target.tenant is None:
             raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
+        else:
+            inserts = True
+    return inserts
 
 
 def _require(needed: frozenset[Capability]) -> None:

@@ -19,7 +19,7 @@ _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '3s'"
 async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> Ensured:
     """Make what is missing of a collection; see `Adapter.ensure_collection`."""
     target, until = spec.target, Deadline(None)
-    async with database.connection(until) as connection:
+    async with database.catalogue_connection(until) as connection:
         known = await database.catalogue.read(connection, target.service, target.collection)
     if known is not None and _is_complete(known, spec):
         return Ensured(_statuses(known, spec.indexes), created=False)
@@ -30,8 +30,12 @@ async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> En
 
     created = await database.again(work, until, target)
     database.forget()
+    if created and spec.storage.partition_by:
+        made = await _read(database, target)
+        if made.partitioned is not None:
+            await database.add_partitions(made, made.partitioned.ahead(database.settings.clock()), until)
     if not created:
-        await builds.build(database, target)
+        await database.again(lambda: builds.build(database, target), until, target)
     return Ensured(_statuses(await _read(database, target), spec.indexes), created)
 
 

@@ -87,11 +87,11 @@ class Catalogue:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self._schema = quote_name(prefix)
-        self.collections = f"{self._schema}.collections"
-        self.indexes = f"{self._schema}.indexes"
-        self.state = f"{self._schema}.state"
-        self.tenants = f"{self._schema}.tenants"
+        self.schema = quote_name(prefix)
+        self.collections = f"{self.schema}.collections"
+        self.indexes = f"{self.schema}.indexes"
+        self.state = f"{self.schema}.state"
+        self.tenants = f"{self.schema}.tenants"
 
     def generation_is(self, service: str, name: str, generation: str) -> str:
         """Return the condition that a collection is still of a generation; all three are SQL."""
@@ -132,7 +132,10 @@ class Catalogue:
         )
 
     async def read_version(self, connection: asyncpg.Connection) -> int:
-        """Return the number of changes that the catalogue has had."""
+        """Return the number of changes that the catalogue has had.
+
+        :raises TypeError: it is not there.
+        """
         return int(await connection.fetchval(f"SELECT changes FROM {self.state}"))
 
     async def add(

@@ -12,7 +12,7 @@ from aol_adapters.postgres import holders
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
-from aol_adapters.postgres.database import Database, Deadline, StaleError
+from aol_adapters.postgres.database import Database, Deadline, StaleError, transaction
 from aol_adapters.postgres.numbers import jsonb_text
 from aol_adapters.postgres.words import document_words, vector
 from aol_wire.adapter import Delete, Deleted, Outcome, Restore, Target, Update
@@ -115,7 +115,7 @@ class Changing:
         if not self._collection.uniques:
             return await self._update_by_portions(update)
         try:
-            async with self._connection.transaction():
+            async with transaction(self._connection, self._until):
                 return await self._update_by_portions(update)
         except asyncpg.UniqueViolationError:
             # A document may have met the old value of one that was to be updated after it, or one that is expired.
@@ -165,7 +165,7 @@ class Changing:
         violated = None
         for _ in range(2):
             try:
-                async with self._connection.transaction():
+                async with transaction(self._connection, self._until):
                     return await self._write([changed], now_us, from_aside=True)
             except asyncpg.UniqueViolationError as error:
                 violated = self._collection.uniques.get(error.constraint_name or "")

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from collections.abc import Collection as Collection_
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -12,17 +12,19 @@ import asyncpg
 
 from aol_adapters.postgres import layout, partitions
 from aol_adapters.postgres.catalogue import Catalogue, Collection, not_found, schema_name
-from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, deadline, failure
+from aol_adapters.postgres.failures import CHANGED_BY_HAND, LOST, RETRIED, damaged_catalogue, deadline, failure
 from aol_adapters.postgres.quoting import quote_name
 from aol_adapters.postgres.settings import Settings
 from aol_wire.adapter import Target
-from aol_wire.errors import DataError, Reason
+from aol_wire.errors import Applied, DataError, Reason
 
 T = TypeVar("T")
 
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.005
 _CHECK_TIMEOUT_S = 2.0
+# A server that is well has broken off a statement by then. A connection that is still at it is given up.
+_BROKEN_OFF_S = 0.5
 
 
 class Deadline:
@@ -53,6 +55,7 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._probe: asyncpg.Connection | None = None
         self._opening = asyncio.Lock()
+        self._releasing: set[asyncio.Task[None]] = set()
         self._is_prepared = False
         self._version = -1
         self._collections: dict[tuple[str, str], Collection] = {}
@@ -66,6 +69,7 @@ class Database:
             max_size=self.settings.pool_size,
             # Sessions hold nothing that would have to be taken back, so a connection goes back without a round trip.
             reset=_note_use,
+            connect=_connect,
             connection_class=_Session,
             max_queries=1_000_000_000,
         )
@@ -77,6 +81,7 @@ class Database:
         if probe is not None:
             probe.terminate()
         if pool is not None:
+            await asyncio.gather(*self._releasing)
             try:
                 async with asyncio.timeout(_CHECK_TIMEOUT_S):
                     await pool.close()
@@ -92,7 +97,7 @@ class Database:
             async with asyncio.timeout(_CHECK_TIMEOUT_S):
                 await self._prepare()
                 if self._probe is None or self._probe.is_closed():
-                    self._probe = await asyncpg.connect(**self.settings.connect_arguments())
+                    self._probe = await _connect(**self.settings.connect_arguments())
                 if self.settings.transaction_pooling:
                     async with self._probe.transaction():
                         version = await self.catalogue.read_version(self._probe)
@@ -110,6 +115,8 @@ class Database:
             if found is None:
                 raise
             raise found from None
+        except TypeError:
+            raise damaged_catalogue(self.catalogue.schema) from None
         if version != self._version:
             self._version = version
             self._collections.clear()
@@ -128,12 +135,17 @@ class Database:
             connection = await self._acquire(until)
             try:
                 if with_transaction:
-                    async with connection.transaction():
+                    async with transaction(connection, until):
                         yield connection
                 else:
                     yield connection
-            finally:
-                await self._release(connection)
+            except BaseException:
+                # It may be at the statement that was broken off, for which nobody should wait.
+                task = asyncio.create_task(self._release(connection))
+                self._releasing.add(task)
+                task.add_done_callback(self._releasing.discard)
+                raise
+            await self._release(connection)
         except (*RETRIED, *CHANGED_BY_HAND):
             # `again` decides.
             raise
@@ -142,6 +154,22 @@ class Database:
             if found is None:
                 raise
             raise found from None
+
+    @asynccontextmanager
+    async def catalogue_connection(self, until: Deadline) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection on which nothing but the catalogue is read.
+
+        :raises DataError: ADAPTER_DOWN, for a catalogue that somebody has damaged, too.
+        """
+        try:
+            async with self.connection(until) as connection:
+                yield connection
+        except (*CHANGED_BY_HAND, LookupError, TypeError, ValueError):
+            # One that is gone altogether is made again, as in a new database.
+            self._is_prepared = False
+            raise damaged_catalogue(self.catalogue.schema) from None
+        except RETRIED:
+            raise _unstable() from None
 
     async def again(self, work: Callable[[], Awaitable[T]], until: Deadline, target: Target) -> T:
         """Run work that begins with a new transaction, again when that was undone by a deadlock or the like.
@@ -177,12 +205,16 @@ class Database:
         """
         found = self._collections.get((service, name))
         if found is None:
-            async with self.connection(until) as connection:
+            async with self.catalogue_connection(until) as connection:
                 read = await self.catalogue.read(connection, service, name)
             if read is None:
                 raise not_found(name)
             found = self._collections[service, name] = read
         return found
+
+    def known(self, service: str, name: str) -> Collection | None:
+        """Return a collection if it was read lately."""
+        return self._collections.get((service, name))
 
     def forget(self) -> None:
         """Read the catalogue anew from here on."""
@@ -221,7 +253,7 @@ class Database:
             return
         async with self._opening:
             if not self._is_prepared:
-                connection = await asyncpg.connect(**self.settings.connect_arguments())
+                connection = await _connect(**self.settings.connect_arguments())
                 try:
                     await layout.prepare(connection, self.settings.prefix)
                 finally:
@@ -238,7 +270,7 @@ class Database:
             try:
                 connection = await self._pool.acquire(timeout=wait_s)
             except TimeoutError:
-                raise self._nothing_free() from None
+                raise self._nothing_free(until) from None
             if await self._is_well(connection):
                 return connection
             connection.terminate()
@@ -255,10 +287,17 @@ class Database:
         return True
 
     async def _release(self, connection: asyncpg.Connection) -> None:
+        """Give a connection back, or close it if it does not come to rest: what the call did is over."""
         if self._pool is not None:
-            await self._pool.release(connection)
+            with suppress(TimeoutError, asyncpg.PostgresError, *LOST):
+                await self._pool.release(connection, timeout=_BROKEN_OFF_S)
 
-    def _nothing_free(self) -> DataError:
+    def _nothing_free(self, until: Deadline) -> DataError:
+        assert self._pool is not None  # noqa: S101 - it was waited for
+        if self._pool.get_size() < self.settings.pool_size:
+            # There was room for one more, which the server did not make.
+            until.left()
+            return failure(ConnectionError()) or _unstable()
         return DataError(
             Reason.OVERLOADED,
             f"all {self.settings.pool_size} connections to PostgreSQL stayed busy; repeat later, or give the adapter a "
@@ -270,6 +309,62 @@ class Database:
         probe, self._probe = self._probe, None
         if probe is not None:
             probe.terminate()
+
+
+@asynccontextmanager
+async def transaction(
+    connection: asyncpg.Connection, until: Deadline, *, readonly: bool = False
+) -> AsyncIterator[None]:
+    """Run a block as a transaction, or as a savepoint of the one that there is.
+
+    :raises DataError: DEADLINE and ADAPTER_DOWN, both with `applied` UNKNOWN when it was the commit that failed.
+    """
+    begun = connection.transaction(readonly=readonly)
+    async with asyncio.timeout(until.left()):
+        await begun.start()
+    try:
+        yield
+    except BaseException:
+        await _undo(connection, begun)
+        raise
+    try:
+        async with asyncio.timeout(until.left()):
+            await begun.commit()
+    except (TimeoutError, *LOST) as error:
+        found = failure(error)
+        if found is None:
+            raise
+        found.applied = Applied.UNKNOWN
+        raise found from None
+
+
+async def _undo(connection: asyncpg.Connection, begun: "asyncpg.transaction.Transaction") -> None:
+    """Roll back; a connection that is gone has done so, and one that does not answer is left to do so."""
+    try:
+        async with asyncio.timeout(_BROKEN_OFF_S):
+            await begun.rollback()
+    except (asyncpg.PostgresError, TimeoutError, *LOST):
+        connection.terminate()
+
+
+async def _connect(*arguments: Any, **named: Any) -> asyncpg.Connection:
+    """Make a connection.
+
+    :raises DataError: ADAPTER_DOWN, for a DSN that cannot be read.
+    :raises ConnectionError: it took too long; that is not the time of a caller.
+    """
+    try:
+        return await asyncpg.connect(*arguments, **named)
+    except TimeoutError:
+        raise ConnectionError from None
+    except ValueError:
+        # Its text shows the DSN.
+        raise DataError(
+            Reason.ADAPTER_DOWN,
+            "the DSN of PostgreSQL cannot be read; it is postgresql://USER@HOST:PORT/DATABASE, and within names and "
+            "the password what is special in a URI is written as %XX",
+            retry_after_s=60.0,
+        ) from None
 
 
 class StaleError(Exception):

@@ -6,13 +6,14 @@ from aol_adapters.postgres.places import TEXTS, indexed_place
 from aol_wire.expiry import cutoff
 from aol_wire.indexes import IndexSpec
 
-# A date-time in the form in which date-times are stored, of a day that exists in the Gregorian calendar.
+# A date-time in the form in which date-times are stored, of a day that exists in the Gregorian calendar. There is no
+# year 0.
 _LEAP_YEAR = "([0-9][0-9](0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
 _DAY = (
     "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
     f"|{_LEAP_YEAR}-02-29)"
 )
-STORED_DATETIME = f"^{_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{{6}}Z$"
+STORED_DATETIME = f"^(?!0000){_DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{{6}}Z$"
 
 
 def expired(collection: Collection, now_us: int, bindings: Bindings) -> str | None:

@@ -18,6 +18,11 @@ CHANGED_BY_HAND = (
     asyncpg.ForeignKeyViolationError,
     asyncpg.GeneratedAlwaysError,
     asyncpg.InvalidColumnReferenceError,
+    asyncpg.CannotCoerceError,
+    asyncpg.InvalidTextRepresentationError,
+    asyncpg.DuplicateTableError,
+    # A trigger of somebody's.
+    asyncpg.PLPGSQLError,
 )
 """What a statement meets when somebody has changed a table by hand, or another adapter has dropped it."""
 
@@ -120,6 +125,19 @@ def failure(error: BaseException, table: str = "") -> DataError | None:
             retry_after_s=60.0,
         )
     return found
+
+
+def damaged_catalogue(schema: str) -> DataError:
+    """Return the error about a catalogue that says nothing sensible.
+
+    :param schema: where it is, quoted.
+    """
+    return DataError(
+        Reason.ADAPTER_DOWN,
+        f"the catalogue of the adapter, in the schema {schema} of PostgreSQL, is not as this adapter made it; somebody "
+        "changed it by hand. Put it back, or restore it from a backup",
+        retry_after_s=60.0,
+    )
 
 
 def _about_work(error: BaseException) -> DataError | None:

@@ -11,13 +11,16 @@ from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.postgres.bindings import Bindings, Bound
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.compiler import where
-from aol_adapters.postgres.database import Database, Deadline
+from aol_adapters.postgres.database import Database, Deadline, transaction
 from aol_adapters.postgres.order import binding, order, with_part
 from aol_wire.adapter import Count, Find, Found
 from aol_wire.filters import Json
 
-# The parts of a `Row`.
-COLUMNS = "id, doc::text, created_us, updated_us, version, owner, tenant, acl::text, deleted_us"
+# The parts of a `Row`, whatever somebody has made of the columns.
+COLUMNS = (
+    "id::text, doc::text, created_us::int8, updated_us::int8, version::int8, owner::text, tenant::text, acl::text, "
+    "deleted_us::int8"
+)
 # Up to here all rows of a page are fetched at once; documents may have a megabyte each.
 _AT_ONCE = 32
 _FIRST_ROWS = 256
@@ -78,7 +81,7 @@ def _placed(collection: Collection, row: Row) -> dict[str, Json]:
 
 async def _read_portal(connection: asyncpg.Connection, query: Query, builder: PageBuilder, until: Deadline) -> bool:
     """Fetch rows by portions, so that no more is read than a page holds; return whether nothing comes after it."""
-    async with connection.transaction(readonly=True):
+    async with transaction(connection, until, readonly=True):
         cursor = await connection.cursor(query.sql, *query.values, timeout=until.left())
         wanted = _FIRST_ROWS
         while rows := await cursor.fetch(wanted, timeout=until.left()):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
@@ -14,9 +15,7 @@ from aol_adapters.postgres.compiler import where
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.finding import COLUMNS
 from aol_adapters.postgres.tenants import Place
-from aol_wire import metadata
 from aol_wire.adapter import Deleted, Find, Found
-from aol_wire.filters import Compare, Operator
 
 
 class Lane(NamedTuple):
@@ -24,16 +23,6 @@ class Lane(NamedTuple):
 
     place: Place
     deleted: Deleted
-
-
-def wanted_id(request: Find) -> str | None:
-    """Return the id of the one document that a query can find; None when it is another kind of query."""
-    match request.filter:
-        case Compare((metadata.ID,), Operator.EQ, str(id_)) if (
-            request.target.tenant is not None and not request.position and not request.skip and request.limit > 0
-        ):
-            return id_
-    return None
 
 
 async def get(

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -55,55 +55,65 @@ class Inserting:
         self._collection = collection
         self._has_rules = bool(collection.checked or collection.partitioned)
 
-    async def together(self, items: Sequence[Item], until: Deadline) -> list[Outcome]:
-        """Insert documents of one tenant, each on its own account; return what became of each.
+    async def together(self, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline) -> None:
+        """Insert those documents of one tenant that have no outcome yet, each on its own account, and fill in what
+        became of each.
 
-        :raises DataError: nothing is known of any of them, or nothing was changed: see `applied`.
-        :raises StaleError: the collection is another one by now; nothing was changed.
+        What has its outcome when this raises keeps it; in a transaction, which is undone then, nothing does.
+
+        :raises DataError: nothing is known of those that have no outcome, or they are not there: see `applied`.
+        :raises StaleError: the collection is another one by now; those that have no outcome are not there.
         """
-        outcomes: list[Outcome | None] = [None] * len(items)
-        if self._has_rules:
-            outcomes = [self._misfit(item) for item in items]
         async with self._database.connection(until) as connection:
-            await self._ids_first(connection, items, outcomes, until)
+            unfit = await self._unfit(connection, items, outcomes, until)
             waiting = [number for number, outcome in enumerate(outcomes) if outcome is None]
             stalled = 0
             while waiting and stalled < _ROUNDS:
-                await self._round(connection, items, outcomes, waiting, until)
+                await self._round(connection, items, outcomes, (waiting, unfit), until)
                 left = [number for number in waiting if outcomes[number] is None]
                 stalled = 0 if len(left) < len(waiting) else stalled + 1
                 waiting = left
-        return [outcome or Outcome(error=_unsettled()) for outcome in outcomes]
+        for number in waiting:
+            outcomes[number] = Outcome(error=_unsettled())
 
-    async def _ids_first(
+    async def _unfit(
         self, connection: asyncpg.Connection, items: Sequence[Item], outcomes: list[Outcome | None], until: Deadline
-    ) -> None:
-        """Look into the ids of documents that do not fit. Where one before it has the same id, which may be inserted
-        only now, the answer waits for that."""
-        if not any(outcomes):
-            return
-        seen: set[str] = set()
+    ) -> set[int]:
+        """Return which documents do not fit, and look into the ids of these. Where one before it has the same id, which
+        may be inserted only now, the answer waits for that."""
+        unfit: set[int] = set()
+        if not self._has_rules:
+            return unfit
+        inserted: set[str] = set()
         for number, item in enumerate(items):
-            outcome = outcomes[number]
-            if outcome is not None:
-                outcomes[number] = (
-                    None if item.insert.id in seen else await self._id_first(connection, item, outcome, until)
-                )
-            seen.add(item.insert.id)
+            if outcomes[number] is not None:
+                continue
+            misfit = self._misfit(item)
+            if misfit is None:
+                inserted.add(item.insert.id)
+                continue
+            unfit.add(number)
+            if item.insert.id not in inserted:
+                outcomes[number] = await self._id_first(connection, item, misfit, until)
+        return unfit
 
     async def _round(
         self,
         connection: asyncpg.Connection,
         items: Sequence[Item],
         outcomes: list[Outcome | None],
-        waiting: Sequence[int],
+        numbers: tuple[Sequence[int], Container[int]],
         until: Deadline,
     ) -> None:
-        """Insert what can be, and find out about the rest; what has no outcome then may be tried again."""
+        """Insert what can be, and find out about the rest; what has no outcome then may be tried again.
+
+        :param numbers: of the documents that wait, and of those that do not fit.
+        """
+        waiting, unfit = numbers
         first: dict[str, int] = {}
         for number in waiting:
             # Of several with one id the first that fits is inserted; the others meet it.
-            if not self._has_rules or self._misfit(items[number]) is None:
+            if number not in unfit:
                 first.setdefault(items[number].insert.id, number)
         done = await self._insert_or_halve(connection, [items[number] for number in first.values()], until)
         for number, outcome in zip(first.values(), done, strict=True):

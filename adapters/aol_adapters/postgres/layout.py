@@ -4,6 +4,7 @@
 
 import asyncpg
 
+from aol_adapters.postgres.failures import damaged_catalogue
 from aol_adapters.postgres.quoting import quote_name, quote_text
 from aol_wire.errors import DataError, Reason
 
@@ -99,7 +100,7 @@ TRUNCATE {table};
 async def prepare(connection: asyncpg.Connection, prefix: str) -> None:
     """Make the catalogue if it is not there.
 
-    :raises DataError: ADAPTER_DOWN for a server or database that cannot be used.
+    :raises DataError: ADAPTER_DOWN for a server, database or catalogue that cannot be used.
     """
     await _check_server(connection)
     schema = quote_name(prefix)
@@ -109,6 +110,8 @@ async def prepare(connection: asyncpg.Connection, prefix: str) -> None:
             await lock_ddl(connection)
             await connection.execute(_TABLES.format(schema=schema, version=LAYOUT_VERSION, prefix_text=prefix))
     layout = await connection.fetchval(f"SELECT layout FROM {schema}.state")
+    if layout is None:
+        raise damaged_catalogue(schema)
     if layout != LAYOUT_VERSION:
         raise DataError(
             Reason.ADAPTER_DOWN,

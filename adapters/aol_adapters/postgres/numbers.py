@@ -11,8 +11,9 @@ import orjson
 
 from aol_wire.filters import Json
 
-# An exponent of 16 to 19, as orjson writes doubles from 1e16 on: the only ones that are rewritten.
-_LARGE = re.compile(rb"[0-9]e\+1[6-9]")
+# An exponent of 16 to 19, as orjson writes doubles from 1e16 on, older versions of it without the plus: the only ones
+# that are rewritten.
+_LARGE = re.compile(rb"[0-9]e\+?1[6-9]")
 # Up to here the fewest digits of a double are its value.
 _DIGITS_END = 1e16
 _INTEGERS_END = 2.0**64

@@ -57,7 +57,9 @@ class _Translation:
     def _escape(self) -> str:
         character = self._next()
         if character in _CLASSES:
-            return f"[{_CLASSES[character]}]"
+            # RE2 folds them, too: the Kelvin sign is a word character then.
+            others = _folded(f"\\{character}") if self._ignore_case else ()
+            return f"[{_CLASSES[character]}{''.join(map(_in_class, others))}]"
         if character == "b":
             return "\\y"
         return "\\" + character if character in "nrtf" else self._literal(character)
@@ -122,13 +124,12 @@ def _in_class(character: str) -> str:
 @lru_cache(maxsize=512)
 def _folded(text: str) -> tuple[str, ...]:
     """Return the cased characters that RE2 matches with one character or class, case ignored."""
-    matches = compile_regex(text, True)
-    return tuple(character for character in _cased() if matches.search(character) is not None)
+    return tuple(compile_regex(text, True).findall(_cased()))
 
 
 @cache
-def _cased() -> tuple[str, ...]:
-    """Return every character that has a case."""
+def _cased() -> str:
+    """Return every character that has a case, one behind the other."""
     found = []
     for number in range(_LAST_CHARACTER + 1):
         if number in _SURROGATES:
@@ -138,4 +139,4 @@ def _cased() -> tuple[str, ...]:
             character.lower() != character or character.upper() != character or character.casefold() != character
         ):
             found.append(character)
-    return tuple(found)
+    return "".join(found)

@@ -69,6 +69,8 @@ _OF_SESSIONS: Mapping[str, str] = {
     "synchronous_commit": "on",
     # Queries are short and full of CASE, for which compiling costs more than it brings.
     "jit": "off",
+    # A page is read by one process: those of others would all read ahead of its end, and are for other callers.
+    "max_parallel_workers_per_gather": "0",
     # What a condition costs that looks into a document, and what a page costs that is in memory or on an SSD: with
     # the defaults, made for spinning disks and numbers in columns, scans are preferred to indexes.
     "cpu_operator_cost": "0.01",

@@ -13,6 +13,7 @@ from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection, schema_name
 from aol_adapters.postgres.database import Database, Deadline
 from aol_adapters.postgres.expiring import expired_in
+from aol_adapters.postgres.failures import CHANGED_BY_HAND, RETRIED
 from aol_adapters.postgres.quoting import quote_name
 from aol_adapters.postgres.tenants import Tenants
 from aol_wire.adapter import Target
@@ -21,6 +22,8 @@ from aol_wire.faults import describe_fault
 from aol_wire.indexes import IndexSpec, IndexState, IndexType
 
 _REMOVED_AT_ONCE = 500
+# A collection that is locked or damaged keeps the others from nothing.
+_PASSING = (DataError, *CHANGED_BY_HAND, *RETRIED)
 
 _log = structlog.get_logger("aol.adapter")
 
@@ -56,18 +59,18 @@ class Upkeep:
 
     async def _sweep(self, database: Database) -> int:
         catalogue = database.catalogue
-        async with database.connection(Deadline(None)) as connection:
+        async with database.catalogue_connection(Deadline(None)) as connection:
             building = await catalogue.named(connection, f"state = '{IndexState.BUILDING.value}'")
             expiring = await catalogue.named(connection, f"spec ->> 'type' = '{IndexType.TTL.value}'")
             partitioned = await catalogue.partitioned(connection)
         for service, name in building:
             self._builds.begin(database, Target(service, name))
         for service, name in partitioned:
-            with suppress(DataError):  # one that is locked or damaged keeps the others from nothing
+            with suppress(*_PASSING):
                 await _tend_partitions(database, await database.collection(service, name, Deadline(None)))
         removed = 0
         for service, name in expiring:
-            with suppress(DataError):
+            with suppress(*_PASSING):
                 known = await database.collection(service, name, Deadline(None))
                 for index in known.expiring:
                     removed += await _remove(database, known, index)

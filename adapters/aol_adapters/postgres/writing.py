@@ -1,15 +1,10 @@
 """How is a Write answered? Inserts go with those of others, everything else in transactions of its own."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
 from aol_adapters.postgres.changing import Changing
-from aol_adapters.postgres.database import Database, Deadline
-from aol_adapters.postgres.failures import LOST, failure
+from aol_adapters.postgres.database import Database, Deadline, transaction
 from aol_adapters.postgres.inserting import Inserting, Item, item
 from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Target, Update, Write
 from aol_wire.errors import Applied, DataError, Reason
@@ -20,13 +15,26 @@ async def insert_batch(
 ) -> list[list[Outcome]]:
     """Insert what several calls want inserted into one collection; return their outcomes, each of its call."""
     items = [item for call in batch for item in call]
+    outcomes: list[Outcome | None] = [None] * len(items)
 
-    async def work() -> list[Outcome]:
+    async def work() -> None:
+        if database.settings.transaction_pooling:
+            # All of it is one transaction, and the one before was undone.
+            outcomes[:] = [None] * len(items)
         collection = await database.collection(target.service, target.collection, until)
-        return await Inserting(database, collection).together(items, until)
+        await Inserting(database, collection).together(items, outcomes, until)
 
-    outcomes = iter(await database.again(work, until, target))
-    return [[next(outcomes) for _ in call] for call in batch]
+    failed = Outcome()
+    try:
+        await database.again(work, until, target)
+    except DataError as error:
+        if database.settings.transaction_pooling or not any(outcomes):
+            raise
+        # What came before is done, and keeps its outcomes.
+        error.applied = error.applied or Applied.NO
+        failed = Outcome(error=error)
+    each = iter(outcomes)
+    return [[next(each) or failed for _ in call] for call in batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,11 @@ class Run:
         return len(self.inserts) + len(self.others)
 
 
-def runs(request: Write) -> list[Run]:
-    """Return the mutations of a request, in order."""
+def runs(mutations: Sequence[Mutation]) -> list[Run]:
+    """Return mutations, in order."""
     found: list[Run] = []
     inserts: list[Insert] = []
-    for mutation in request.mutations:
+    for mutation in mutations:
         if isinstance(mutation, Insert):
             inserts.append(mutation)
             continue
@@ -90,7 +98,7 @@ async def _transaction(
     collection = await database.collection(target.service, target.collection, until)
     inserting = Inserting(database, collection)
     outcomes = []
-    async with database.connection(until) as connection, _committed(connection, database, until):
+    async with database.connection(until) as connection, transaction(connection, until):
         changing = Changing(database, connection, collection, target, until)
         for mutation in mutations:
             if isinstance(mutation, Insert):
@@ -101,39 +109,3 @@ async def _transaction(
                 outcome = await changing.apply(mutation, return_ids=request.return_ids)
             outcomes.append(outcome)
     return outcomes
-
-
-@asynccontextmanager
-async def _committed(connection: asyncpg.Connection, database: Database, until: Deadline) -> AsyncIterator[None]:
-    """Run a block as a transaction. When the commit itself fails, nobody knows what became of it.
-
-    Behind a transaction pooler this is a savepoint of the connection's transaction.
-    """
-    if database.settings.transaction_pooling:
-        async with connection.transaction():
-            yield
-        return
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        yield
-    except BaseException:
-        await _undone(transaction)
-        raise
-    try:
-        async with asyncio.timeout(until.left()):
-            await transaction.commit()
-    except (TimeoutError, *LOST) as error:
-        found = failure(error)
-        if found is None:
-            raise
-        found.applied = Applied.UNKNOWN
-        raise found from None
-
-
-async def _undone(transaction: "asyncpg.transaction.Transaction") -> None:
-    """Roll back; a connection that is gone has done so."""
-    try:
-        await transaction.rollback()
-    except (asyncpg.PostgresError, *LOST):
-        return

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import apsw
 
+from aol_adapters.kit.gathering import Gathering
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.sqlite import building, explaining, finding, writing
 from aol_adapters.sqlite.builds import Builds
 from aol_adapters.sqlite.files import Files
@@ -19,6 +21,7 @@ from aol_wire.adapter import (
     Capability,
     CollectionSpec,
     Count,
+    Deleted,
     Description,
     Ensured,
     Explanation,
@@ -81,6 +84,8 @@ class SqliteAdapter(Adapter):
         self.files = Files(data_dir, limit=max_open_files, readers=readers, settings=settings)
         self._builds = Builds(self.files)
         self._upkeep = Upkeep(self.files, self._builds, sweep_interval_s)
+        self._writes = Gathering[str, Write, list[Outcome]](self._write_batch, writes=True, waits=True)
+        self._gets = Gathering[tuple[Target, Deleted], Find, Found](self._get_batch, writes=False)
         self._is_open = False
 
     async def start(self) -> None:
@@ -95,6 +100,8 @@ class SqliteAdapter(Adapter):
     async def close(self) -> None:
         self._is_open = False
         await self._upkeep.close()
+        await self._writes.close()
+        await self._gets.close()
         await self._builds.close()
         await self.files.close()
 
@@ -132,11 +139,14 @@ class SqliteAdapter(Adapter):
 
     async def write(self, request: Write) -> list[Outcome]:
         self._require_open()
-        async with self.files.use(request.target.service) as file:
-            return await file.writer.run(partial(writing.write, request=request), request.timeout_s)
+        return await self._writes.submit(
+            request.target.service, request, weight=writing.weight(request), timeout_s=request.timeout_s
+        )
 
     async def find(self, request: Find) -> Found:
         self._require_open()
+        if wanted_id(request) is not None:
+            return await self._gets.submit((request.target, request.deleted), request, timeout_s=request.timeout_s)
         async with self.files.use(request.target.service) as file:
             return await file.readers.run(partial(finding.find, request=request), request.timeout_s)
 
@@ -158,6 +168,28 @@ class SqliteAdapter(Adapter):
     async def settle(self) -> None:
         """Wait until no index is being built in the background."""
         await self._builds.settle()
+
+    async def _write_batch(
+        self, service: str, requests: list[Write], timeout_s: float | None
+    ) -> Sequence[list[Outcome] | DataError]:
+        """Apply requests in one transaction, or, if one of them is to blame that it cannot be, in smaller ones."""
+        try:
+            async with self.files.use(service) as file:
+                return await file.writer.run(partial(writing.write_all, requests=requests), timeout_s)
+        except DataError as error:
+            if len(requests) == 1 or error.reason is not Reason.TOO_LARGE:
+                raise
+        half = len(requests) // 2
+        return [
+            *await self._write_batch(service, requests[:half], timeout_s),
+            *await self._write_batch(service, requests[half:], timeout_s),
+        ]
+
+    async def _get_batch(
+        self, place: tuple[Target, Deleted], requests: list[Find], timeout_s: float | None
+    ) -> list[Found]:
+        async with self.files.use(place[0].service) as file:
+            return await file.readers.run(partial(finding.get, requests=requests), timeout_s)
 
     def _require_open(self) -> None:
         if not self._is_open:

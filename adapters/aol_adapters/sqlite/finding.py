@@ -2,11 +2,14 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import apsw
+import orjson
 
+from aol_adapters.kit.gets import wanted_id
 from aol_adapters.kit.keyset import Order
 from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.sqlite.bindings import Bindings
@@ -64,6 +67,30 @@ def find(session: Session, request: Find) -> Found:
         builder, is_last = read_page(connection, query, request)
     position = b"" if is_last or not builder else query.order.position(builder.last().view())
     return Found(builder.page(), position)
+
+
+def get(session: Session, requests: Sequence[Find]) -> list[Found]:
+    """Return the pages of requests that want one document each, all from one place, by their ids."""
+    target, deleted = requests[0].target, requests[0].deleted
+    ids = [wanted_id(request) or "" for request in requests]
+    bindings = Bindings()
+    with session.reading() as connection:
+        collection = session.catalogue.collection(connection, target.collection)
+        conditions = where(collection, target, deleted, None, bindings, now_us=session.now_us())
+        wanted = bindings.add(orjson.dumps(ids).decode())
+        sql = (
+            f"SELECT {_COLUMNS} FROM {collection.documents} "
+            f"WHERE {conditions} AND id IN (SELECT value FROM json_each({wanted}))"
+        )
+        rows = {row[0]: row for row in connection.execute(sql, bindings.values)}
+    return [_one(request, rows.get(id_)) for request, id_ in zip(requests, ids, strict=True)]
+
+
+def _one(request: Find, row: Sequence[SqlValue] | None) -> Found:
+    builder = PageBuilder(request.projection, 1, request.max_bytes)
+    if row is not None:
+        builder.add_all([row])
+    return Found(builder.page())
 
 
 def read_page(connection: apsw.Connection, query: Query, request: Find) -> tuple[PageBuilder, bool]:

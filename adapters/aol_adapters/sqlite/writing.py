@@ -1,28 +1,75 @@
-"""How is a Write answered? One transaction; durable before anybody hears of it."""
+"""How are Writes answered? Those that waited together in one transaction; durable before anybody hears of it."""
+
+from collections.abc import Sequence
 
 import apsw
 
+from aol_adapters.kit.gathering import ALONE
 from aol_adapters.sqlite.mutations import Mutations
 from aol_adapters.sqlite.session import Session
+from aol_wire import metadata
 from aol_wire.adapter import Insert, Mutation, Outcome, Write
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.filters import Compare, Operator
 
 
-def write(session: Session, request: Write) -> list[Outcome]:
-    """Apply mutations; see `Adapter.write`."""
+def weight(request: Write) -> int:
+    """Return what a request weighs among those that share a transaction; what may take long goes alone."""
+    if not all(map(_is_short, request.mutations)):
+        return ALONE
+    return sum([len(mutation.json) for mutation in request.mutations if isinstance(mutation, Insert)])
+
+
+def write_all(session: Session, requests: Sequence[Write]) -> list[list[Outcome] | DataError]:
+    """Apply the mutations of several requests; one that fails as a whole changes nothing and does not touch the others.
+
+    :raises DataError: nothing was changed, or it is not known (`applied`).
+    """
+    with session.writing() as connection:
+        if len(requests) == 1:
+            return [_apply(session, connection, requests[0])]
+        return [_beside_others(session, connection, request) for request in requests]
+
+
+def _beside_others(session: Session, connection: apsw.Connection, request: Write) -> list[Outcome] | DataError:
+    connection.execute("SAVEPOINT request")
+    try:
+        answer: list[Outcome] | DataError = _apply(session, connection, request)
+    except DataError as error:
+        if error.reason is Reason.DEADLINE:
+            # Nobody waits for the others any more.
+            raise
+        connection.execute("ROLLBACK TO request")
+        error.applied = Applied.NO
+        answer = error
+    connection.execute("RELEASE request")
+    return answer
+
+
+def _apply(session: Session, connection: apsw.Connection, request: Write) -> list[Outcome]:
+    """Apply the mutations of a request; see `Adapter.write`."""
     if request.target.tenant is None and any(isinstance(mutation, Insert) for mutation in request.mutations):
         raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
+    collection = session.catalogue.collection(connection, request.target.collection)
+    mutations = Mutations(session, connection, collection, request.target)
     outcomes = []
-    with session.writing() as connection:
-        collection = session.catalogue.collection(connection, request.target.collection)
-        mutations = Mutations(session, connection, collection, request.target)
-        for mutation in request.mutations:
-            session.stop_if_told()
-            if request.atomic:
-                outcomes.append(_outcome(mutations, mutation, request.return_ids))
-            else:
-                outcomes.append(_alone(connection, mutations, mutation, request.return_ids))
+    for mutation in request.mutations:
+        session.stop_if_told()
+        if request.atomic:
+            outcomes.append(_outcome(mutations, mutation, request.return_ids))
+        else:
+            outcomes.append(_alone(connection, mutations, mutation, request.return_ids))
     return outcomes
+
+
+def _is_short(mutation: Mutation) -> bool:
+    """Return whether a mutation is about one document, and found by its id."""
+    if isinstance(mutation, Insert):
+        return True
+    match mutation.filter:
+        case Compare((metadata.ID,), Operator.EQ, str()):
+            return True
+    return False
 
 
 def _outcome(mutations: Mutations, mutation: Mutation, return_ids: bool) -> Outcome:

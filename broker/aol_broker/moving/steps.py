@@ -15,15 +15,16 @@ from aol_broker.moving.copying import copy
 from aol_broker.registry.move_changes import abandoned
 from aol_broker.registry.moves import Differences, Move, Phase, Progress
 from aol_broker.registry.snapshot import CollectionRecord
-from aol_broker.registry.store import Registry
+from aol_broker.registry.store import KNOWN_WITHIN_S, Registry
 from aol_wire.adapter import Adapter, Count, Deleted, Target
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.indexes import IndexState
 
 STEP_S = 2.0
-# Brokers look every half second whether the registry has changed, see `server.TEND_EVERY_S`.
-KNOWN_AFTER_S = 1.0
+# Brokers look every half second whether the registry has changed, see `server.TEND_EVERY_S`. One that could not for
+# longer lets writes through for at most `KNOWN_WITHIN_S`: the comparison finds what they changed behind the copy.
+COPIED_AFTER_S = 1.0
 # How far the clocks of brokers may be apart.
 CLOCKS_APART_S = 1.0
 _POLL_S = 0.1
@@ -44,7 +45,7 @@ class Steps:
     def __init__(self, registry: Registry, backends: Backends, *, longest_call_s: float) -> None:
         self._registry = registry
         self._backends = backends
-        self._settled_after_s = KNOWN_AFTER_S + CLOCKS_APART_S + longest_call_s
+        self._settled_after_s = KNOWN_WITHIN_S + CLOCKS_APART_S + longest_call_s
 
     async def begin(self, record: CollectionRecord, target: Backend, started_by: str) -> Move:
         """Mark a collection as one that moves.
@@ -112,7 +113,7 @@ class Steps:
                 raise abandoned(move)
 
     async def _start(self, move: Move, record: CollectionRecord, sides: Sides, until: float) -> Move:
-        """Wait until all brokers must know, and make the collection.
+        """Wait until all brokers that can read the registry know, and make the collection.
 
         Its indexes are made when all documents are there: that is quicker, and a document that does not fit an index
         fails the index then, as it did where it comes from, and not the copy.
@@ -120,7 +121,7 @@ class Steps:
         if move.step == 0:
             # Brokers can learn of the mark from the moment at which its transaction had ended, however long that took.
             return replace(move, marked_us=now_us())
-        if not await _passed(move.marked_us, KNOWN_AFTER_S, until):
+        if not await _passed(move.marked_us, COPIED_AFTER_S, until):
             return move
         await sides.target.ensure_collection(replace(spec_of(record), indexes=()))
         return replace(move, phase=Phase.COPYING)

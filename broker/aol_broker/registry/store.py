@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,9 +22,13 @@ from aol_broker.registry.writer import Writer, transact
 from aol_wire import errors
 from aol_wire.errors import DataError, Reason
 
-__all__ = ["SECRET_BYTES", "Applied", "Registry", "RegistryVersionError"]
+__all__ = ["KNOWN_WITHIN_S", "SECRET_BYTES", "Applied", "Registry", "RegistryVersionError"]
 
 SECRET_BYTES = 32
+# No broker lets a write through by what it read longer ago: what has been in the registry for so long, each goes by.
+# Moves count on it; writers do not notice a registry that is away for less.
+KNOWN_WITHIN_S = 5.0
+_READ_AGAIN_S = 1.0
 
 T = TypeVar("T")
 
@@ -48,16 +53,26 @@ class Registry:
     change is in the snapshot before its method returns.
     """
 
-    def __init__(self, url: str, *, default_adapter: str, password: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        default_adapter: str,
+        password: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Prepare a registry; nothing is opened yet.
 
         :param url: SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`.
         :param default_adapter: what keeps the new collections of manifests.
         :param password: of the database's user, where the URL leaves it out.
+        :param clock: by which a snapshot grows old, in seconds.
         """
         self._database = Database(url, password)
         self._default_adapter = default_adapter
+        self._clock = clock
         self._snapshot = Snapshot()
+        self._read_at = float("-inf")
         self._secrets: dict[str, bytes] = {}
         self._loads_begun = 0
         self._loaded = 0
@@ -102,6 +117,25 @@ class Registry:
                 if self._loaded <= begun:
                     await self._load_now()
         return self._snapshot
+
+    async def known(self) -> Snapshot:
+        """Return a snapshot that holds all that was in the registry KNOWN_WITHIN_S ago. It is there, as a rule.
+
+        :raises DataError: REGISTRY_UNAVAILABLE, it had to be read and could not be; nothing was applied.
+        """
+        if self._clock() - self._read_at <= KNOWN_WITHIN_S:
+            return self._snapshot
+        try:
+            async with asyncio.timeout(_READ_AGAIN_S):
+                return await self.refresh(self._snapshot.revision + 1)
+        except (DataError, TimeoutError):
+            raise DataError(
+                Reason.REGISTRY_UNAVAILABLE,
+                f"This broker has not been able to read the registry for {KNOWN_WITHIN_S:g} seconds or more, and lets "
+                "no write through by what it knew before. Nothing was changed.",
+                retry_after_s=RETRY_AFTER_S,
+                applied=errors.Applied.NO,
+            ) from None
 
     async def follow(self) -> None:
         """Refresh as soon as other brokers tell of a change, for as long as this runs; SQLite tells nothing.
@@ -257,9 +291,10 @@ class Registry:
 
     async def _load_now(self) -> None:
         self._loads_begun += 1
-        number = self._loads_begun
+        number, begun_at = self._loads_begun, self._clock()
         async with self._database.reading() as connection:
             self._snapshot = await load(connection, self._snapshot)
+        self._read_at = begun_at
         self._loaded = number
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -41,6 +42,11 @@ class Builtin(StrEnum):
 _ARGUMENTS: dict[Builtin, tuple[str, ...]] = {
     Builtin.SQLITE: ("-m", "aol_adapters.sqlite", "--data-dir", _DATA_FOLDER),
     Builtin.MEMORY: ("-m", "aol_adapters.memory"),
+    Builtin.POSTGRES: ("-m", "aol_adapters.postgres"),
+}
+# What each takes from the environment, in which credentials may stand: what it needs, and what it may have besides.
+_VARIABLES: dict[Builtin, tuple[str, ...]] = {
+    Builtin.POSTGRES: ("AOL_POSTGRES_DSN", "AOL_POSTGRES_PASSWORD_FILE"),
 }
 
 
@@ -76,7 +82,9 @@ def check(
     logs.configure("error", "text")
     told = _say_result if verbose and not as_json else lambda _: None
     with tempfile.TemporaryDirectory(prefix="aol-") as folder:
-        reach = Reach(address=address) if address else Reach(command=_command(command, builtin, folder))
+        reach = Reach(address=address) if builtin is None else _builtin(builtin, folder)
+        if command:
+            reach = Reach(command=tuple(command))
         report = asyncio.run(_try(reach, rules, told))
     _print(report, as_json=as_json)
     if junit is not None:
@@ -135,17 +143,31 @@ def _capabilities(builtin: Builtin) -> "frozenset[Capability]":
         from aol_adapters.sqlite.adapter import CAPABILITIES as OF_SQLITE
 
         return OF_SQLITE
+    if builtin is Builtin.POSTGRES:
+        from aol_adapters.postgres.adapter import CAPABILITIES as OF_POSTGRES
+
+        return OF_POSTGRES
     from aol_adapters.memory.adapter import CAPABILITIES as OF_MEMORY
 
     return OF_MEMORY
 
 
-def _command(command: Sequence[str] | None, builtin: Builtin | None, folder: str) -> tuple[str, ...]:
-    if builtin is None:
-        return tuple(command or ())
+def _builtin(builtin: Builtin, folder: str) -> Reach:
+    """Return how an adapter of the project is started.
+
+    :raises Failure: it is not there, or the environment does not say where its database is.
+    """
     if builtin not in _ARGUMENTS:
         raise Failure(f"the adapter {builtin} is not part of this version; `aol adapter list` shows those that are")
-    return (sys.executable, *(folder if part == _DATA_FOLDER else part for part in _ARGUMENTS[builtin]))
+    needed, *_ = variables = _VARIABLES.get(builtin, ("",))
+    if needed and not os.environ.get(needed):
+        raise Failure(
+            f"the adapter {builtin} needs a database; set the environment variable {needed} to where an empty one is, "
+            f"for example {needed}=postgresql://aol:secret@localhost:5432/test"
+        )
+    environment = {name: os.environ[name] for name in variables if os.environ.get(name)}
+    command = (sys.executable, *(folder if part == _DATA_FOLDER else part for part in _ARGUMENTS[builtin]))
+    return Reach(command=command, environment=environment)
 
 
 def _chosen_rules(chosen: Sequence[str]) -> "list[Rule]":
@@ -176,7 +198,7 @@ async def _try(reach: Reach, rules: "Sequence[Rule]", told: "Callable[[Result], 
         async with hosted(reach) as adapter:
             description = await adapter.adapter.describe()
             results += await run(adapter.adapter, others, revive=adapter.revive, on_result=told)
-    program = None if reach.command is None else LaunchedProgram(reach.command)
+    program = None if reach.command is None else LaunchedProgram(reach.command, reach.environment)
     workspace = Workspace("program")
     for rule in (rule for rule in rules if rule.program):
         results.append(await try_program(rule, program, absent_adapter(), workspace))

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -36,12 +36,14 @@ PASSING = CRASHING.replace("os._exit(9)", "open(sys.argv[1], 'x'); os._exit(9)")
 )
 
 
-def aol(*arguments: str, code: int = 0, timeout_s: float = 90) -> "subprocess.CompletedProcess[str]":
+def aol(
+    *arguments: str, code: int = 0, timeout_s: float = 90, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """Run the command, which should end with `code`."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("AOL_", "COLUMNS"))}
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(("AOL_", "COLUMNS"))}
     ran = subprocess.run(
         [sys.executable, "-m", "aol_cli", "adapter", *arguments],
-        env=environment,
+        env={**inherited, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -69,7 +71,10 @@ def test_the_adapters_of_the_project_are_listed() -> None:
     assert listed.keys() == {"sqlite", "memory", "postgres", "mongodb"}
     assert listed["sqlite"]["state"] == "installed"
     assert {"regex", "explain"} <= set(listed["sqlite"]["capabilities"])
-    assert listed["postgres"]["capabilities"] == []
+    assert listed["postgres"]["state"] == "installed"
+    assert listed["postgres"]["command"] == ["python", "-m", "aol_adapters.postgres"]
+    assert {"atomic_many", "text"} <= set(listed["postgres"]["capabilities"])
+    assert listed["mongodb"]["capabilities"] == []
 
 
 def test_rules_are_chosen_by_name_and_by_topic_and_counted_by_topic() -> None:
@@ -139,8 +144,21 @@ def test_a_command_that_is_no_adapter_is_told_so(command: list[str], said: str) 
     assert said in aol("test", "-k", "numbers", "--", *command, code=1).stderr
 
 
+def test_postgres_is_tried_on_the_database_that_the_environment_names(postgres_database: str) -> None:
+    rules = ["-k", "numbers", "-k", "sigterm"]
+    out = aol("test", "--builtin", "postgres", *rules, environment={"AOL_POSTGRES_DSN": postgres_database}).stdout
+    assert out.splitlines()[-1].startswith("postgres ")
+    assert " 0 failed" in out
+    assert "postgresql://" not in out
+
+
+def test_without_a_database_postgres_cannot_be_tried_and_says_what_to_set() -> None:
+    said = aol("test", "--builtin", "postgres", code=1).stderr
+    assert "set the environment variable AOL_POSTGRES_DSN" in said
+
+
 def test_what_cannot_be_tried_is_refused() -> None:
-    assert "not part of this version" in aol("test", "--builtin", "postgres", code=1).stderr
+    assert "not part of this version" in aol("test", "--builtin", "mongodb", code=1).stderr
     aol("test", code=2)
     aol("test", "--builtin", "memory", "--address", "unix:/a", code=2)
     aol("test", "--builtin", "oracle", code=2)

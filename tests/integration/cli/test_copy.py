@@ -2,29 +2,22 @@
 
 import asyncio
 import json
-import re
 import signal
-import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aol_adapters.sqlite.adapter import SqliteAdapter
+from aol_broker.registry.move_changes import RETRY_AFTER_S
 from aol_client import AOLDataClient, OverloadedError
 from aol_wire.adapter import Delete, Target, Write
 from aol_wire.errors import Applied
 from aol_wire.filter_parser import parse_filter
+from copying import WITHIN_S, Site, Start, ended, sqlite_program, wait_for
 
 pytestmark = pytest.mark.integration
 
-READY = re.compile(r"aol ready on (127\.0\.0\.1:\d+)")
-WITHIN_S = 60
 COUNT = 6_000
 MANIFEST = """\
 metadata: {name: mover, version: "1"}
@@ -45,96 +38,10 @@ KINDS: list[dict[str, Any]] = [
     {"large": "x" * 200_000},
 ]
 
-Process = subprocess.Popen[str]
-Start = Callable[..., Process]
-
-
-@dataclass
-class Site:
-    """Two SQLite adapters, and the brokers and commands that the test starts on them."""
-
-    folder: Path
-    start: Start
-
-    def configure(self, name: str, registry: str) -> Path:
-        adapters = {
-            adapter: {
-                "command": [sys.executable, "-m", "aol_adapters.sqlite", "--data-dir", str(self.folder / adapter)]
-            }
-            for adapter in ("sqlite", "second")
-        }
-        settings = {
-            "listen": "127.0.0.1:0",
-            "data_dir": str(self.folder / name),
-            "adapters": adapters,
-            "default_adapter": "sqlite",
-            "registry": {"url": f"sqlite+aiosqlite:///{self.folder / registry}"},
-            "authentication": {"operator_token": "the operator's own token"},
-            # A copy waits for calls to end: so long.
-            "limits": {"default_deadline_s": 4, "max_deadline_s": 4},
-            "log": {"level": "error"},
-        }
-        file = self.folder / f"{name}.yaml"
-        file.write_text(json.dumps(settings))
-        return file
-
-    def broker(self, name: str = "broker") -> "Running":
-        process = self.start("serve", "--config", str(self.configure(name, "registry.db")))
-        assert process.stdout is not None
-        ready = READY.match(process.stdout.readline())
-        assert ready is not None, process.communicate()[1]
-        return Running(process, ready[1])
-
-    def aol(self, endpoint: str, *arguments: str) -> Process:
-        return self.start(*arguments, env={"AOL_ENDPOINT": endpoint, "AOL_OPERATOR_TOKEN": "the operator's own token"})
-
-    def copying(self, endpoint: str) -> Process:
-        """Start a copy, and return when its first step is told."""
-        process = self.aol(endpoint, "copy", "mover.items", "--to", "second")
-        wait_for(process, "Writes are refused until it is done")
-        return process
-
-    def phase(self) -> str:
-        with closing(sqlite3.connect(self.folder / "registry.db")) as connection:
-            rows = connection.execute("SELECT phase FROM moves").fetchall()
-        return str(rows[0][0]) if rows else ""
-
-    def audit(self, name: str = "broker") -> list[dict[str, Any]]:
-        files = sorted((self.folder / name / "audit").glob("*.jsonl"))
-        records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        return [it for it in records if it["operation"] in ("copy_collection", "abort_copy")]
-
-
-@dataclass
-class Running:
-    """A broker process."""
-
-    process: Process
-    endpoint: str
-
 
 @pytest.fixture
 def site(tmp_path: Path, start: Start) -> Site:
-    return Site(tmp_path, start)
-
-
-def wait_for(process: Process, text: str) -> None:
-    """Read what a process says until it says this."""
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if text in line:
-            return
-    pytest.fail(f"{said}, and on stderr: {process.communicate()[1]}")
-
-
-def ended(process: Process, code: int = 0) -> tuple[str, str]:
-    """Wait for a command to end, and return what it still had to say."""
-    stdout, stderr = process.communicate(timeout=WITHIN_S)
-    assert process.returncode == code, stderr
-    assert "Traceback" not in stderr
-    return stdout, stderr
+    return Site(tmp_path, start, {name: sqlite_program(tmp_path / name) for name in ("sqlite", "second")})
 
 
 async def fill(site: Site, endpoint: str) -> list[dict[str, Any]]:
@@ -167,14 +74,15 @@ async def adapter_of(endpoint: str) -> str:
         return (await client.describe_collection("items")).adapter
 
 
-async def insert(endpoint: str, id_: str) -> None:
-    async with AOLDataClient(endpoint, "mover") as client:
+async def insert(endpoint: str, id_: str, timeout_s: float = WITHIN_S) -> None:
+    async with AOLDataClient(endpoint, "mover", timeout=timeout_s) as client:
         await client.insert("items", {"_id": id_, "n": 1_000_000 + len(id_)})
 
 
 async def refusal(endpoint: str) -> OverloadedError:
     with pytest.raises(OverloadedError) as caught:
-        await insert(endpoint, "refused")
+        # Less than the time after which to come again: with more, the insert would wait for the end of the copy.
+        await insert(endpoint, "refused", RETRY_AFTER_S / 2)
     return caught.value
 
 
@@ -210,6 +118,18 @@ async def test_all_documents_arrive_and_writes_are_refused_meanwhile_by_every_br
     assert site.audit()[-1]["filters"]["checksum"] in stdout
     again = await asyncio.to_thread(ended, site.aol(broker.endpoint, "copy", "mover.items", "--to", "second"))
     assert again == ("mover.items is kept by second already; nothing was done.\n", "")
+
+
+async def test_a_write_that_has_the_time_waits_for_the_end_of_the_copy(site: Site) -> None:
+    broker = site.broker()
+    async with AOLDataClient(broker.endpoint, "mover", timeout=WITHIN_S) as client:
+        await client.request_collection("items")
+        await client.insert("items", {"_id": "one", "n": 1})
+        copying = site.copying(broker.endpoint)
+        assert await client.update("items", {"_id": "one"}, {"$inc": {"n": 1}}) == 1
+        await asyncio.to_thread(ended, copying)
+        assert (await client.describe_collection("items")).adapter == "second"
+        assert (await client.get("items", "one") or {})["n"] == 2
 
 
 async def test_a_command_that_was_killed_goes_on_where_it_was(site: Site) -> None:
@@ -283,7 +203,7 @@ async def take_away_by_hand(data_dir: Path, id_: str) -> None:
     ("arguments", "code", "said"),
     [
         (["copy", "mover.items", "--to", "third"], 2, "no such adapter; it has: second, sqlite"),
-        (["copy", "mover.nothing", "--to", "second"], 4, "Collection 'nothing' not found"),
+        (["copy", "mover.nothing", "--to", "second"], 4, "There is no collection 'mover.nothing'"),
         (["copy", "items", "--to", "second"], 2, "write service.collection"),
         (["copy", "mover.items"], 2, "give either --to ADAPTER or --abort"),
         (["copy", "mover.items", "--to", "second", "--abort"], 2, "give either --to ADAPTER or --abort"),

@@ -80,7 +80,8 @@ async def test_a_write_that_waits_for_its_turn_is_withdrawn_at_its_deadline(
 ) -> None:
     with locked(tmp_path):
         first = asyncio.create_task(adapter.write(insert("first")))
-        await asyncio.sleep(0)
+        for _ in range(5):  # turns of the loop, after which the first is under way and takes no other along
+            await asyncio.sleep(0)
         with pytest.raises(DataError) as raised:
             await adapter.write(Write(TARGET, [Insert("second", "{}", 1)], timeout_s=0.05))
     assert raised.value.reason is Reason.DEADLINE

@@ -8,7 +8,7 @@ import pytest
 from aol_adapters.sqlite.building import ensure
 from aol_adapters.sqlite.finding import compile_find, find
 from aol_adapters.sqlite.session import Session, Settings
-from aol_adapters.sqlite.writing import write
+from aol_adapters.sqlite.writing import write_all
 from aol_wire.adapter import CollectionSpec, Find, Insert, SortKey, Target, Write
 from aol_wire.filter_parser import parse_filter
 from aol_wire.filters import Json
@@ -47,7 +47,9 @@ def fill(session: Session, *indexes: IndexSpec) -> None:
         for day in range(1, 10)
         for city in ("Bonn", "Ulm")
     ]
-    write(session, Write(TARGET, [Insert(f"order-{number}", encode(it), 1) for number, it in enumerate(documents)]))
+    write_all(
+        session, [Write(TARGET, [Insert(f"order-{number}", encode(it), 1) for number, it in enumerate(documents)])]
+    )
 
 
 def is_served(details: list[str]) -> bool:
@@ -161,7 +163,9 @@ def test_plans_stay_what_they_are_when_there_are_many_documents_and_other_connec
     fill(session, COMPOUND)
     request = Find(TARGET, parse_filter('{"shop.city": "Ulm", "day": {"$gt": "2013-01-05"}}'))
     before = plan(session, request)
-    write(session, Write(TARGET, [Insert(f"more-{number}", '{"shop": {"city": "Ulm"}}', 1) for number in range(3000)]))
+    write_all(
+        session, [Write(TARGET, [Insert(f"more-{number}", '{"shop": {"city": "Ulm"}}', 1) for number in range(3000)])]
+    )
     other = Session(tmp_path / "shop.db", Settings())
     try:
         assert plan(session, request) == plan(other, request) == before

@@ -15,6 +15,7 @@ from aol_client import (
     DataClientError,
     DeadlineExceededError,
     InvalidRequestError,
+    OverloadedError,
     UnavailableError,
     UnsupportedError,
 )
@@ -119,8 +120,47 @@ async def test_an_update_that_may_have_changed_something_is_not_made_again(
     assert caught.value.applied == (applied or Applied.UNKNOWN)
 
 
-async def test_only_unavailability_is_a_reason_to_call_again(broker: "ScriptedBroker", client: AOLDataClient) -> None:
-    for reason in set(Reason) - {Reason.ADAPTER_DOWN, Reason.AUDIT_UNAVAILABLE, Reason.REGISTRY_UNAVAILABLE}:
+def overloaded(applied: Applied | None = None, retry_after_s: float | None = 0.0) -> DataError:
+    return DataError(Reason.OVERLOADED, "it is being copied", applied=applied, retry_after_s=retry_after_s)
+
+
+async def test_a_write_that_was_refused_for_now_is_made_again(broker: "ScriptedBroker", client: AOLDataClient) -> None:
+    broker.answer("UpdateData", *[overloaded(Applied.NO)] * 2, pb.UpdateDataResponse(updated_count=2))
+    assert await client.update("events", {"n": 1}, {"$inc": {"n": 1}}) == 2
+    broker.answer("StoreData", overloaded(Applied.NO))
+    await client.insert("events", {"n": 1})
+    broker.answer("CountData", overloaded(), pb.CountDataResponse(count=4))
+    assert await client.count("events") == 4
+
+
+async def test_a_refusal_for_now_comes_through_when_the_timeout_is_over_sooner(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    broker.answer("UpdateData", overloaded(Applied.NO, retry_after_s=5.0))
+    with pytest.raises(OverloadedError) as caught:
+        await client.update("events", {"n": 1}, {"n": 2}, timeout=4.0)
+    assert (len(broker.calls), caught.value.retry_after_s) == (1, 5.0)
+
+
+@pytest.mark.parametrize(
+    "error", [overloaded(Applied.UNKNOWN), overloaded(Applied.YES), overloaded(Applied.NO, retry_after_s=None)]
+)
+async def test_an_overload_that_may_have_changed_something_or_names_no_time_is_not_called_again(
+    broker: "ScriptedBroker", client: AOLDataClient, error: DataError
+) -> None:
+    broker.answer("UpdateData", error)
+    with pytest.raises(OverloadedError):
+        await client.update("events", {"n": 1}, {"$inc": {"n": 1}})
+    assert len(broker.calls) == 1
+
+
+PASSING = {Reason.ADAPTER_DOWN, Reason.AUDIT_UNAVAILABLE, Reason.REGISTRY_UNAVAILABLE, Reason.OVERLOADED}
+
+
+async def test_only_what_passes_by_itself_is_a_reason_to_call_again(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    for reason in set(Reason) - PASSING:
         broker.calls.clear()
         broker.answer("CountData", DataError(reason, "no", retry_after_s=0.0))
         with pytest.raises(DataClientError) as caught:
