@@ -37,7 +37,8 @@ from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection
 from aol_wire.storage import Tenancy
 
-_ALWAYS = frozenset({Capability.REGEX, Capability.TTL, Capability.UNIQUE, Capability.TENANCY, Capability.EXPLAIN})
+CAPABILITIES = frozenset({Capability.REGEX, Capability.TTL, Capability.UNIQUE, Capability.TENANCY, Capability.EXPLAIN})
+"""What it has with any server. With what the connected one does besides, it has more."""
 
 T = TypeVar("T")
 
@@ -156,10 +157,10 @@ class MongodbAdapter(Adapter):
     async def _capabilities(self) -> frozenset[Capability]:
         able = await self._server.abilities()
         together = {Capability.ATOMIC, Capability.ATOMIC_MANY} if able.transactions else set()
-        return _ALWAYS | together | ({Capability.TEXT} if able.text else set())
+        return CAPABILITIES | together | ({Capability.TEXT} if able.text else set())
 
     async def _require(self, needed: frozenset[Capability]) -> None:
-        if needed <= _ALWAYS:
+        if needed <= CAPABILITIES:
             return
         lacking = sorted(needed - await self._capabilities())
         if lacking:

@@ -40,6 +40,12 @@ FALSE: Match = {"_id": {"$in": []}}
 
 OPERATORS = {Operator.GT: "$gt", Operator.GTE: "$gte", Operator.LT: "$lt", Operator.LTE: "$lte"}
 _COMPARED = {Operator.GT: gt, Operator.GTE: ge, Operator.LT: lt, Operator.LTE: le}
+_DELETED: dict[Deleted, Match] = {
+    Deleted.EXCLUDE: {"_aol.d": None},
+    # It says nothing, and keeps the stage from being served by an index: `planning` decides what that is asked.
+    Deleted.INCLUDE: {"_aol.d": {"$ne": ""}},
+    Deleted.ONLY: {"_aol.d": {"$gt": 0}},
+}
 _ID: Path = (metadata.ID,)
 
 _Leaf = Compare | Member | Exists | Contains | Regex
@@ -50,8 +56,7 @@ def visible(collection: Collection, tenant: str | None, deleted: Deleted, now_us
     conditions: list[Match] = []
     if tenant is not None:
         conditions.append({"_aol.t": tenant or None})
-    if deleted is not Deleted.INCLUDE:
-        conditions.append({"_aol.d": None} if deleted is Deleted.EXCLUDE else {"_aol.d": {"$gt": 0}})
+    conditions.append(_DELETED[deleted])
     gone = expired(collection, now_us)
     if gone:
         conditions.append({"$nor": gone})

@@ -30,4 +30,4 @@ def expired_in(index: IndexSpec, now_us: int) -> dict[str, Any]:
 def range_of(index: IndexSpec, now_us: int) -> dict[str, Any]:
     """Return the range of a ttl index outside of which nothing is expired."""
     at = ".".join(index.fields[0].path)
-    return {at: {"$gte": "0001", "$lte": cutoff(index, now_us)}}
+    return {at: {"$gte": "0001", "$lt": cutoff(index, now_us) + "\0"}}

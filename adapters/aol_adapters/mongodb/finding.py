@@ -11,7 +11,7 @@ from aol_adapters.mongodb.compiler import Match, visible
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.order import Order, order
 from aol_adapters.mongodb.patterns import checker
-from aol_adapters.mongodb.planning import Plan, plan
+from aol_adapters.mongodb.planning import Plan, plan, widened
 from aol_adapters.mongodb.server import Document, Server
 from aol_adapters.mongodb.stored import row, rows
 from aol_wire.adapter import Count, Deleted, Find, Found
@@ -42,7 +42,7 @@ def compile_find(collection: Collection, request: Find, now_us: int) -> Query:
     by = order(request.sort, request.filter, collection.indexed, tenant)
     served = dict(planned.served)
     if planned.ranged and request.position:
-        served[planned.ranged] = {**served[planned.ranged], **by.edge(request.position, planned.ranged)}
+        served[planned.ranged] = {**served[planned.ranged], **widened(by.edge(request.position, planned.ranged))}
     conditions = [*visible(collection, tenant, request.deleted, now_us), *planned.others]
     pipeline = [*_match([served]), *_match(conditions)]
     computed = by.computed()

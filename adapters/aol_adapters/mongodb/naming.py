@@ -48,9 +48,11 @@ def index_keys(spec: IndexSpec) -> Keys:
     """Return the key pattern of an index of values.
 
     The tenant comes first, and the id last: documents of equal values come in the order of their ids, in the direction
-    of the last field. An index by which documents expire is for all tenants.
+    of the last field. An index by which documents expire is for all tenants. MongoDB goes through an index both ways,
+    so the first field is ascending always.
     """
-    fields = tuple((".".join(field.path), -1 if field.descending else 1) for field in spec.fields)
+    turned = spec.fields[0].descending
+    fields = tuple((".".join(field.path), -1 if field.descending is not turned else 1) for field in spec.fields)
     if spec.type is IndexType.UNIQUE:
         return ((TENANT, 1), *fields)
     if spec.type is IndexType.TTL:

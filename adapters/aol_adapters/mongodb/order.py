@@ -76,7 +76,7 @@ class Order:
         if not position or first.field != path:
             return {}
         bound = self._bound(first, self.positions.places(position)[first.key])
-        return {} if bound is None else {"$lte" if first.descending else "$gte": bound}
+        return {} if bound is None or isinstance(bound, bool) else {"$lte" if first.descending else "$gte": bound}
 
     def _bound(self, term: _Term, place: Place) -> Any:
         first, second = place

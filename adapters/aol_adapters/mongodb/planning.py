@@ -6,12 +6,14 @@ lies outside of an index, plans by what the first stage says.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf, nextafter
 from typing import Any
 
 from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.compiler import OPERATORS, FilterCompiler, Match, indexed
+from aol_adapters.mongodb.naming import index_keys
 from aol_adapters.mongodb.patterns import is_for_here
-from aol_adapters.mongodb.stored import key
+from aol_adapters.mongodb.stored import key, stored
 from aol_adapters.mongodb.texts import search
 from aol_wire import metadata
 from aol_wire.filters import And, Compare, Filter, Member, Operator, Path, Text
@@ -70,14 +72,30 @@ class _Use:
     worth: int = 0
     ranged: str = ""
 
-    def take(self, parts: Sequence[Filter], worth: int) -> None:
-        for part in parts:
-            assert isinstance(part, Compare | Member)  # noqa: S101 - the only ones that are looked for
-            for path, condition in indexed(part).items():
-                merged: dict[str, Any] = self.served.setdefault(path, {})
-                merged.update(condition)
-            self.parts.append(part)
+    def take(self, part: Compare | Member, worth: int) -> None:
+        self.served |= indexed(part)
+        self.parts.append(part)
         self.worth += worth
+
+    def take_ranges(self, ranges: Sequence[Compare]) -> None:
+        """Take the bounds of a range, whose comparisons stay conditions beside."""
+        for it in ranges:
+            for path, condition in indexed(it).items():
+                self.served[path] = {**self.served.get(path, {}), **widened(condition)}
+                self.ranged = path
+            self.worth += 2
+
+
+def widened(condition: Match) -> Match:
+    """Return a condition that takes a little more: by `$lte` some servers do not find what equals a bound, in an index
+    in which other fields follow."""
+    return {operator: _next(bound) if operator == "$lte" else bound for operator, bound in condition.items()}
+
+
+def _next(bound: Any) -> Any:
+    if isinstance(bound, str):
+        return bound + "\0"
+    return stored(int(bound) + 1) if isinstance(bound, int) else nextafter(bound, inf)
 
 
 def _use(index: IndexSpec, tenant: str | None, parts: Sequence[Filter]) -> _Use:
@@ -87,19 +105,13 @@ def _use(index: IndexSpec, tenant: str | None, parts: Sequence[Filter]) -> _Use:
         at = [it for it in parts if isinstance(it, Compare | Member) and it.path == part.path]
         equal = next((it for it in at if _is_equality(it)), None)
         if equal is not None:
-            use.take([equal], 4 if isinstance(equal, Compare) else 3)
+            use.take(equal, 4 if isinstance(equal, Compare) else 3)
             continue
-        ranges = _one_of_each([it for it in at if isinstance(it, Compare) and it.operator in OPERATORS])
-        if ranges:
-            use.take(ranges, 1 + len(ranges))
-            use.ranged = ".".join(part.path)
+        # In an index of both directions some servers find nothing in a range.
+        if len({direction for _, direction in index_keys(index)}) == 1:
+            use.take_ranges([it for it in at if isinstance(it, Compare) and it.operator in OPERATORS])
         break
     return use
-
-
-def _one_of_each(ranges: Sequence[Compare]) -> list[Compare]:
-    """Return one comparison of each operator; the others are conditions beside."""
-    return list({it.operator: it for it in ranges}.values())
 
 
 def _parts(filter: Filter | None) -> Sequence[Filter]:
