@@ -6,6 +6,7 @@ every server keeps apart from null.
 """
 
 from collections.abc import Mapping
+from math import inf, nan
 from typing import Any
 
 from aol_adapters.mongodb.stored import stored
@@ -69,6 +70,8 @@ def sort_value(found: Expression) -> Expression:
     """
     kind = {"$type": "$$v"}
     branches = [
+        # They read as null.
+        {"case": {"$in": ["$$v", {"$literal": [inf, -inf, nan]}]}, "then": None},
         {"case": {"$in": [kind, [*NUMBERS, "string", "bool", *NOTHING]]}, "then": "$$v"},
         {"case": {"$isArray": ["$$v"]}, "then": {"$literal": {"a": 1}}},
     ]
