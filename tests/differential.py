@@ -87,7 +87,7 @@ class Pair:
             if not self.keeps_text:
                 steps = [{key: value for key, value in step.items() if key != "max_bytes"} for step in steps]
             if not self.keeps_subnormals:
-                steps = json.loads(json.dumps(steps).replace("5e-324", "1e-300"))
+                steps = json.loads(json.dumps(steps).replace("5e-324", "1e-100"))
             difference = await self.run(steps)
             if difference is not None:
                 return f"AOL_SOAK_SEED={seed}:{number} shows a difference:\n{await self._shortest(difference)}"
