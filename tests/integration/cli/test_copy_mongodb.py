@@ -15,7 +15,8 @@ from examples.flights.documents import documents
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-FLIGHTS = list(documents(Table.FLIGHTS))
+# A tenth of them: the server that stands in for MongoDB takes some hundred documents a second.
+FLIGHTS = list(documents(Table.FLIGHTS))[::10]
 QUERIES = 200
 # Where each collection is made, and where it is copied to. SQLite and PostgreSQL have a test of their own.
 WAYS = {
@@ -56,7 +57,7 @@ def site(tmp_path: Path, start: Start, postgres_database: str, mongodb_uri: str,
             "environment": {"AOL_MONGODB_URI": mongodb_uri},
         },
     }
-    return Site(tmp_path, start, programs)
+    return Site(tmp_path, start, programs, deadline_s=30)
 
 
 class Questions:
@@ -69,7 +70,7 @@ class Questions:
         sort = self._random.sample(SCALARS, self._random.randint(0, 3))
         return {
             "filter": self._filter(3),
-            "sort": [(name, self._random.choice([1, -1])) for name in sort],
+            "sort": {name: self._random.choice(["asc", "desc"]) for name in sort},
             "limit": self._random.choice([1, 7, 50]),
             "skip": self._random.choice([0, 0, 3]),
         }
@@ -122,7 +123,10 @@ async def test_three_databases_answer_alike_wherever_the_flights_were_copied(sit
         found = 0
         for _ in range(QUERIES):
             query = questions.query()
-            answers = [await client.query(name, **query) for name in WAYS]
+            answers = [
+                await client.query(name, query["filter"], sort=query["sort"], limit=query["limit"], skip=query["skip"])
+                for name in WAYS
+            ]
             counts = [await client.count(name, query["filter"]) for name in WAYS]
             shown = [[{k: v for k, v in it.items() if k != "_updated_at"} for it in answer] for answer in answers]
             assert shown[0] == shown[1] == shown[2], query
