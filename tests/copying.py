@@ -27,6 +27,8 @@ class Site:
     folder: Path
     start: Start
     adapters: Mapping[str, Mapping[str, Any]]
+    # A copy waits for calls to end: so long.
+    deadline_s: int = 4
 
     def configure(self, name: str, registry: str) -> Path:
         settings = {
@@ -36,8 +38,7 @@ class Site:
             "default_adapter": next(iter(self.adapters)),
             "registry": {"url": f"sqlite+aiosqlite:///{self.folder / registry}"},
             "authentication": {"operator_token": "the operator's own token"},
-            # A copy waits for calls to end: so long.
-            "limits": {"default_deadline_s": 4, "max_deadline_s": 4},
+            "limits": {"default_deadline_s": self.deadline_s, "max_deadline_s": self.deadline_s},
             "log": {"level": "error"},
         }
         file = self.folder / f"{name}.yaml"

@@ -13,11 +13,14 @@ from itertools import count
 from pathlib import Path
 
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.mongodb.adapter import MongodbAdapter
+from aol_adapters.mongodb.settings import Settings as MongodbSettings
 from aol_adapters.postgres.adapter import CAPABILITIES as OF_POSTGRES
 from aol_adapters.postgres.adapter import PostgresAdapter
 from aol_adapters.postgres.settings import Settings
 from aol_adapters.sqlite.adapter import SqliteAdapter
 from differential import Clock, Pair
+from mongodb_server import fresh_prefix, mongodb_server
 from postgres_server import fresh_database, postgres_server
 
 _PROGRAMS_OF_A_BATCH = 40
@@ -71,6 +74,24 @@ async def postgres_beside_memory(dsn: str) -> AsyncIterator[Pair]:
 
 
 @asynccontextmanager
+async def mongodb_beside_memory(uri: str, prefix: str) -> AsyncIterator[Pair]:
+    """Start MongoDB's adapter, and the reference, which declares no more; they expire by one clock."""
+    clock = Clock()
+    adapter = MongodbAdapter(MongodbSettings(uri=uri, prefix=prefix, clock=clock))
+    await adapter.start()
+    declared = (await adapter.describe()).capabilities
+    reference = MemoryAdapter(clock=clock, capabilities=declared)
+    await reference.start()
+    try:
+        shared = (await reference.describe()).capabilities & declared
+        # The server that the tests start does not find these by its indexes.
+        yield Pair(reference, adapter, shared, clock, adapter.sweep, keeps_text=False, keeps_subnormals=False)
+    finally:
+        await adapter.close()
+        await reference.close()
+
+
+@asynccontextmanager
 async def _sqlite_in_ram() -> AsyncIterator[Pair]:
     in_ram = _RAM_FOLDER if os.access(_RAM_FOLDER, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=in_ram) as folder:
@@ -84,9 +105,16 @@ async def _postgres_of_its_own() -> AsyncIterator[Pair]:
         yield pair
 
 
+@asynccontextmanager
+async def _mongodb_of_its_own() -> AsyncIterator[Pair]:
+    async with mongodb_server() as uri, fresh_prefix(uri) as prefix, mongodb_beside_memory(uri, prefix) as pair:
+        yield pair
+
+
 PAIRS: dict[str, Callable[[], AbstractAsyncContextManager[Pair]]] = {
     "sqlite": _sqlite_in_ram,
     "postgres": _postgres_of_its_own,
+    "mongodb": _mongodb_of_its_own,
 }
 """What a process compares, each with a database of its own."""
 

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from aol_adapters.conformance.trial import Trial
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.mongodb.adapter import MongodbAdapter
+from aol_adapters.mongodb.settings import Settings as MongodbSettings
 from aol_adapters.postgres.adapter import PostgresAdapter
 from aol_adapters.postgres.settings import Settings as PostgresSettings
 from aol_adapters.sqlite.adapter import SqliteAdapter
@@ -28,7 +30,7 @@ from aol_broker.adapters import AdapterHost
 from aol_wire.adapter import Adapter, Count, Deleted
 from aol_wire.ids import now_us
 from differential import Pair
-from soak import PAIRS, postgres_beside_memory, soak, sqlite_beside_memory
+from soak import PAIRS, mongodb_beside_memory, postgres_beside_memory, soak, sqlite_beside_memory
 
 OPERATIONS = 2_000
 SEED = int(os.environ.get("AOL_DIFFERENTIAL_SEED", "1"))
@@ -137,13 +139,16 @@ def comparison(sort: list[tuple[str, bool]]) -> Callable[[Any, Any], int]:
     return compare
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "mongodb"])
 def rival(request: pytest.FixtureRequest, tmp_path: Path) -> Adapter:
     match request.param:
         case "memory":
             return MemoryAdapter()
         case "sqlite":
             return SqliteAdapter(tmp_path)
+        case "mongodb":
+            uri, prefix = request.getfixturevalue("mongodb_uri"), request.getfixturevalue("mongodb_prefix")
+            return MongodbAdapter(MongodbSettings(uri=uri, prefix=prefix))
     return PostgresAdapter(PostgresSettings(dsn=request.getfixturevalue("postgres_database")))
 
 
@@ -204,6 +209,13 @@ async def test_postgres_answers_any_program_as_the_reference_does(postgres_datab
     async with postgres_beside_memory(postgres_database) as pair:
         assert await pair.compare(SEED, count(), OPERATIONS) is None
         assert pair.compared >= OPERATIONS
+
+
+async def test_mongodb_answers_any_program_as_the_reference_does(mongodb_uri: str, mongodb_prefix: str) -> None:
+    # Fewer: the server that the tests start is slow.
+    async with mongodb_beside_memory(mongodb_uri, mongodb_prefix) as pair:
+        assert await pair.compare(SEED, count(), OPERATIONS // 4) is None
+        assert pair.compared >= OPERATIONS // 4
 
 
 @dataclass(frozen=True)

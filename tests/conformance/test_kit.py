@@ -14,6 +14,8 @@ from aol_adapters.conformance.rules import RULES
 from aol_adapters.conformance.runner import Verdict, fresh_service, try_program, try_rule
 from aol_adapters.conformance.workspace import Workspace
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_adapters.mongodb.adapter import MongodbAdapter
+from aol_adapters.mongodb.settings import Settings as MongodbSettings
 from aol_adapters.postgres.adapter import PostgresAdapter
 from aol_adapters.postgres.settings import Settings
 from aol_adapters.sqlite.adapter import SqliteAdapter
@@ -39,6 +41,10 @@ class Place:
     def postgres_dsn(self) -> str:
         return str(self.request.getfixturevalue("postgres_dsn"))
 
+    @property
+    def mongodb_uri(self) -> str:
+        return str(self.request.getfixturevalue("mongodb_uri"))
+
 
 def memory_program(_: Place) -> Reach:
     return Reach(command=(sys.executable, "-m", "aol_adapters.memory"))
@@ -53,10 +59,16 @@ def postgres_program(place: Place) -> Reach:
     return Reach(command=command, environment={"AOL_POSTGRES_DSN": place.postgres_dsn})
 
 
+def mongodb_program(place: Place) -> Reach:
+    command = (sys.executable, "-m", "aol_adapters.mongodb")
+    return Reach(command=command, environment={"AOL_MONGODB_URI": place.mongodb_uri})
+
+
 PROGRAMS = {
     "memory over the socket": memory_program,
     "sqlite over the socket": sqlite_program,
     "postgres over the socket": postgres_program,
+    "mongodb over the socket": mongodb_program,
 }
 
 
@@ -78,9 +90,11 @@ OPENED: dict[str, Callable[[Place], AbstractAsyncContextManager[Adapter]]] = {
     "memory, the core alone": lambda _: started(MemoryAdapter(capabilities=frozenset())),
     "sqlite": lambda place: started(SqliteAdapter(place.folder)),
     "postgres": lambda place: started(PostgresAdapter(Settings(dsn=place.postgres_dsn))),
+    "mongodb": lambda place: started(MongodbAdapter(MongodbSettings(uri=place.mongodb_uri))),
     "memory over the socket": lambda place: launched(memory_program(place)),
     "sqlite over the socket": lambda place: launched(sqlite_program(place)),
     "postgres over the socket": lambda place: launched(postgres_program(place)),
+    "mongodb over the socket": lambda place: launched(mongodb_program(place)),
 }
 
 
@@ -126,6 +140,7 @@ MAKERS: dict[str, Callable[[Place], Adapter]] = {
     "memory": lambda _: MemoryAdapter(),
     "sqlite": lambda place: SqliteAdapter(place.folder),
     "postgres": lambda place: PostgresAdapter(Settings(dsn=place.postgres_dsn)),
+    "mongodb": lambda place: MongodbAdapter(MongodbSettings(uri=place.mongodb_uri)),
 }
 
 

@@ -16,19 +16,22 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SECRETS = {"AOL_OPERATOR_TOKEN", "AOL_POSTGRES_PASSWORD", "AOL_MONGODB_PASSWORD"}
-PROFILES = {"mongodb": "mongodb"}
 ALONE = ("docker-compose.yml",)
 WITH_POSTGRES = ("docker-compose.yml", "docker-compose.postgres.yml")
+WITH_MONGODB = ("docker-compose.yml", "docker-compose.mongodb.yml")
 # Each compose project that the deployment folder documents, and the broker's configuration in it.
-CONFIGURATIONS = {ALONE: "deploy/broker.yaml", WITH_POSTGRES: "deploy/broker-postgres.yaml"}
+CONFIGURATIONS = {
+    ALONE: "deploy/broker.yaml",
+    WITH_POSTGRES: "deploy/broker-postgres.yaml",
+    WITH_MONGODB: "deploy/broker-mongodb.yaml",
+}
 
 
-def _compose(*profiles: str, files: tuple[str, ...] = ALONE) -> dict[str, Any]:
+def _compose(files: tuple[str, ...] = ALONE) -> dict[str, Any]:
     """What compose makes of the files, run where no secret is set."""
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    chosen = [word for profile in profiles for word in ("--profile", profile)]
     named = [word for file in files for word in ("--file", file)]
-    command = [str(TOOLS / "docker-compose"), *named, *chosen, "config", "--format", "json"]
+    command = [str(TOOLS / "docker-compose"), *named, "config", "--format", "json"]
     result = subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert result.stderr == ""
     made: dict[str, Any] = json.loads(result.stdout)
@@ -89,16 +92,35 @@ def test_compose_starts_the_broker_alone_unless_told_otherwise() -> None:
     assert set(_compose()["services"]) == {"broker"}
 
 
-@pytest.mark.parametrize(("profile", "service"), PROFILES.items())
-def test_a_profile_adds_its_database_server(profile: str, service: str) -> None:
-    made = _compose(profile)["services"]
-    assert set(made) == {"broker", service}
-    assert made[service]["healthcheck"]["test"][0] == "CMD"
-    assert "ports" not in made[service]
-
-
 def test_the_broker_does_not_depend_on_servers_that_it_does_not_use() -> None:
-    assert not _compose(*PROFILES)["services"]["broker"].get("depends_on")
+    assert not _compose()["services"]["broker"].get("depends_on")
+
+
+def test_with_the_file_for_mongodb_the_broker_starts_when_that_server_takes_writes() -> None:
+    made = _compose(files=WITH_MONGODB)
+    services = made["services"]
+    assert set(services) == {"broker", "mongodb"}
+    assert services["broker"]["depends_on"] == {"mongodb": {"condition": "service_healthy", "required": True}}
+    assert services["mongodb"]["image"] == "mongo:8"
+    assert "isWritablePrimary" in services["mongodb"]["healthcheck"]["test"][-1]
+    assert "--replSet aol" in services["mongodb"]["entrypoint"][-1]
+    assert "ports" not in services["mongodb"]
+    assert [(it["source"], it["target"]) for it in services["mongodb"]["volumes"]] == [("mongodb-data", "/data/db")]
+    assert set(made["volumes"]) == {"broker-data", "mongodb-data"}
+
+
+def test_with_mongodb_documents_are_where_the_server_is(without_variables: None) -> None:
+    settings = load_settings(ROOT / CONFIGURATIONS[WITH_MONGODB])
+    made = _compose(files=WITH_MONGODB)["services"]
+    secret = next(it["target"] for it in made["broker"]["secrets"] if it["source"] == "mongodb_password")
+    server = made["mongodb"]["environment"]
+    assert server["MONGO_INITDB_ROOT_PASSWORD_FILE"] == secret
+    assert set(settings.adapters) == {"mongodb"}
+    assert settings.adapters["mongodb"].environment == {
+        "AOL_MONGODB_URI": f"mongodb://{server['MONGO_INITDB_ROOT_USERNAME']}@mongodb:27017/?replicaSet=aol&authSource=admin",
+        "AOL_MONGODB_PASSWORD_FILE": secret,
+    }
+    assert settings.registry_url.startswith("sqlite")
 
 
 def test_with_the_file_for_postgres_the_broker_starts_when_that_server_is_healthy() -> None:
@@ -120,7 +142,7 @@ def test_the_servers_data_is_in_a_volume_where_its_image_of_18_keeps_it() -> Non
 
 @pytest.mark.parametrize("files", CONFIGURATIONS)
 def test_the_port_is_published_on_loopback_only(files: tuple[str, ...]) -> None:
-    made = _compose(*PROFILES, files=files)["services"]
+    made = _compose(files=files)["services"]
     assert {port["host_ip"] for service in made.values() for port in service.get("ports", [])} == {"127.0.0.1"}
 
 
@@ -133,7 +155,7 @@ def test_the_broker_has_no_privileges(files: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("files", CONFIGURATIONS)
 def test_every_secret_comes_from_the_environment_and_reaches_its_services_as_a_file(files: tuple[str, ...]) -> None:
-    made = _compose(*PROFILES, files=files)
+    made = _compose(files=files)
     assert {secret["environment"] for secret in made["secrets"].values()} <= SECRETS
     for service in made["services"].values():
         assert service["secrets"]
@@ -143,7 +165,7 @@ def test_every_secret_comes_from_the_environment_and_reaches_its_services_as_a_f
 
 @pytest.mark.parametrize("files", CONFIGURATIONS)
 def test_secrets_are_not_combined_with_a_read_only_root_which_compose_refuses(files: tuple[str, ...]) -> None:
-    made = _compose(*PROFILES, files=files)["services"]
+    made = _compose(files=files)["services"]
     assert not [name for name, service in made.items() if service.get("read_only")]
 
 

@@ -65,10 +65,17 @@ class Order:
         :param bound: returns the SQL of what a term is compared with.
         :raises DataError: BAD_PAGE_TOKEN, when it is not a position of this order.
         """
-        places = _decode(position, len(self.keys))
+        places = self.places(position)
         bounds = [(term, bound(term, places[term.key])) for term in self.terms]
         runs = [list(run) for _, run in groupby(bounds, key=lambda pair: pair[0].descending)]
         return _beyond(runs)
+
+    def places(self, position: bytes) -> list[Place]:
+        """Return the parts of a position: (rank, value) of each key, then (tenant, id).
+
+        :raises DataError: BAD_PAGE_TOKEN, when it has another form.
+        """
+        return _decode(position, len(self.keys))
 
     def position(self, view: dict[str, Json]) -> bytes:
         """Return the position of a document, given with its metadata.

@@ -43,10 +43,16 @@ _ARGUMENTS: dict[Builtin, tuple[str, ...]] = {
     Builtin.SQLITE: ("-m", "aol_adapters.sqlite", "--data-dir", _DATA_FOLDER),
     Builtin.MEMORY: ("-m", "aol_adapters.memory"),
     Builtin.POSTGRES: ("-m", "aol_adapters.postgres"),
+    Builtin.MONGODB: ("-m", "aol_adapters.mongodb"),
 }
 # What each takes from the environment, in which credentials may stand: what it needs, and what it may have besides.
 _VARIABLES: dict[Builtin, tuple[str, ...]] = {
     Builtin.POSTGRES: ("AOL_POSTGRES_DSN", "AOL_POSTGRES_PASSWORD_FILE"),
+    Builtin.MONGODB: ("AOL_MONGODB_URI", "AOL_MONGODB_PASSWORD_FILE"),
+}
+_EXAMPLES: dict[Builtin, str] = {
+    Builtin.POSTGRES: "postgresql://aol:secret@localhost:5432/test",
+    Builtin.MONGODB: "mongodb://aol:secret@localhost:27017/?authSource=admin",
 }
 
 
@@ -147,6 +153,10 @@ def _capabilities(builtin: Builtin) -> "frozenset[Capability]":
         from aol_adapters.postgres.adapter import CAPABILITIES as OF_POSTGRES
 
         return OF_POSTGRES
+    if builtin is Builtin.MONGODB:
+        from aol_adapters.mongodb.adapter import CAPABILITIES as OF_MONGODB
+
+        return OF_MONGODB
     from aol_adapters.memory.adapter import CAPABILITIES as OF_MEMORY
 
     return OF_MEMORY
@@ -163,7 +173,7 @@ def _builtin(builtin: Builtin, folder: str) -> Reach:
     if needed and not os.environ.get(needed):
         raise Failure(
             f"the adapter {builtin} needs a database; set the environment variable {needed} to where an empty one is, "
-            f"for example {needed}=postgresql://aol:secret@localhost:5432/test"
+            f"for example {needed}={_EXAMPLES[builtin]}"
         )
     environment = {name: os.environ[name] for name in variables if os.environ.get(name)}
     command = (sys.executable, *(folder if part == _DATA_FOLDER else part for part in _ARGUMENTS[builtin]))

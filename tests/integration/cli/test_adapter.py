@@ -74,7 +74,8 @@ def test_the_adapters_of_the_project_are_listed() -> None:
     assert listed["postgres"]["state"] == "installed"
     assert listed["postgres"]["command"] == ["python", "-m", "aol_adapters.postgres"]
     assert {"atomic_many", "text"} <= set(listed["postgres"]["capabilities"])
-    assert listed["mongodb"]["capabilities"] == []
+    assert listed["mongodb"]["command"] == ["python", "-m", "aol_adapters.mongodb"]
+    assert {"regex", "tenancy"} <= set(listed["mongodb"]["capabilities"])
 
 
 def test_rules_are_chosen_by_name_and_by_topic_and_counted_by_topic() -> None:
@@ -157,8 +158,20 @@ def test_without_a_database_postgres_cannot_be_tried_and_says_what_to_set() -> N
     assert "set the environment variable AOL_POSTGRES_DSN" in said
 
 
+def test_mongodb_is_tried_on_the_server_that_the_environment_names(mongodb_uri: str) -> None:
+    rules = ["-k", "numbers", "-k", "sigterm"]
+    out = aol("test", "--builtin", "mongodb", *rules, environment={"AOL_MONGODB_URI": mongodb_uri}).stdout
+    assert out.splitlines()[-1].startswith("mongodb ")
+    assert " 0 failed" in out
+    assert "mongodb://" not in out
+
+
+def test_without_a_server_mongodb_cannot_be_tried_and_says_what_to_set() -> None:
+    said = aol("test", "--builtin", "mongodb", code=1).stderr
+    assert "set the environment variable AOL_MONGODB_URI" in said
+
+
 def test_what_cannot_be_tried_is_refused() -> None:
-    assert "not part of this version" in aol("test", "--builtin", "mongodb", code=1).stderr
     aol("test", code=2)
     aol("test", "--builtin", "memory", "--address", "unix:/a", code=2)
     aol("test", "--builtin", "oracle", code=2)

@@ -1,0 +1,1 @@
+"""The MongoDB adapter: documents as documents, with the broker's semantics."""

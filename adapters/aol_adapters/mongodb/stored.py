@@ -1,0 +1,109 @@
+"""How does a document stand in MongoDB, and what is one that stands there?
+
+As itself, in BSON: integers as `long`, other numbers as `double`, the keys of each object in the order of their code
+points (MongoDB compares objects key by key, in the order in which they stand). Metadata is under the one key `_aol`:
+
+    v version   c created_us   u updated_us   and where there are any:
+    t tenant    i id           o owner        a acl    d deleted_us    w words of text indexes
+
+`_id` is the document's id, or with a tenant: the tenant, NUL, and the id, which then stands in `i` too.
+"""
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+import orjson
+from bson import json_util
+from bson.int64 import Int64
+
+from aol_adapters.kit.pages import Row
+from aol_wire.filters import Json
+from aol_wire.limits import INT64_MAX, INT64_MIN
+
+META = "_aol"
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+
+
+def key(tenant: str, id_: str) -> str:
+    """Return the `_id` of a document. Neither part holds NUL, so keys of one tenant are in the order of their ids."""
+    return f"{tenant}\0{id_}" if tenant else id_
+
+
+class Foreign(str):
+    """A value of a type that JSON does not have, on its way through a document that is being changed; a string for
+    whoever looks at it."""
+
+    __slots__ = ("value",)
+
+    value: Any
+
+
+def stored(value: Json) -> Any:
+    """Return a value as it is stored, and as what is stored is compared with."""
+    if isinstance(value, Foreign):
+        return value.value
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return Int64(value) if INT64_MIN <= value <= INT64_MAX else float(value)
+    if isinstance(value, dict):
+        return {name: stored(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [stored(item) for item in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return what is stored as JSON has it; `stored` makes the same of that again, foreign values among it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if type(value) is str or (isinstance(value, float) and isfinite(value)):
+        return value
+    if type(value) is dict:
+        return {name: plain(item) for name, item in value.items()}
+    if type(value) is list:
+        return [plain(item) for item in value]
+    foreign = Foreign()
+    foreign.value = value
+    return foreign
+
+
+def json_of(value: Any) -> str:
+    """Return the JSON text of what is stored. What JSON does not have is in MongoDB Extended JSON, such as
+    `{"$oid": "…"}`, `{"$date": …}`, `{"$numberDecimal": "…"}`; NaN and infinities are null."""
+    return orjson.dumps(value, default=_extended, option=_OPTIONS).decode()
+
+
+def row(document: dict[str, Any]) -> Row:
+    """Return a document as pages hold it; it is used up."""
+    id_, meta = document.pop("_id", ""), document.pop(META, None)
+    if not isinstance(meta, dict):
+        meta = {}
+    acl = meta.get("a")
+    return Row(
+        str(meta.get("i", id_)),
+        json_of(document),
+        _integer(meta.get("c"), 0),
+        _integer(meta.get("u"), 0),
+        _integer(meta.get("v"), 1),
+        meta.get("o"),
+        str(meta.get("t", "")),
+        None if acl is None else json_of(acl),
+        meta.get("d"),
+    )
+
+
+def rows(documents: Iterable[dict[str, Any]]) -> list[Row]:
+    """Return documents as pages hold them."""
+    return [row(document) for document in documents]
+
+
+def _integer(value: Any, otherwise: int) -> int:
+    return int(value) if isinstance(value, int | float) else otherwise
+
+
+def _extended(value: Any) -> Any:
+    return json_util.default(value, json_util.RELAXED_JSON_OPTIONS)

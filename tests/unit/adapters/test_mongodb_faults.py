@@ -1,0 +1,211 @@
+"""What does a caller see when MongoDB is slow, full of others, gone, or back again?"""
+
+import asyncio
+import signal
+
+import pytest
+
+from aol_wire.adapter import Delete, Insert, Write
+from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.filter_parser import parse_filter
+from mongodb_adapters import TARGET, failure_of, insert, opened, own_server, query, spec, update
+from mongodb_server import MongodbServer, native
+
+SECRET = "the-secret-of-all"
+
+
+async def until_well(adapter: object) -> None:
+    async with asyncio.timeout(60):
+        while await failure_of(adapter.check()) is not None:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.05)
+
+
+async def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed_in_mid_load() -> None:
+    acknowledged: list[str] = []
+    failures: list[DataError] = []
+
+    async def load(adapter: object, lane: int, stop: asyncio.Event) -> None:
+        number = 0
+        while not stop.is_set():
+            id_ = f"{lane}-{number}"
+            error = await failure_of(adapter.write(insert({id_: {"n": number}}, timeout_s=5)))  # type: ignore[attr-defined]
+            if error is None:
+                acknowledged.append(id_)
+            else:
+                failures.append(error)
+            number += 1
+
+    async with own_server("--sync-on-commit") as server, opened(server.uri()) as adapter:
+        await adapter.ensure_collection(spec())
+        stop = asyncio.Event()
+        lanes = [asyncio.create_task(load(adapter, lane, stop)) for lane in range(4)]
+        while len(acknowledged) < 50:
+            await asyncio.sleep(0.01)
+        await server.stop(signal.SIGKILL)
+        while not failures:
+            await asyncio.sleep(0.01)
+        before = len(acknowledged)
+        await server.start()
+        while len(acknowledged) < before + 50:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await asyncio.gather(*lanes)
+        kept = set((await adapter.find(query(limit=10_000))).page.id)
+        assert set(acknowledged) <= kept
+        assert {error.reason for error in failures} <= {Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.OVERLOADED}
+        assert all(error.applied is not None for error in failures)
+
+
+async def test_a_server_that_is_not_there_at_the_start_is_waited_for() -> None:
+    server = MongodbServer()
+    try:
+        async with opened(server.uri(), selection_timeout_s=0.2) as adapter:
+            down = await failure_of(adapter.check())
+            assert down is not None
+            assert (down.reason, down.retry_after_s) == (Reason.ADAPTER_DOWN, 1.0)
+            refused = await failure_of(adapter.write(insert({"1": {}})))
+            assert refused is not None
+            assert (refused.reason, refused.applied) == (Reason.ADAPTER_DOWN, Applied.NO)
+            assert str(server.port) not in f"{down.message}{refused.message}"
+            await server.start()
+            await until_well(adapter)
+            assert (await adapter.ensure_collection(spec())).created
+    finally:
+        await server.remove()
+
+
+async def test_a_server_that_hangs_is_a_deadline_and_down_for_health() -> None:
+    async with own_server() as server, opened(server.uri()) as adapter:
+        await adapter.ensure_collection(spec())
+        server.pause()
+        try:
+            read = await failure_of(adapter.find(query({"n": 1}, timeout_s=0.3)))
+            written = await failure_of(adapter.write(insert({"1": {}}, timeout_s=0.3)))
+            health = await failure_of(adapter.check())
+        finally:
+            server.resume()
+        assert read is not None
+        assert read.reason in {Reason.DEADLINE, Reason.ADAPTER_DOWN}
+        assert written is not None
+        assert written.reason in {Reason.DEADLINE, Reason.ADAPTER_DOWN}
+        assert written.applied is not None
+        assert health is not None
+        assert health.reason is Reason.ADAPTER_DOWN
+        await until_well(adapter)
+
+
+async def test_a_wrong_password_is_told_without_it() -> None:
+    async with own_server() as server:
+        async with native(server.uri()) as client:
+            await client.admin.command("createUser", "aol", pwd=SECRET, roles=["root"])
+        await server.stop()
+        await server.start("--auth")
+        async with opened(server.uri(user="aol", password=SECRET)) as adapter:
+            assert await failure_of(adapter.check()) is None
+        for uri in (server.uri(user="aol", password=f"{SECRET}-wrong"), server.uri()):
+            async with opened(uri) as adapter:
+                error = await failure_of(adapter.check())
+                assert error is not None
+                assert error.reason is Reason.ADAPTER_DOWN
+                assert "user" in error.message or "credentials" in error.message
+                assert SECRET not in error.message
+        async with opened(server.uri(user="aol", password="other"), password=SECRET) as adapter:
+            assert await failure_of(adapter.check()) is None
+
+
+async def test_a_cancelled_transaction_holds_nobody_up(mongodb_uri: str, mongodb_prefix: str) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec())
+        await adapter.write(insert({f"{n}": {"n": n} for n in range(300)}))
+        for pause_s in (0.0, 0.01, 0.03, 0.06, 0.1):
+            change = asyncio.create_task(adapter.write(update({"n": {"$gte": 0}}, {"$inc": {"times": 1}})))
+            await asyncio.sleep(pause_s)
+            change.cancel()
+            await asyncio.gather(change, return_exceptions=True)
+        (outcome,) = await adapter.write(update({"n": {"$gte": 0}}, {"$set": {"done": True}}, timeout_s=20))
+        assert outcome.affected == 300
+        counts = {await adapter.count(query({"times": times})) for times in range(1, 6)}  # type: ignore[arg-type]
+        # Each was applied to all of them or to none.
+        assert counts <= {0, 300}
+
+
+async def test_updates_of_one_document_at_once_all_count(mongodb_uri: str, mongodb_prefix: str) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec())
+        await adapter.write(insert({"1": {"n": 0}, "2": {"n": 0}}))
+        both = [adapter.write(update({"n": {"$gte": 0}}, {"$inc": {"n": 1}})) for _ in range(8)]
+        one = [adapter.write(update({"_id": "1"}, {"$inc": {"n": 1}})) for _ in range(8)]
+        answers = await asyncio.gather(*both, *one)
+        assert [outcome.error for (outcome,) in answers] == [None] * 16
+        found = await adapter.find(query(None, "n"))
+        assert list(found.page.json) == ['{"n":8}', '{"n":16}']
+        assert list(found.page.version) == [9, 17]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$where",
+        "a'; db.dropDatabase(); //",
+        "$$ROOT",
+        "{$ne: null}",
+        "\u0001",
+        "a\\",
+        "x$y",
+        '"',
+        "_aol",
+        "😀",
+        "()[]*",
+    ],
+)
+async def test_no_text_becomes_a_command(text: str, mongodb_uri: str, mongodb_prefix: str) -> None:
+    key = text.lstrip("$").replace(".", "") if not text.startswith("_") else f"x{text}"
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec({"fields": [f"in.{key}"], "type": "ascending"}))
+        await adapter.write(insert({text: {key: text, "in": {key: text}}, "other": {"in": {key: "x"}, key: "x"}}))
+        for condition in (
+            {key: text},
+            {f"in.{key}": text},
+            {"_id": text},
+            {key: {"$in": [text]}},
+            {key: {"$gte": text, "$lte": text}},
+            {f"in.{key}": {"$gte": text, "$lte": text}},
+        ):
+            assert list((await adapter.find(query(condition, key, f"in.{key}"))).page.id) == [text]
+        (outcome,) = await adapter.write(update({key: text}, {"$set": {f"new.{key}": text}}))
+        assert outcome.affected == 1
+        deleted = await adapter.write(Write(TARGET, [Delete(parse_filter('{"_id": "none"}'), 3)]))
+        assert deleted[0].affected == 0
+
+
+async def test_an_insert_fails_alone_among_those_that_go_with_it(mongodb_uri: str, mongodb_prefix: str) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec({"fields": ["u"], "type": "unique"}))
+        await adapter.write(insert({"0": {"u": 0}}))
+        tried = {"1": {"u": 1}, "2": {"u": 0}, "3": {"u": 1}, "4": {"u": [1]}, "5": {"u": 5}}
+        outcomes = await adapter.write(insert(tried))
+        reasons = [None if it.error is None else it.error.reason for it in outcomes]
+        violation = Reason.UNIQUE_VIOLATION
+        assert reasons == [None, violation, violation, Reason.BAD_DOCUMENT, None]
+        assert outcomes[1].error is not None
+        assert outcomes[1].error.metadata == {"index": "unique(u)"}
+        again = await adapter.write(Write(TARGET, [Insert("0", '{"u":0}', 2), Insert("0", '{"u":9}', 2)]))
+        assert again[0].was_duplicate
+        assert again[1].error is not None
+        assert again[1].error.reason is Reason.DUPLICATE_ID
+
+
+async def test_what_the_server_lacks_is_not_declared(mongodb_uri: str, mongodb_prefix: str) -> None:
+    """The server of these tests makes no text indexes, unless the environment names another one."""
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter, native(mongodb_uri) as client:
+        declared = {it.value for it in (await adapter.describe()).capabilities}
+        makes_text = True
+        try:
+            await client[f"{mongodb_prefix}_probe"]["t"].create_index([("w", "text")])
+        except Exception:
+            makes_text = False
+        assert ("text" in declared) is makes_text
+        if not makes_text:
+            error = await failure_of(adapter.ensure_collection(spec({"fields": ["s"], "type": "text"})))
+            assert error is not None
+            assert error.reason is Reason.CAPABILITY_UNSUPPORTED

@@ -1,0 +1,103 @@
+"""Do MongoDB's indexes serve the queries? As `explain` says, of what the adapter sends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aol_adapters.mongodb.catalogue import Catalogue
+from aol_adapters.mongodb.finding import compile_find
+from aol_adapters.mongodb.server import Server
+from aol_adapters.mongodb.settings import Settings
+from aol_wire.adapter import Deleted, Find
+from mongodb_adapters import TARGET, insert, opened, query, spec
+from mongodb_server import native
+
+INDEXES: list[dict[str, Any]] = [
+    {"fields": ["n"], "type": "ascending"},
+    {"fields": ["s"], "type": "descending"},
+    {"fields": ["kind", {"n": "desc"}], "type": "compound"},
+    {"fields": ["u"], "type": "unique"},
+    {"fields": ["at"], "type": "ttl", "expireAfterSeconds": 60},
+]
+SERVED: list[tuple[Find, str]] = [
+    (query({"n": 5}), "_aol.t_1_n_1__id_1"),
+    (query({"n": {"$in": [5, 6]}}), "_aol.t_1_n_1__id_1"),
+    (query({"n": {"$gte": 190}}), "_aol.t_1_n_1__id_1"),
+    (query({"n": {"$gt": 180, "$lte": 190}}, "n", limit=5), "_aol.t_1_n_1__id_1"),
+    (query({"n": 5, "other": {"$ne": 3}, "list": [1]}), "_aol.t_1_n_1__id_1"),
+    (query({"n": 5}, deleted=Deleted.ONLY), "_aol.t_1_n_1__id_1"),
+    (query({"n": None}), "_aol.t_1_n_1__id_1"),
+    (query({"s": "word7"}), "_aol.t_1_s_1__id_1"),
+    (query({"s": {"$gt": "word198"}}, "-s"), "_aol.t_1_s_1__id_1"),
+    (query({"kind": 3}, "-n", limit=5), "_aol.t_1_kind_1_n_-1__id_-1"),
+    (query({"u": 7}), "_aol.t_1_u_1"),
+    (query({"at": {"$gt": "2999-01-01T00:03:15.000000Z"}}), "at_1__id_1"),
+    (query({"_id": "007"}), "_id_"),
+    (query({"_id": {"$in": ["007", "008"]}}), "_id_"),
+    (query({"_id": "007", "n": {"$gt": 3}}), "_id_"),
+]
+
+
+def named(told: Any, name: str) -> Iterator[Any]:
+    """Return everything that stands under a name, at whatever depth."""
+    parts = told.items() if isinstance(told, dict) else enumerate(told) if isinstance(told, list) else ()
+    for key, value in parts:
+        if key == name:
+            yield value
+        else:
+            yield from named(value, name)
+
+
+@pytest.fixture
+async def filled(mongodb_uri: str, mongodb_prefix: str) -> str:
+    """The prefix of databases in which 200 documents lie, with all these indexes."""
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec(*INDEXES))
+        rows = {
+            f"{n:03}": {
+                "n": n,
+                "s": f"word{n}",
+                "kind": n % 20,
+                "u": n,
+                "at": f"2999-01-01T00:{n // 60:02}:{n % 60:02}.000000Z",
+            }
+            for n in range(200)
+        }
+        await adapter.write(insert(rows))
+    return mongodb_prefix
+
+
+async def test_every_kind_of_query_on_an_index_is_served_by_it(mongodb_uri: str, filled: str) -> None:
+    settings = Settings(uri=mongodb_uri, prefix=filled)
+    server = Server(settings)
+    server.open()
+    async with native(mongodb_uri) as client:
+        known = await Catalogue(server).collection(TARGET)
+        for request, name in SERVED:
+            pipeline = compile_find(known, request, settings.clock()).pipeline
+            command = {"aggregate": "orders", "pipeline": pipeline, "cursor": {}}
+            told = await client[f"{filled}_shop"].command("explain", command, verbosity="executionStats")
+            stages = [stage for plan in named(told, "winningPlan") for stage in named(plan, "stage")]
+            indexes = [index.split("~")[0] for plan in named(told, "winningPlan") for index in named(plan, "indexName")]
+            assert "COLLSCAN" not in stages, request
+            assert "IXSCAN" in stages, request
+            assert set(indexes) == {name}, request
+            (examined, *_) = named(told, "totalDocsExamined")
+            assert examined < 100, request
+    await server.close()
+
+
+async def test_pages_of_a_range_begin_where_the_last_one_ended(mongodb_uri: str, filled: str) -> None:
+    async with opened(mongodb_uri, prefix=filled) as adapter:
+        examined: list[int] = []
+        position = b""
+        while True:
+            request = query({"n": {"$gte": 0}}, "n", limit=50, position=position)
+            examined.append((await adapter.explain(request)).examined_documents)
+            position = (await adapter.find(request)).next_position
+            if not position:
+                break
+        assert examined == sorted(examined, reverse=True)
+        assert len(examined) == 4
+        assert examined[-1] <= 51
