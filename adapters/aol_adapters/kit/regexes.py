@@ -23,6 +23,11 @@ class Spelling:
     word_boundary: str
 
 
+POSTGRES = Spelling(any_character="[^\\n]", end="$", word_boundary="\\y")
+"""For the "advanced" expressions of PostgreSQL under the collation "C".
+(https://www.postgresql.org/docs/current/functions-matching.html#POSIX-SYNTAX-DETAILS)
+"""
+
 PCRE = Spelling(
     any_character="[^\\n]",
     # `$` would match before a newline at the end.
@@ -80,7 +85,9 @@ class _Translation:
     def _escape(self) -> str:
         character = self._next()
         if character in _CLASSES:
-            return f"[{_CLASSES[character]}]"
+            # RE2 folds them, too: the Kelvin sign is a word character then.
+            others = _folded(f"\\{character}") if self._ignore_case else ()
+            return f"[{_CLASSES[character]}{''.join(map(_in_class, others))}]"
         if character == "b":
             return self._spelling.word_boundary
         return "\\" + character if character in "nrtf" else self._literal(character)
@@ -145,13 +152,12 @@ def _in_class(character: str) -> str:
 @lru_cache(maxsize=512)
 def _folded(text: str) -> tuple[str, ...]:
     """Return the cased characters that RE2 matches with one character or class, case ignored."""
-    matches = compile_regex(text, True)
-    return tuple(character for character in _cased() if matches.search(character) is not None)
+    return tuple(compile_regex(text, True).findall(_cased()))
 
 
 @cache
-def _cased() -> tuple[str, ...]:
-    """Return every character that has a case."""
+def _cased() -> str:
+    """Return every character that has a case, one behind the other."""
     found = []
     for number in range(_LAST_CHARACTER + 1):
         if number in _SURROGATES:
@@ -161,4 +167,4 @@ def _cased() -> tuple[str, ...]:
             character.lower() != character or character.upper() != character or character.casefold() != character
         ):
             found.append(character)
-    return tuple(found)
+    return "".join(found)

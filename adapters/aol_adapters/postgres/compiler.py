@@ -5,6 +5,7 @@
 from collections.abc import Iterable, Sequence
 
 from aol_adapters.kit.keyset import Bounded
+from aol_adapters.kit.regexes import POSTGRES, translate
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.expiring import expired
@@ -23,7 +24,6 @@ from aol_adapters.postgres.places import (
     text_of,
 )
 from aol_adapters.postgres.pruning import pruned
-from aol_adapters.postgres.regexes import translate
 from aol_adapters.postgres.words import query_text
 from aol_wire.adapter import Deleted, Target
 from aol_wire.errors import DataError, Reason
@@ -228,7 +228,7 @@ class FilterCompiler:
         return f"{at.column}::numeric {sign} {self._bindings.numeric(operand)}"
 
     def _pattern(self, regex: Regex) -> str:
-        return self._bindings.text(translate(regex.pattern, ignore_case=regex.ignore_case))
+        return self._bindings.text(translate(regex.pattern, ignore_case=regex.ignore_case, spelling=POSTGRES))
 
     def _text(self, words: Sequence[str]) -> str:
         columns = self._collection.ready_words

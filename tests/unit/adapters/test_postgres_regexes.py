@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from aol_adapters.postgres.regexes import translate
+from aol_adapters.kit.regexes import POSTGRES, translate
 from aol_wire.errors import DataError
 from aol_wire.filters import RegexLevel
 from aol_wire.regexes import classify, compile_regex
@@ -66,7 +66,7 @@ async def compare(dsn: str, patterns: list[str], texts: list[str], *, ignore_cas
     try:
         for pattern in patterns:
             compiled = compile_regex(pattern, ignore_case)
-            translated = translate(pattern, ignore_case=ignore_case)
+            translated = translate(pattern, ignore_case=ignore_case, spelling=POSTGRES)
             found = await connection.fetch(
                 'SELECT text COLLATE "C" ~ $1 AS matches FROM unnest($2::text[]) AS texts(text)', translated, texts
             )
