@@ -78,6 +78,6 @@ async def failure_of(call: Awaitable[object]) -> DataError | None:
         answer = await call
     except DataError as error:
         return error
-    error = answer[0].error if isinstance(answer, list) else None
-    assert error is None or isinstance(error, DataError)
-    return error
+    found = answer[0].error if isinstance(answer, list) else None
+    assert found is None or isinstance(found, DataError)
+    return found
