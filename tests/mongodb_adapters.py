@@ -76,8 +76,8 @@ async def failure_of(call: Awaitable[object]) -> DataError | None:
     """Return why a call failed, as a whole or in its first mutation; None when it did not."""
     try:
         answer = await call
-    except DataError as failed:
-        return failed
-    error = answer[0].error if isinstance(answer, list) else None
-    assert error is None or isinstance(error, DataError)
-    return error
+    except DataError as error:
+        return error
+    found = answer[0].error if isinstance(answer, list) else None
+    assert found is None or isinstance(found, DataError)
+    return found

@@ -34,13 +34,15 @@ class StorageInfo:
     """How a collection is kept.
 
     `partition_by` is `created_at`, a field, or "" for one that is not partitioned; its partitions hold a `day` or a
-    `month` each. `tenancy` is `shared`, `schema` or `database`.
+    `month` each. `tenancy` is `shared`, `schema` or `database`. `shard_key` is `_id`, a field, or "" for one that is on
+    one server.
     """
 
     partition_by: str = ""
     partition_interval: str | None = None
     retain_for_s: int | None = None
     tenancy: str = "shared"
+    shard_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def _storage_info(storage: collection_pb2.Storage) -> StorageInfo:
         retain_for_s=storage.retain_for_seconds if storage.HasField("retain_for_seconds") else None,
         # A broker from before there was a choice does not say.
         tenancy="shared" if tenancy == "unspecified" else tenancy,
+        shard_key=storage.shard_key,
     )
 
 

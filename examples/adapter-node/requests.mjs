@@ -16,6 +16,7 @@ export function readTarget(target) {
 // How a collection should be kept: here there is one way, that of an empty message.
 export function refuseStorage(storage) {
   if (storage?.partition_by) throw unsupported("partition");
+  if (storage?.shard_key) throw unsupported("sharding");
   if (!["TENANCY_UNSPECIFIED", "TENANCY_SHARED"].includes(storage?.tenancy ?? "TENANCY_SHARED")) {
     throw unsupported("tenancy");
   }

@@ -26,6 +26,7 @@ class Capability(StrEnum):
     PARTITION = "partition"
     TENANCY = "tenancy"
     EXPLAIN = "explain"
+    SHARDING = "sharding"
 
 
 class Deleted(StrEnum):

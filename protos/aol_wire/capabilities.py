@@ -42,4 +42,5 @@ def required_by_storage(storage: Storage) -> frozenset[Capability]:
     """Return the capabilities beyond the core that it takes to keep a collection so."""
     partitioned = {Capability.PARTITION} if storage.partition_by else set()
     apart = {Capability.TENANCY} if storage.tenancy is not Tenancy.SHARED else set()
-    return frozenset(partitioned | apart)
+    spread = {Capability.SHARDING} if storage.shard_key else set()
+    return frozenset(partitioned | apart | spread)

@@ -40,9 +40,14 @@ class Storage:
     first one; another id, and one whose time is more than a day from the insert's, is BAD_DOCUMENT. By a field, every
     document has a date-time there, or is BAD_DOCUMENT. Ids, and the values of unique indexes, are unique within a
     partition only.
+
+    `shard_key` is "" (all documents are on one server), `_id`, or the dotted path of a field, through objects, by whose
+    value documents are spread over several servers. Such a collection has no unique indexes; by a field, ids are unique
+    among the documents of one value, which an update does not change.
     """
 
     partition_by: str = ""
     partition_interval: PartitionInterval | None = None
     retain_for_s: int | None = None
     tenancy: Tenancy = Tenancy.SHARED
+    shard_key: str = ""

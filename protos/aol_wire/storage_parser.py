@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 
 from aol.data.v1 import collection_pb2
+from aol_wire import metadata
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Path
 from aol_wire.limits import EXPIRE_MAX_S
@@ -33,6 +34,7 @@ def storage_to_proto(storage: Storage) -> collection_pb2.Storage:
         partition_interval=None if interval is None else f"PARTITION_INTERVAL_{interval.name}",
         retain_for_seconds=storage.retain_for_s,
         tenancy=f"TENANCY_{storage.tenancy.name}",
+        shard_key=storage.shard_key,
     )
 
 
@@ -53,6 +55,7 @@ def storage_from_proto(message: collection_pb2.Storage, datetime_paths: Set[Path
         _INTERVALS[message.partition_interval],
         message.retain_for_seconds if message.HasField("retain_for_seconds") else None,
         _TENANCIES[message.tenancy],
+        message.shard_key,
     )
     check_storage(storage, datetime_paths, where)
     return storage
@@ -61,8 +64,11 @@ def storage_from_proto(message: collection_pb2.Storage, datetime_paths: Set[Path
 def check_storage(storage: Storage, datetime_paths: Set[Path], where: str = "storage") -> None:
     """Return if the parts fit together, and the collection's schema hint.
 
-    :raises DataError: BAD_REQUEST with the place that is wrong, or BAD_PATH with a `partition_by` that is no path.
+    :raises DataError: BAD_REQUEST with the place that is wrong, or BAD_PATH with a `partition_by` or `shard_key` that
+        is no path.
     """
+    if storage.shard_key not in {"", metadata.ID}:
+        parse_path(storage.shard_key, index=True)
     problem = _partitioned(storage, datetime_paths) if storage.partition_by else _whole(storage)
     if problem is not None:
         part, what = problem

@@ -157,7 +157,8 @@ class MongodbAdapter(Adapter):
     async def _capabilities(self) -> frozenset[Capability]:
         able = await self._server.abilities()
         together = {Capability.ATOMIC, Capability.ATOMIC_MANY} if able.transactions else set()
-        return CAPABILITIES | together | ({Capability.TEXT} if able.text else set())
+        spread = {Capability.SHARDING} if able.sharded else set()
+        return CAPABILITIES | together | spread | ({Capability.TEXT} if able.text else set())
 
     async def _require(self, needed: frozenset[Capability]) -> None:
         if needed <= CAPABILITIES:
@@ -167,7 +168,8 @@ class MongodbAdapter(Adapter):
             names = ", ".join(lacking)
             raise DataError(
                 Reason.CAPABILITY_UNSUPPORTED,
-                f"the MongoDB adapter lacks {names}, with the server that it is connected to",
+                f"the MongoDB adapter lacks {names}, with the server that it is connected to"
+                + (": shards are reached through a mongos" if Capability.SHARDING in lacking else ""),
                 metadata={"capability": names},
             )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from aol_adapters.mongodb import indexing
+from aol_adapters.mongodb import indexing, sharding
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
 from aol_adapters.mongodb.failures import NAMESPACE_EXISTS
@@ -26,6 +26,7 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
     created = False
     if known is None:
         known = Collection(target.service, target.collection, 1, _building(spec.indexes), spec.storage)
+        sharding.check_indexes(known)
         # Whose entry it is, made it. Its places come after it, so that none of them is made without anybody knowing.
         created = await catalogue.add(known)
         if not created:
@@ -35,6 +36,7 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
             status = next((it for it in known.indexes if it.spec == index.spec), None)
             if status is None or status.state is IndexState.FAILED:
                 known = known.with_status(index)
+        sharding.check_indexes(known)
         if not await catalogue.put(known):
             raise StaleError
         known = replace(known, generation=known.generation + 1)
@@ -56,6 +58,9 @@ async def prepare(server: Server, place: Place, known: Collection) -> None:
         if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
             raise
         await database.command("collMod", place.collection, validator=rules)
+    if known.storage.shard_key:
+        for command in sharding.commands(place, known.storage.shard_key):
+            await server.database("admin").command(command)
 
 
 async def make_place(server: Server, catalogue: Catalogue, target: Target, tenant: str) -> None:

@@ -180,7 +180,7 @@ def _document(known: Collection) -> Document:
         "service": known.service,
         "name": known.name,
         "generation": known.generation,
-        "storage": {"tenancy": storage.tenancy.value},
+        "storage": {"tenancy": storage.tenancy.value, "shard_key": storage.shard_key},
         "tenants": sorted(known.tenants),
         "indexes": [
             {
@@ -201,7 +201,7 @@ def _collection(found: Document) -> Collection:
         found["name"],
         found["generation"],
         tuple(_statuses(found["indexes"])),
-        Storage(tenancy=Tenancy(found["storage"]["tenancy"])),
+        Storage(tenancy=Tenancy(found["storage"]["tenancy"]), shard_key=found["storage"]["shard_key"]),
         frozenset(found["tenants"]),
     )
 

@@ -8,6 +8,7 @@ from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError
 
+from aol_adapters.mongodb import sharding
 from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.failures import DUPLICATE_KEY, NOT_VALID
 from aol_adapters.mongodb.finding import selection
@@ -154,6 +155,7 @@ class Changing:
                 content = {name: plain(value) for name, value in document.items() if name not in {"_id", META}}
                 changed.document = apply_update(content, update.operations)
                 check_indexed(changed.document, self._collection.checked)
+                sharding.check_unmoved(self._collection, content, changed.document)
                 changed.model = ReplaceOne(guard, self._replacement(changed, meta, update))
             case Restore():
                 changed.model = UpdateOne(guard, {"$unset": {"_aol.d": ""}})

@@ -136,6 +136,12 @@ class StorageModel(_Part):
     tenancy: Literal["shared", "schema", "database"] = Field(
         default="shared", description="What tenants share: all, a database with a schema each, or a server."
     )
+    shard_key: str | None = Field(
+        default=None,
+        alias="shardKey",
+        min_length=1,
+        description="By what documents are spread over several servers: _id, or a field.",
+    )
 
 
 class CollectionModel(_Part):

@@ -27,6 +27,7 @@ def read_storage(said: Mapping[str, Json]) -> Storage:
         PartitionInterval(interval) if interval else None,
         _retention_s(retained) if retained else None,
         Tenancy(str(said.get("tenancy") or Tenancy.SHARED)),
+        str(said.get("shardKey") or ""),
     )
 
 
@@ -47,9 +48,13 @@ def broken_storage(
     except DataError as error:
         (violation,) = error.violations
         # What is no path is named by itself.
-        key = "partitionBy" if error.reason is Reason.BAD_PATH else _KEYS[violation.path]
+        key = _path_key(storage, violation.path) if error.reason is Reason.BAD_PATH else _KEYS[violation.path]
         near = did_you_mean(storage.partition_by, [CREATED_AT, *sorted(map(format_path, known))])
         yield (*at, key), violation.description + (near if key == "partitionBy" else "")
+
+
+def _path_key(storage: Storage, path: str) -> str:
+    return "shardKey" if path == storage.shard_key and path != storage.partition_by else "partitionBy"
 
 
 def _retention_s(text: str) -> int:

@@ -68,4 +68,6 @@ def _storage(stored: Mapping[str, Any]) -> Storage:
         None if interval is None else PartitionInterval(interval),
         stored["retain_for_s"],
         Tenancy(stored["tenancy"]),
+        # Those that were written before there was one have none.
+        stored.get("shard_key", ""),
     )

@@ -171,6 +171,8 @@ def storage_in_words(storage: "StorageInfo") -> str:
         words.append(f"kept for {storage.retain_for_s // 3_600}h" if rest_s else f"kept for {days}d")
     if storage.tenancy != "shared":
         words.append(f"a {storage.tenancy} for each tenant")
+    if storage.shard_key:
+        words.append(f"spread over servers by {storage.shard_key}")
     return ", ".join(words)
 
 

@@ -32,6 +32,8 @@ def declared(storage: str) -> DeclaredCollection:
         ("adapter: pg", Storage()),
         ("tenancy: shared", Storage()),
         ("tenancy: schema", Storage(tenancy=Tenancy.SCHEMA)),
+        ("shardKey: _id", Storage(shard_key="_id")),
+        ("shardKey: place.seen", Storage(shard_key="place.seen")),
         ("tenancy: database", Storage(tenancy=Tenancy.DATABASE)),
         ("partitionBy: created_at", Storage("created_at", DAY)),
         ("partitionBy: at, partitionInterval: day", Storage("at", DAY)),
@@ -53,6 +55,9 @@ def test_it_says_how_a_collection_is_kept(said: str, storage: Storage) -> None:
 @pytest.mark.parametrize(
     ("said", "key", "word"),
     [
+        ("shardKey: a..b", ".shardKey", "empty"),
+        ("shardKey: _owner", ".shardKey", "metadata"),
+        ("shardKey: ''", ".shardKey", "1 character"),
         ("partitionBy: n", ".partitionBy", "datetime"),
         ("partitionBy: other", ".partitionBy", "datetime"),
         ("partitionBy: place.sen", ".partitionBy", "did you mean 'place.seen'?"),

@@ -20,6 +20,8 @@ KEPT: list[tuple[Storage, set[Capability]]] = [
     (Storage("seen.first", DAY, DAY_S), {Capability.PARTITION}),
     (Storage("at", MONTH, 31 * DAY_S), {Capability.PARTITION}),
     (Storage(tenancy=Tenancy.SCHEMA), {Capability.TENANCY}),
+    (Storage(shard_key="_id"), {Capability.SHARDING}),
+    (Storage(shard_key="a.b"), {Capability.SHARDING}),
     (Storage("created_at", MONTH, 365 * DAY_S, Tenancy.DATABASE), {Capability.PARTITION, Capability.TENANCY}),
 ]
 

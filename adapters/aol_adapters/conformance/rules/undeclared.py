@@ -62,6 +62,13 @@ async def an_undeclared_partition_is_refused(trial: Trial) -> None:
             await _refuses_storage(trial, Storage(by, interval, interval.longest_s))
 
 
+@rule(Topic.DESCRIPTION, lacks=Capability.SHARDING)
+async def an_undeclared_shard_key_is_refused(trial: Trial) -> None:
+    """An adapter that does not declare `sharding` answers a shard key with CAPABILITY_UNSUPPORTED."""
+    for key in ("_id", "a.b"):
+        await _refuses_storage(trial, Storage(shard_key=key))
+
+
 @rule(Topic.DESCRIPTION, lacks=Capability.TENANCY)
 async def an_undeclared_tenancy_is_refused(trial: Trial) -> None:
     """An adapter that does not declare `tenancy` answers one that is not shared with CAPABILITY_UNSUPPORTED."""
@@ -105,5 +112,6 @@ RULES: tuple[Rule, ...] = (
     an_undeclared_atomic_write_is_refused,
     an_undeclared_explanation_is_refused,
     an_undeclared_partition_is_refused,
+    an_undeclared_shard_key_is_refused,
     an_undeclared_tenancy_is_refused,
 )

@@ -23,6 +23,7 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_PARTITION: _ClassVar[Capability]
     CAPABILITY_TENANCY: _ClassVar[Capability]
     CAPABILITY_EXPLAIN: _ClassVar[Capability]
+    CAPABILITY_SHARDING: _ClassVar[Capability]
 CAPABILITY_UNSPECIFIED: Capability
 CAPABILITY_REGEX: Capability
 CAPABILITY_REGEX_FULL: Capability
@@ -34,6 +35,7 @@ CAPABILITY_ATOMIC_MANY: Capability
 CAPABILITY_PARTITION: Capability
 CAPABILITY_TENANCY: Capability
 CAPABILITY_EXPLAIN: Capability
+CAPABILITY_SHARDING: Capability
 
 class DescribeRequest(_message.Message):
     __slots__ = ()

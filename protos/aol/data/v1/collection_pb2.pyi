@@ -97,16 +97,18 @@ class IndexStatus(_message.Message):
     def __init__(self, spec: _Optional[_Union[IndexSpec, _Mapping]] = ..., name: _Optional[str] = ..., state: _Optional[_Union[IndexState, str]] = ..., offenders: _Optional[int] = ...) -> None: ...
 
 class Storage(_message.Message):
-    __slots__ = ("partition_by", "partition_interval", "retain_for_seconds", "tenancy")
+    __slots__ = ("partition_by", "partition_interval", "retain_for_seconds", "tenancy", "shard_key")
     PARTITION_BY_FIELD_NUMBER: _ClassVar[int]
     PARTITION_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     RETAIN_FOR_SECONDS_FIELD_NUMBER: _ClassVar[int]
     TENANCY_FIELD_NUMBER: _ClassVar[int]
+    SHARD_KEY_FIELD_NUMBER: _ClassVar[int]
     partition_by: str
     partition_interval: PartitionInterval
     retain_for_seconds: int
     tenancy: Tenancy
-    def __init__(self, partition_by: _Optional[str] = ..., partition_interval: _Optional[_Union[PartitionInterval, str]] = ..., retain_for_seconds: _Optional[int] = ..., tenancy: _Optional[_Union[Tenancy, str]] = ...) -> None: ...
+    shard_key: str
+    def __init__(self, partition_by: _Optional[str] = ..., partition_interval: _Optional[_Union[PartitionInterval, str]] = ..., retain_for_seconds: _Optional[int] = ..., tenancy: _Optional[_Union[Tenancy, str]] = ..., shard_key: _Optional[str] = ...) -> None: ...
 
 class Collection(_message.Message):
     __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to")
