@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -165,7 +166,9 @@ class Gathering(Generic[K, T, R]):
         if entry.begun:
             lane.stop_if_forsaken()
         else:
-            lane.waiting.remove(entry)
+            # When it was about to be begun as its caller went away, it is not there any more.
+            with suppress(ValueError):
+                lane.waiting.remove(entry)
 
     def _overdue(self, *, begun: bool) -> DataError:
         applied = None

@@ -111,15 +111,12 @@ class Inserting:
         :param numbers: of the documents that wait, and of those that do not fit.
         """
         waiting, unfit = numbers
-        first: dict[str, int] = {}
-        for number in waiting:
-            # Of several with one id the first that fits is inserted; the others meet it.
-            if number not in unfit:
-                first.setdefault(items[number].insert.id, number)
-        done = await self._insert_or_halve(connection, [items[number] for number in first.values()], until)
-        for number, outcome in zip(first.values(), done, strict=True):
+        turn = _up_to_repeated_id(items, waiting)
+        fitting = [number for number in turn if number not in unfit]
+        done = await self._insert_or_halve(connection, [items[number] for number in fitting], until)
+        for number, outcome in zip(fitting, done, strict=True):
             outcomes[number] = outcome
-        for number in waiting:
+        for number in turn:
             if outcomes[number] is None:
                 outcomes[number] = await self._explained(connection, items[number], until)
 
@@ -262,6 +259,20 @@ class Inserting:
         ):
             return None
         return await holders.of_values(connection, self._collection, key, document, until=until, part=part)
+
+
+def _up_to_repeated_id(items: Sequence[Item], numbers: Sequence[int]) -> list[int]:
+    """Return the numbers up to the first document whose id one before it has: what becomes of it, and of the values
+    that it and those after it want, hangs on what becomes of that one."""
+    seen: set[str] = set()
+    turn = []
+    for number in numbers:
+        id_ = items[number].insert.id
+        if id_ in seen:
+            break
+        seen.add(id_)
+        turn.append(number)
+    return turn
 
 
 def _raised(outcome: Outcome) -> Outcome:

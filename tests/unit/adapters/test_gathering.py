@@ -138,6 +138,21 @@ async def test_a_caller_who_is_cancelled_while_waiting_is_withdrawn() -> None:
     assert database.batches == [["first"], ["beside"]]
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_caller_who_is_cancelled_just_as_the_next_batch_begins_is_cancelled(steps: int) -> None:
+    database = Database()
+    first = await database.submit_first()
+    leaving, staying = database.submit("leaving"), database.submit("staying")
+    await asyncio.sleep(0)
+    database.let()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    leaving.cancel()
+    (answer,) = await asyncio.gather(leaving, return_exceptions=True)
+    assert answer == "leaving" or isinstance(answer, asyncio.CancelledError)
+    assert (await first, await staying) == ("first", "staying")
+
+
 async def test_a_batch_goes_on_when_one_of_its_callers_is_cancelled_and_ends_when_all_are() -> None:
     database = Database()
     blocker = await database.submit_first()

@@ -40,6 +40,20 @@ async def test_an_id_goes_to_the_first_that_its_values_let_in(postgres_database:
     assert found == [None, Reason.UNIQUE_VIOLATION, Reason.BAD_DOCUMENT, None]
 
 
+async def test_what_becomes_of_a_document_hangs_on_what_became_of_those_before_it(postgres_database: str) -> None:
+    """That of one with an id that two before it want, and that of one with values that one before it wants."""
+    documents = [
+        ("a", "{}"),
+        ("b", "{}"),
+        ("b", '{"email": 1}'),
+        ("b", "{}"),
+        ("c", '{"email": 1}'),
+        ("d", '{"email": 2}'),
+    ]
+    found = await reasons(postgres_database, EMAIL, *documents)
+    assert found == [None, Reason.UNIQUE_VIOLATION, None, Reason.DUPLICATE_ID, Reason.UNIQUE_VIOLATION, None]
+
+
 async def test_one_document_too_large_for_an_index_fails_alone(postgres_database: str) -> None:
     fields = [f"f{number}" for number in range(4)]
     index = parse_index({"fields": list(fields), "type": "compound"}, "index")
