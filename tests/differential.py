@@ -66,7 +66,7 @@ class Pair:
     :param clock: by which both expire documents, if they share one.
     :param keeps_text: the adapter returns documents as they were written; else their sizes differ, and so do the pages
         that end by size, which are then not asked for.
-    :param keeps_extremes: the adapter's database finds doubles like 1e-300 and 1e300 in its indexes; else there are none.
+    :param keeps_extremes: the database finds doubles like 1e-300 and 1e300 by its indexes; else there are none.
     """
 
     reference: Adapter
