@@ -85,7 +85,7 @@ async def mongodb_beside_memory(uri: str, prefix: str) -> AsyncIterator[Pair]:
     try:
         shared = (await reference.describe()).capabilities & declared
         # The server that the tests start does not find these by its indexes.
-        yield Pair(reference, adapter, shared, clock, adapter.sweep, keeps_text=False, keeps_subnormals=False)
+        yield Pair(reference, adapter, shared, clock, adapter.sweep, keeps_text=False, keeps_extremes=False)
     finally:
         await adapter.close()
         await reference.close()

@@ -106,6 +106,8 @@ class Builds:
             if offenders:
                 return offenders
             if spec.type is IndexType.TEXT:
+                # By then every writer knows of the index, and keeps the words of what it writes.
+                await asyncio.sleep(self._server.settings.catalogue_age_s)
                 await indexing.fill_words(self._server, place, known)
             try:
                 await indexing.create(self._server, place, spec)

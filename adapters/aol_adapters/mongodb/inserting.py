@@ -106,13 +106,16 @@ class Inserting:
             waiting = left
 
     async def _ids_first(self, items: Sequence[Item], outcomes: list[Outcome | None]) -> None:
-        """Look into the ids of documents that do not fit. Where one before it has the same id, which may be inserted
-        only now, the answer waits for that."""
-        seen: set[str] = set()
+        """Look into the ids of documents that do not fit. Where one before it has the same id and may be inserted, the
+        answer waits for that; one behind it changes nothing for it."""
+        inserted: set[str] = set()
         for number, it in enumerate(items):
-            if outcomes[number] is not None:
-                outcomes[number] = None if it.insert.id in seen else await self._holders().of_id(it) or outcomes[number]
-            seen.add(it.insert.id)
+            if outcomes[number] is None:
+                inserted.add(it.insert.id)
+            elif it.insert.id in inserted:
+                outcomes[number] = None
+            else:
+                outcomes[number] = await self._holders().of_id(it) or outcomes[number]
 
     async def _round(self, items: Sequence[Item], outcomes: list[Outcome | None], waiting: Sequence[int]) -> None:
         """Insert what can be, and find out about the rest; what has no outcome then may be tried again."""

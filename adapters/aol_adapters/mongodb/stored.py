@@ -92,7 +92,7 @@ def row(document: dict[str, Any]) -> Row:
         meta.get("o"),
         str(meta.get("t", "")),
         None if acl is None else json_of(acl),
-        meta.get("d"),
+        _integer(meta.get("d"), 0) or None,
     )
 
 

@@ -15,14 +15,14 @@ from examples.flights.documents import documents
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-# A tenth of them: the server that stands in for MongoDB takes some hundred documents a second.
-FLIGHTS = list(documents(Table.FLIGHTS))[::10]
+# Some of them: the server that stands in for MongoDB looks at a few thousand documents a second.
+FLIGHTS = list(documents(Table.FLIGHTS))[::20]
 QUERIES = 200
 # Where each collection is made, and where it is copied to. SQLite and PostgreSQL have a test of their own.
 WAYS = {
     "east": ("sqlite", "mongodb", "postgres"),
     "west": ("postgres", "mongodb", "sqlite"),
-    "stay": ("sqlite", "mongodb"),
+    "stay": ("mongodb",),
 }
 MANIFEST = "\n".join(
     [
@@ -57,7 +57,7 @@ def site(tmp_path: Path, start: Start, postgres_database: str, mongodb_uri: str,
             "environment": {"AOL_MONGODB_URI": mongodb_uri},
         },
     }
-    return Site(tmp_path, start, programs, deadline_s=30)
+    return Site(tmp_path, start, programs, deadline_s=3)
 
 
 class Questions:
@@ -123,12 +123,16 @@ async def test_three_databases_answer_alike_wherever_the_flights_were_copied(sit
         found = 0
         for _ in range(QUERIES):
             query = questions.query()
-            answers = [
-                await client.query(name, query["filter"], sort=query["sort"], limit=query["limit"], skip=query["skip"])
+            asked = (
+                client.query(name, query["filter"], sort=query["sort"], limit=query["limit"], skip=query["skip"])
                 for name in WAYS
+            )
+            answers = await asyncio.gather(*asked)
+            counts = await asyncio.gather(*(client.count(name, query["filter"]) for name in WAYS))
+            shown = [
+                [{k: v for k, v in it.items() if k not in {"_created_at", "_updated_at"}} for it in answer]
+                for answer in answers
             ]
-            counts = [await client.count(name, query["filter"]) for name in WAYS]
-            shown = [[{k: v for k, v in it.items() if k != "_updated_at"} for it in answer] for answer in answers]
             assert shown[0] == shown[1] == shown[2], query
             assert counts[0] == counts[1] == counts[2], query
             found += counts[0]

@@ -193,6 +193,10 @@ async def test_an_insert_fails_alone_among_those_that_go_with_it(mongodb_uri: st
         assert again[0].was_duplicate
         assert again[1].error is not None
         assert again[1].error.reason is Reason.DUPLICATE_ID
+        one_id = [Insert("6", json, 2) for json in ('{"u":[6]}', '{"u":[7]}', '{"u":6}', '{"u":[8]}', '{"u":6.0}')]
+        answers = [it.error and it.error.reason for it in await adapter.write(Write(TARGET, one_id))]
+        bad, duplicate = Reason.BAD_DOCUMENT, Reason.DUPLICATE_ID
+        assert answers == [bad, bad, None, duplicate, None]
 
 
 async def test_what_the_server_lacks_is_not_declared(mongodb_uri: str, mongodb_prefix: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, ObjectId, Regex, Timestamp
 from pymongo.errors import WriteError
 
-from aol_wire.adapter import Insert, Target, Write
+from aol_wire.adapter import Delete, Deleted, Insert, Target, Write
 from aol_wire.errors import Reason
 from aol_wire.storage import Storage, Tenancy
 from mongodb_adapters import TARGET, documents, failure_of, insert, opened, query, spec, update
@@ -127,3 +127,14 @@ async def test_tenants_that_are_kept_apart_have_places_of_their_own(
         assert error.reason is Reason.UNIQUE_VIOLATION
         await adapter.drop_collection(TARGET)
         assert await stored.find_one() is None
+
+
+async def test_pages_can_be_sorted_by_every_time_that_a_document_has(mongodb_uri: str, mongodb_prefix: str) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec())
+        await adapter.write(insert({"1": {}, "2": {}}))
+        await adapter.write(Write(TARGET, [Delete(None, 5, soft=True)]))
+        for name in ("_created_at", "_updated_at", "_deleted_at", "_version"):
+            first = await adapter.find(query(None, name, limit=1, deleted=Deleted.ONLY))
+            second = await adapter.find(query(None, name, limit=1, deleted=Deleted.ONLY, position=first.next_position))
+            assert [*first.page.id, *second.page.id] == ["1", "2"], name
