@@ -1,6 +1,7 @@
 """What all tests share: a real PostgreSQL and a MongoDB, which a session starts when its first test asks for them."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 from mongodb_server import fresh_prefix, mongodb_server
 from postgres_server import fresh_database, postgres_server
+
+# Tables that the program prints are as wide as they are, and not as the terminal of whoever runs the tests.
+os.environ.pop("COLUMNS", None)
 
 # How long an example takes is no matter of right and wrong, and differs from machine to machine.
 settings.register_profile("untimed", deadline=None)

@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
+
+from postgres_server import as_nobody, give_to_nobody
 
 PROGRAM = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
 _PORT = 6432
@@ -41,11 +41,9 @@ async def pgbouncer(dsn: str, *, server_connections: int) -> AsyncIterator[str]:
         f"default_pool_size = {server_connections}\n"
         "max_client_conn = 200\n"
     )
-    identity = _identity()
     for path in (folder, folder / "users", folder / "ini"):
-        if identity:
-            os.chown(path, identity["user"], identity["group"])
-    process = subprocess.Popen([PROGRAM, "-q", str(folder / "ini")], start_new_session=True, **identity)
+        give_to_nobody(path)
+    process = subprocess.Popen(as_nobody([PROGRAM, "-q", str(folder / "ini")]), start_new_session=True)
     try:
         pooled = f"{parts.scheme}://{parts.netloc}{parts.path}?host={folder}&port={_PORT}"
         async with asyncio.timeout(_START_TIMEOUT_S):
@@ -67,11 +65,3 @@ async def _answers(dsn: str) -> bool:
         return False
     await connection.close()
     return True
-
-
-def _identity() -> dict[str, Any]:
-    """Return as whom it runs: it refuses to run as root, and the server's socket is in a folder of `nobody`."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}

@@ -8,12 +8,12 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -35,9 +35,9 @@ class PostgresServer:
         self._binaries = _binaries()
         self.folder = Path(tempfile.mkdtemp(prefix="aol-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self._own(self.folder)
+        give_to_nobody(self.folder)
         (self.folder / "password").write_text(self.password)
-        self._own(self.folder / "password")
+        give_to_nobody(self.folder / "password")
         self._run(
             "initdb", "-D", str(self._data), "-U", USER, "-A", "scram-sha-256", f"--pwfile={self.folder}/password",
             "-E", "UTF8", "--locale=C", "--no-sync",
@@ -60,7 +60,7 @@ class PostgresServer:
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-k", str(self.folder), "-h", "", *options]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **_identity()
+                as_nobody(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
 
     async def start(self) -> None:
@@ -115,14 +115,10 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(self._binaries / program), *arguments], capture_output=True, check=False, cwd="/", **_identity()
+            as_nobody([str(self._binaries / program), *arguments]), capture_output=True, check=False, cwd="/"
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr.decode()[-2000:]}")
-
-    def _own(self, path: Path) -> None:
-        if identity := _identity():
-            os.chown(path, identity["user"], identity["group"])
 
 
 def _children(pid: int) -> list[int]:
@@ -192,12 +188,27 @@ def sqlalchemy_url(dsn: str) -> str:
     return dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
-def _identity() -> dict[str, Any]:
-    """Return as whom the server's programs run: they refuse to run as root."""
+def as_nobody(command: Sequence[str]) -> list[str]:
+    """Return a command that runs another one as `nobody`, for programs that refuse to run as root.
+
+    Not by `Popen(user=...)`: that forks, which a process in which gRPC has threads may not survive.
+    """
     if os.geteuid() != 0:
-        return {}
+        return list(command)
+    user, group = _nobody()
+    become = "import os, sys; os.setgroups([]); os.setgid({}); os.setuid({}); os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-I", "-S", "-c", become.format(group, user), *command]
+
+
+def give_to_nobody(path: Path) -> None:
+    """Let a file or folder belong to whom such programs run as."""
+    if os.geteuid() == 0:
+        os.chown(path, *_nobody())
+
+
+def _nobody() -> tuple[int, int]:
     nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    return nobody.pw_uid, nobody.pw_gid
 
 
 @cache
@@ -207,7 +218,7 @@ def _binaries() -> Path:
     assert spec is not None
     assert spec.origin is not None
     installed = Path(spec.origin).parent / "pginstall"
-    if not _identity() or all(parent.stat().st_mode & 0o005 == 0o005 for parent in (installed, *installed.parents)):
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o005 == 0o005 for parent in (installed, *installed.parents)):
         return installed / "bin"
     copy = Path(tempfile.gettempdir()) / f"aol-pg-programs-{os.getpid()}"
     shutil.copytree(installed, copy, symlinks=True, dirs_exist_ok=True)

@@ -25,6 +25,9 @@ from aol_wire.update_apply import apply_update
 # Documents of an update that are read, changed and written together; each may have a megabyte.
 _AT_ONCE = 100
 _ASIDE = "\x01"
+# Of these types, whatever somebody has made of the columns.
+_READ = "tenant::text, id::text, doc::text, version::int8"
+_READ_IN_PARTITIONS = ", part::date, created_us::int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Changing:
         # All mutations of a write happen at one moment.
         self._now_us = database.settings.clock()
         partitioned = collection.partitioned is not None
-        self._read_columns = "tenant, id, doc::text, version" + (", part, created_us" if partitioned else "")
+        self._read_columns = f"{_READ}{_READ_IN_PARTITIONS if partitioned else ''}"
         self._in_its_partition = " AND stored.part = new.was::date" if partitioned else ""
 
     async def apply(self, mutation: Update | Delete | Restore, *, return_ids: bool) -> Outcome:
