@@ -125,7 +125,10 @@ class Database:
                         yield connection
                 else:
                     yield connection
-            except BaseException:
+            except BaseException as error:
+                if _is_lost(error):
+                    # The driver may not have noticed, and would lend it to the next one.
+                    connection.terminate()
                 # It may be at the statement that was broken off, for which nobody should wait.
                 task = asyncio.create_task(self._release(connection))
                 self._releasing.add(task)
@@ -313,6 +316,12 @@ class MissingPartitionsError(Exception):
         super().__init__(known.name)
         self.known = known
         self.starts = starts
+
+
+def _is_lost(error: BaseException) -> bool:
+    if isinstance(error, DataError):
+        return error.reason is Reason.ADAPTER_DOWN
+    return isinstance(error, LOST) and not isinstance(error, (*RETRIED, ValueError))
 
 
 def _changed_by_hand(error: BaseException, table: str) -> DataError:

@@ -33,6 +33,8 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection whose end it has not noticed yet.
+    asyncpg.InternalClientError,
     OSError,
 )
 """The connection is gone, or could not be made."""

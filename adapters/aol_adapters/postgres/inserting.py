@@ -12,7 +12,7 @@ from aol_adapters.postgres import holders
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.connections import Deadline, transaction
 from aol_adapters.postgres.database import Database, StaleError
-from aol_adapters.postgres.failures import LOST, failure
+from aol_adapters.postgres.failures import LOST, RETRIED, failure
 from aol_adapters.postgres.numbers import jsonb_text
 from aol_adapters.postgres.partitions import Partitioning
 from aol_adapters.postgres.words import document_words, vector
@@ -195,6 +195,8 @@ class Inserting:
         arrays = [array for _, array in columns.values()]
         try:
             records = await connection.fetch(sql, *values, *arrays, timeout=until.left())
+        except RETRIED:
+            raise
         except (TimeoutError, *LOST) as error:
             found = None if isinstance(error, ValueError) else failure(error)
             if found is None:
