@@ -128,7 +128,8 @@ class Database:
             except BaseException as error:
                 if _is_lost(error):
                     # The driver may not have noticed, and would lend it to the next one.
-                    connection.terminate()
+                    with suppress(asyncpg.InterfaceError):  # it has noticed, and taken it back
+                        connection.terminate()
                 # It may be at the statement that was broken off, for which nobody should wait.
                 task = asyncio.create_task(self._release(connection))
                 self._releasing.add(task)
@@ -321,7 +322,7 @@ class MissingPartitionsError(Exception):
 def _is_lost(error: BaseException) -> bool:
     if isinstance(error, DataError):
         return error.reason is Reason.ADAPTER_DOWN
-    return isinstance(error, LOST) and not isinstance(error, (*RETRIED, ValueError))
+    return isinstance(error, LOST) and not isinstance(error, (*RETRIED, TimeoutError, ValueError))
 
 
 def _changed_by_hand(error: BaseException, table: str) -> DataError:
