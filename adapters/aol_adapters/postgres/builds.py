@@ -215,13 +215,8 @@ async def _create_partitioned(database: Database, wanted: _Wanted, known: Collec
 async def _create(database: Database, wanted: _Wanted, table: str, name: str) -> bool:
     """Make the index of one table; false when its documents came to differ."""
     index = wanted.quoted(name)
-    dropping = f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
-    # One that another adapter is building is waited for; one that a crash left behind is begun again.
     while (is_valid := await _ask(database, _is_valid, index)) is False:
-        if await _ask(database, _is_in_progress, index):
-            await asyncio.sleep(_POLL_S)
-        else:
-            await database.run_alone(dropping)
+        await _wait_or_drop(database, index)
     if is_valid:
         return True
     statement = indexing.create_statement(
@@ -230,10 +225,20 @@ async def _create(database: Database, wanted: _Wanted, table: str, name: str) ->
     try:
         await database.run_alone(statement)
     except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DeadlockDetectedError):
+        # Of the documents, or of the names in PostgreSQL's own catalogue, where another adapter was faster.
         with suppress(asyncpg.PostgresError, DataError):
-            await database.run_alone(dropping)
+            await _wait_or_drop(database, index)
         return False
     return await _ask(database, _is_valid, index) is True
+
+
+async def _wait_or_drop(database: Database, index: str) -> None:
+    """Wait a moment for an index that another adapter is building; drop one that a crash, or a failure, left behind."""
+    if await _ask(database, _is_in_progress, index):
+        await asyncio.sleep(_POLL_S)
+    elif await _ask(database, _is_valid, index) is False:
+        # Asked once more, since it may have become valid just before it was no longer in progress.
+        await database.run_alone(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")
 
 
 async def _ask(database: Database, question: Callable[[asyncpg.Connection, str], Awaitable[T]], name: str) -> T:
