@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 import structlog
 
+from aol_broker.audit.chain import GENESIS, chained
 from aol_broker.audit.files import file_name, files_of, first_seq_of, lines_backwards
 from aol_broker.audit.record import FILTER_MAX_BYTES, AuditRecord
 from aol_broker.folder_lock import FolderInUseError, FolderLock
@@ -45,6 +46,7 @@ class AuditLog:
         self._descriptor = -1
         self._size = 0
         self._seq = 0
+        self._head = GENESIS
         self._failure = ""
         self._callbacks: list[Callable[[], None]] = []
 
@@ -129,7 +131,7 @@ class AuditLog:
         """
         if not self._can_write():
             raise self._lost(record)
-        line = record.line(self._seq + 1)
+        line, digest = chained(record.body(self._seq + 1, self._head))
         try:
             if self._size and self._size + len(line) > self._max_file_bytes:
                 self._rotate()
@@ -138,6 +140,7 @@ class AuditLog:
             self._set_failure(_problem(error))
             raise self._lost(record) from None
         self._seq += 1
+        self._head = digest
         self._size += len(line)
 
     def _can_write(self) -> bool:

@@ -1,4 +1,4 @@
-"""What does an audit record say? Its keys are those of the design: who, what, when, with what outcome."""
+"""What does an audit record say? Who did what, when, by what right, and with what outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +25,17 @@ _PERMISSIONS: Mapping[int, str] = {
 }
 
 
+class Stage(StrEnum):
+    """Which moment of a call a record is of."""
+
+    INTENDED = "intended"
+    """A write that is allowed and about to be handed to its adapter."""
+    COMPLETED = "completed"
+    """A call whose answer is about to leave."""
+    RESOLVED = "resolved"
+    """A write that was intended, and of which the broker could not record at the time how it ended."""
+
+
 class Outcome(StrEnum):
     """How a call ended."""
 
@@ -33,13 +44,18 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """A write of which nobody can say whether it was made."""
+    PENDING = "pending"
+    """A write that has not ended: the outcome of every intended record, and of no other."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One call. `filters` is JSON text on one line (see `recorded_filter`).
+    """What is recorded of one call at one stage. Texts are empty, and numbers 0, where there is nothing to tell.
 
-    `reason` is empty when it succeeded; `collection` is empty for calls that name none.
+    `filters` is JSON text on one line with sorted keys (see `recorded_filter`). `intent` is the number of the record
+    that announced this write. `grant` says by what right the call was allowed: `owner`, `operator`, `service` (nothing
+    of another's is touched), or origin and permission of a grant, as `sharing:read`; `revision` is that of the registry
+    in which it stood. `fields` are the paths that a query asks for, None when it asks for whole documents or is none.
     """
 
     time_us: int
@@ -54,26 +70,52 @@ class AuditRecord:
     outcome: Outcome
     reason: str
     duration_ms: float
+    stage: Stage = Stage.COMPLETED
+    intent: int = 0
+    verified_by: str = ""
+    on_behalf_of: str = ""
+    peer: str = ""
+    trace_id: str = ""
+    grant: str = ""
+    revision: int = 0
+    fields: tuple[str, ...] | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
 
-    def line(self, seq: int) -> bytes:
-        """Return the record as one line of JSON, with its place in the log."""
+    def body(self, seq: int, prev: str) -> bytes:
+        """Return the record as canonical JSON (sorted keys, no blanks, UTF-8), without the hash that is made of it.
+
+        :param prev: the hash of the record before it, which has the number `seq` - 1.
+        """
+        # In the order of the alphabet, which is what makes it canonical: sorting would cost each call a little.
         return orjson.dumps(
             {
-                "timestamp": from_us(self.time_us),
-                "service": self.service,
-                "operation": self.operation,
-                "collection": self.collection,
-                "filters": orjson.Fragment(self.filters),
-                "result_count": self.result_count,
                 "broker": self.broker,
-                "seq": seq,
-                "request_id": self.request_id,
-                "principal": self.principal,
-                "outcome": self.outcome.value,
-                "reason": self.reason,
+                "bytes_in": self.bytes_in,
+                "bytes_out": self.bytes_out,
+                "collection": self.collection,
                 "duration_ms": round(self.duration_ms, 3),
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
+                "fields": self.fields,
+                "filters": orjson.Fragment(self.filters),
+                "grant": self.grant,
+                "intent": self.intent,
+                "on_behalf_of": self.on_behalf_of,
+                "operation": self.operation,
+                "outcome": self.outcome.value,
+                "peer": self.peer,
+                "prev": prev,
+                "principal": self.principal,
+                "reason": self.reason,
+                "request_id": self.request_id,
+                "result_count": self.result_count,
+                "revision": self.revision,
+                "seq": seq,
+                "service": self.service,
+                "stage": self.stage.value,
+                "timestamp": from_us(self.time_us),
+                "trace_id": self.trace_id,
+                "verified_by": self.verified_by,
+            }
         )
 
 
@@ -84,7 +126,7 @@ def recorded_filter(text: str) -> bytes:
     if len(text) > FILTER_MAX_BYTES:
         return orjson.dumps({"$omitted_characters": len(text)})
     try:
-        recorded = orjson.dumps(orjson.loads(text))
+        recorded = orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return orjson.dumps({"$malformed_characters": len(text)})
     # Bytes are what a line is made of: characters take up to four of them, and 1e15 is written out.
@@ -103,7 +145,7 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
             target = arguments.target_service
             permission: Json = _PERMISSIONS.get(arguments.permission, arguments.permission)
             return orjson.dumps(
-                {"target_service": _named(target, SERVICE.fullmatch(target) is not None), "permission": permission}
+                {"permission": permission, "target_service": _named(target, SERVICE.fullmatch(target) is not None)}
             )
         case "apply_manifest":
             source = arguments.source
@@ -123,7 +165,9 @@ def with_details(filters: bytes, details: Mapping[str, Json]) -> bytes:
 
     :param filters: of `recorded_arguments`, null or an object.
     """
-    return orjson.dumps({**(orjson.loads(filters) or {}), **details}) if details else filters
+    if not details:
+        return filters
+    return orjson.dumps({**(orjson.loads(filters) or {}), **details}, option=orjson.OPT_SORT_KEYS)
 
 
 def _named(name: str, good: bool) -> Json:
