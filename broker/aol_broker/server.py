@@ -13,9 +13,11 @@ from grpc_reflection.v1alpha import reflection
 
 from aol_broker.adapters.host import AdapterHost
 from aol_broker.audit.log import AuditFolderError, AuditLog
+from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.audit_values import HashAuditValue
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
@@ -113,7 +115,7 @@ class Broker:
         await registry.open()
         audit = self._open_audit()
         verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings())
+        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -197,7 +199,7 @@ class Broker:
         task = asyncio.get_running_loop().create_task(work)
         self._stack.push_async_callback(_end, task)
 
-    def _line_settings(self) -> LineSettings:
+    def _line_settings(self, hmac_key: bytes) -> LineSettings:
         settings = self.settings
         return LineSettings(
             broker_id=settings.broker_id,
@@ -206,6 +208,7 @@ class Broker:
             max_deadline_s=settings.limits.max_deadline_s,
             max_in_flight=settings.limits.max_in_flight,
             slow_call_s=settings.slow_call_s,
+            hmac_key=hmac_key,
         )
 
 
@@ -241,6 +244,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
+        f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 

@@ -34,6 +34,7 @@ from aol_wire.status import to_trailers
 MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
 # What waits beyond it, waits at the client.
 _STREAM_MAX_CALLS = 4096
+_ADDRESS_MAX_CHARACTERS = 128
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _Unary = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Coroutine[Any, Any, bytes]]
@@ -96,9 +97,16 @@ def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
     """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
     headers = {key: value for key, value in metadata if isinstance(value, str)}
     return Peer(
-        address,
+        _shown(address),
         service=headers.get(SERVICE_HEADER, ""),
         authorization=headers.get(AUTHORIZATION_HEADER, ""),
         revision=parse_revision(headers.get(REVISION_HEADER, "")),
         traceparent=headers.get(TRACEPARENT_HEADER, ""),
     )
+
+
+def _shown(address: str) -> str:
+    """Return an address as records can show it: whatever it is made of, it is bounded and on one line."""
+    if address.isascii() and address.isprintable() and len(address) <= _ADDRESS_MAX_CHARACTERS:
+        return address
+    return ascii(address[:_ADDRESS_MAX_CHARACTERS])[1:-1][:_ADDRESS_MAX_CHARACTERS]

@@ -11,6 +11,7 @@ from aol_cli.commands import (
     access,
     adapter,
     audit,
+    audit_hmac,
     bench,
     collection,
     collections,
@@ -98,11 +99,16 @@ def _make_app() -> typer.Typer:
     ):
         made.command()(command)
     made.add_typer(collection.app, name="collection")
-    made.add_typer(audit.app, name="audit")
+    made.add_typer(_audit_commands(), name="audit")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
     made.command()(bench.bench)
     return made
+
+
+def _audit_commands() -> typer.Typer:
+    audit.app.command()(audit_hmac.hmac)
+    return audit.app
 
 
 app = _make_app()

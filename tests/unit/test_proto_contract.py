@@ -69,6 +69,7 @@ CALLS = {
         "SearchAudit",
         "CopyCollection",
         "AbortCopy",
+        "HashAuditValue",
     },
 }
 

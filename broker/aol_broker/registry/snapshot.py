@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from aol_broker.audit.policy import AuditPolicy
 from aol_wire.filters import Path
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
@@ -64,6 +65,7 @@ class CollectionRecord:
     declared: bool = False
     storage: Storage = field(default_factory=Storage)
     moving_to: str = ""
+    audit: AuditPolicy = field(default_factory=AuditPolicy)
     collection_id: str = field(init=False, repr=False, compare=False)
     datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)
 
