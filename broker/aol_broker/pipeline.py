@@ -6,7 +6,7 @@ audit( recover -> request id -> deadline -> authentication result -> decode
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 
 from aol_broker.advice import shape_of_request
 from aol_broker.audit.log import AuditLog
-from aol_broker.audit.record import AuditRecord, Outcome, recorded_arguments, with_details
+from aol_broker.audit.record import AuditRecord, Outcome, with_details
+from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
 from aol_broker.identity import identify
@@ -23,6 +24,7 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import CollectionName, resolve
+from aol_broker.trace_context import trace_id
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
@@ -59,6 +61,7 @@ class LineSettings:
     max_deadline_s: float
     max_in_flight: int
     slow_call_s: float
+    hmac_key: bytes
 
 
 class _Call:
@@ -66,27 +69,40 @@ class _Call:
 
     __slots__ = (
         "arguments",
+        "bytes_in",
+        "bytes_out",
         "dispatched",
-        "filters",
+        "grant",
+        "ids",
         "name",
+        "named",
+        "peer",
         "principal",
         "request_id",
+        "revision",
         "served",
         "started",
         "time_us",
         "verb",
     )
 
-    def __init__(self, bound: BoundVerb) -> None:
+    def __init__(self, bound: BoundVerb, peer: Peer, bytes_in: int) -> None:
         self.verb = bound.verb
+        self.peer = peer
+        self.bytes_in = bytes_in
+        self.bytes_out = 0
         self.request_id = uuid7()
         self.started = time.monotonic()
         self.time_us = now_us()
         self.principal: Principal | None = None
         self.name: CollectionName | None = None
         self.arguments: Message | None = None
+        # The collection of that name, whether the caller may use it or not, and the one that it may use.
+        self.named: CollectionRecord | None = None
         self.served: CollectionRecord | None = None
-        self.filters = b"null"
+        self.grant = ""
+        self.revision = 0
+        self.ids: Sequence[str] = ()
         self.dispatched = False
 
 
@@ -106,7 +122,7 @@ class Pipeline:
     async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
         """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time."""
         bound = self._verbs[method]
-        call = _Call(bound)
+        call = _Call(bound, peer, len(payload))
         if not bound.verb.writes:
             return await self._serve(bound, call, payload, peer, timeout_s)
         # A write goes on when its caller goes away, so that its record tells what became of it.
@@ -123,6 +139,8 @@ class Pipeline:
         self._in_flight += 1
         try:
             answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
+            encoded = answer.message.SerializeToString() if answer is not None else b""
+            call.bytes_out = len(encoded)
             error = await self._record(call, answer, error)
         except asyncio.CancelledError:
             # Nobody waits for an answer; that the call was made is recorded all the same.
@@ -130,8 +148,7 @@ class Pipeline:
             raise
         finally:
             self._in_flight -= 1
-        reply = answer.message.SerializeToString() if answer is not None and error is None else b""
-        return Reply(reply, error, call.request_id, self._registry.snapshot.revision)
+        return Reply(encoded if error is None else b"", error, call.request_id, self._registry.snapshot.revision)
 
     async def _recovered(
         self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None
@@ -174,8 +191,13 @@ class Pipeline:
         if peer.revision > snapshot.revision:
             snapshot = await self._registry.refresh(peer.revision)
         name = call.name = resolve(request.collection, principal.service) if verb.names else None
-        record = call.served = authorize(verb.right, principal, name, snapshot)
+        call.named = snapshot.collection(name.service, name.collection) if name is not None else None
+        call.revision = snapshot.revision
+        allowed = authorize(verb.right, principal, name, snapshot)
+        record, call.grant = allowed.record, allowed.grant
+        call.served = record
         work = await bound.command.admit(request, record)
+        call.ids = inserted_ids(work)
         if verb.writes:
             await self._audit.intend(verb.operation, call.request_id)
         if request.remaining_s <= 0:
@@ -189,7 +211,6 @@ class Pipeline:
         call.request_id = check_request_id(arguments.request_id) or call.request_id
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        call.filters = recorded_arguments(verb.operation, arguments)
         refuse_context(arguments)
         return Request(principal, verb.operation, collection, arguments, deadline)
 
@@ -210,7 +231,7 @@ class Pipeline:
             service=call.principal.service if call.principal is not None else "",
             operation=call.verb.operation,
             collection=call.name.id if call.name is not None else "",
-            filters=with_details(call.filters, answer.details if answer is not None else {}),
+            filters=with_details(self._filters(call), answer.details if answer is not None else {}),
             result_count=answer.result_count if answer is not None else 0,
             broker=self._settings.broker_id,
             request_id=call.request_id,
@@ -218,6 +239,15 @@ class Pipeline:
             outcome=outcome,
             reason=reason,
             duration_ms=duration_s * 1000,
+            verified_by=call.principal.verified_by.value if call.principal is not None else "",
+            on_behalf_of=call.principal.on_behalf_of if call.principal is not None else "",
+            peer=call.peer.address,
+            trace_id=trace_id(call.peer.traceparent),
+            grant=call.grant,
+            revision=call.revision,
+            fields=recorded_fields(call.arguments, call.named),
+            bytes_in=call.bytes_in,
+            bytes_out=call.bytes_out,
         )
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
@@ -227,6 +257,9 @@ class Pipeline:
             unrecorded.applied = _applied(call, answer, error)
             return unrecorded
         return error
+
+    def _filters(self, call: _Call) -> bytes:
+        return recorded(call.verb.operation, call.arguments, call.named, self._settings.hmac_key, call.ids)
 
 
 def _log_slow(call: _Call, record: AuditRecord) -> None:
