@@ -14,8 +14,8 @@ import structlog
 from google.protobuf.message import Message
 
 from aol_broker.advice import shape_of_request
-from aol_broker.audit.log import AuditLog
-from aol_broker.audit.record import AuditRecord, Outcome, with_details
+from aol_broker.audit.log import AuditLog, Intent
+from aol_broker.audit.record import AuditRecord, Outcome, Stage, with_details
 from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
@@ -72,8 +72,10 @@ class _Call:
         "bytes_in",
         "bytes_out",
         "dispatched",
+        "filters",
         "grant",
         "ids",
+        "intent",
         "name",
         "named",
         "peer",
@@ -103,6 +105,9 @@ class _Call:
         self.grant = ""
         self.revision = 0
         self.ids: Sequence[str] = ()
+        # What its records show under `filters`, once the first of them is made.
+        self.filters: bytes | None = None
+        self.intent: Intent | None = None
         self.dispatched = False
 
 
@@ -199,7 +204,10 @@ class Pipeline:
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)
         if verb.writes:
-            await self._audit.intend(verb.operation, call.request_id)
+            call.intent = self._audit.intend(self._record_of(call, Stage.INTENDED, Outcome.PENDING))
+            await call.intent.durable()
+        else:
+            self._audit.check()
         if request.remaining_s <= 0:
             raise _out_of_time(deadline - call.started)
         call.dispatched = True
@@ -226,29 +234,7 @@ class Pipeline:
             outcome, reason = _outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
-        record = AuditRecord(
-            time_us=call.time_us,
-            service=call.principal.service if call.principal is not None else "",
-            operation=call.verb.operation,
-            collection=call.name.id if call.name is not None else "",
-            filters=with_details(self._filters(call), answer.details if answer is not None else {}),
-            result_count=answer.result_count if answer is not None else 0,
-            broker=self._settings.broker_id,
-            request_id=call.request_id,
-            principal=call.principal.name if call.principal is not None else "",
-            outcome=outcome,
-            reason=reason,
-            duration_ms=duration_s * 1000,
-            verified_by=call.principal.verified_by.value if call.principal is not None else "",
-            on_behalf_of=call.principal.on_behalf_of if call.principal is not None else "",
-            peer=call.peer.address,
-            trace_id=trace_id(call.peer.traceparent),
-            grant=call.grant,
-            revision=call.revision,
-            fields=recorded_fields(call.arguments, call.named),
-            bytes_in=call.bytes_in,
-            bytes_out=call.bytes_out,
-        )
+        record = self._record_of(call, Stage.COMPLETED, outcome, reason=reason, answer=answer, duration_s=duration_s)
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
         try:
@@ -258,8 +244,45 @@ class Pipeline:
             return unrecorded
         return error
 
-    def _filters(self, call: _Call) -> bytes:
-        return recorded(call.verb.operation, call.arguments, call.named, self._settings.hmac_key, call.ids)
+    def _record_of(
+        self,
+        call: _Call,
+        stage: Stage,
+        outcome: Outcome,
+        *,
+        reason: str = "",
+        answer: Answer | None = None,
+        duration_s: float = 0.0,
+    ) -> AuditRecord:
+        principal, name = call.principal, call.name
+        if call.filters is None:
+            key = self._settings.hmac_key
+            call.filters = recorded(call.verb.operation, call.arguments, call.named, key, call.ids)
+        return AuditRecord(
+            time_us=call.time_us,
+            service=principal.service if principal is not None else "",
+            operation=call.verb.operation,
+            collection=name.id if name is not None else "",
+            filters=with_details(call.filters, answer.details) if answer is not None else call.filters,
+            result_count=answer.result_count if answer is not None else 0,
+            broker=self._settings.broker_id,
+            request_id=call.request_id,
+            principal=principal.name if principal is not None else "",
+            outcome=outcome,
+            reason=reason,
+            duration_ms=duration_s * 1000,
+            stage=stage,
+            intent=call.intent.seq if call.intent is not None else 0,
+            verified_by=principal.verified_by.value if principal is not None else "",
+            on_behalf_of=principal.on_behalf_of if principal is not None else "",
+            peer=call.peer.address,
+            trace_id=trace_id(call.peer.traceparent),
+            grant=call.grant,
+            revision=call.revision,
+            fields=recorded_fields(call.arguments, call.named),
+            bytes_in=call.bytes_in,
+            bytes_out=call.bytes_out,
+        )
 
 
 def _log_slow(call: _Call, record: AuditRecord) -> None:

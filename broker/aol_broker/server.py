@@ -12,7 +12,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from aol_broker.adapters.host import AdapterHost
-from aol_broker.audit.log import AuditFolderError, AuditLog
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.recovery import AuditFolderError
+from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
@@ -76,7 +78,7 @@ class Broker:
         """
         try:
             await self._start()
-        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError) as error:
+        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError, SigningKeyError) as error:
             await self.stop()
             raise StartError(str(error)) from None
         except DataError as error:
@@ -113,7 +115,7 @@ class Broker:
         )
         self._stack.push_async_callback(registry.close)
         await registry.open()
-        audit = self._open_audit()
+        audit = await self._open_audit()
         verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
         pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
         await self._start_backends()
@@ -132,13 +134,18 @@ class Broker:
         except (OSError, ValueError) as error:
             raise StartError(f"The operator's token cannot be read: {error}") from None
 
-    def _open_audit(self) -> AuditLog:
+    async def _open_audit(self) -> AuditLog:
         settings = self.settings
         audit = AuditLog(
-            settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes, max_files=settings.audit.max_files
+            settings.audit_dir,
+            key=read_or_make_signing_key(settings.audit_key_file),
+            broker_id=settings.broker_id,
+            max_file_bytes=settings.audit.max_file_bytes,
+            reserve_bytes=settings.audit.reserve_bytes,
+            durable=settings.audit.durability == "fsync",
         )
-        audit.open()
-        self._stack.callback(audit.close)
+        await audit.open()
+        self._stack.push_async_callback(audit.close)
         return audit
 
     def _make_backends(self) -> Backends:
@@ -268,7 +275,7 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: flo
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-        audit.recover()
+        await audit.recover()
 
 
 async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
