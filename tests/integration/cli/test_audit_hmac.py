@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ spec:
       - {name: visits, audit: shape}
 """
 NUMBER = "078-05-1120-canary"
+DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,11 @@ def test_the_hash_of_a_value_finds_the_calls_that_were_made_with_it(aol: Aol, cl
     ]
     assert hmac_of(aol, json.dumps(NUMBER), "--json") == found
     assert hmac_of(aol, "7") != seven, "a text is no number"
+
+
+def test_the_command_of_the_documentation_prints_a_hash(aol: Aol, clinic: RunningBroker) -> None:
+    [command] = re.findall(r"^aol (audit hmac .*)$", DOCUMENTATION, re.MULTILINE)
+    assert re.fullmatch(r"[0-9a-f]{64}", hmac_of(aol, *command.split()[2:]))
 
 
 def test_a_value_can_come_from_standard_input(aol: Aol, clinic: RunningBroker, environment: dict[str, str]) -> None:

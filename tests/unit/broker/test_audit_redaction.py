@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from aol_wire.index_parser import parse_index
 
 KEY = b"k" * 32
 CANARY = "canary-8c1f4"
+DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
 HIDDEN = {"$hmac": hash_value(CANARY, KEY)}
 
 
@@ -298,6 +301,27 @@ def test_every_empty_request_can_be_recorded(verb: Any) -> None:
     for record in (None, collection("ssn"), collection(level=AuditLevel.SHAPE)):
         json.loads(recorded(verb.operation, verb.request(), record, KEY))
         json.loads(recorded(verb.operation, None, record, KEY))
+
+
+def test_the_documentation_has_the_levels_as_they_are() -> None:
+    [example] = re.findall(r"^\| `audit` \| `filters` of `(.*)` \|$", DOCUMENTATION, re.MULTILINE)
+    for level in AuditLevel:
+        filters = shown(example, collection(level=level))
+        recorded_as = "null" if filters is None else f"`{json.dumps(filters, ensure_ascii=False)}`"
+        assert re.search(rf"^\| `{level}`.* \| {re.escape(recorded_as)} \|$", DOCUMENTATION, re.MULTILINE), level
+
+
+def test_the_documentation_names_what_names_secrets() -> None:
+    names = DOCUMENTATION.split("a path whose name looks like that of a secret")[1].split("It does not matter where")[0]
+    anywhere, words, endings = (
+        set(re.findall(r"`([a-z ]+)`", item.split(": `")[0])) for item in names.split("\n- ")[1:]
+    )
+    joined = {name.replace("pass ", "pass") for name in ANYWHERE}
+    assert anywhere == joined
+    assert words - {"secretary"} == {
+        word.removesuffix("s") if word in {"secrets", "tokens"} else word for word in WORDS
+    }
+    assert endings == {ending.removesuffix("s") for ending in ENDINGS}
 
 
 @given(st.text())
