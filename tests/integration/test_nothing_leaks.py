@@ -51,6 +51,7 @@ class Evidence:
 
     written: dict[str, bytes] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
+    modes: dict[str, int] = field(default_factory=dict)
 
 
 class Calls:
@@ -216,6 +217,8 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     try:
         with running_broker(folder, {"AOL_LOG__LEVEL": "debug", "AOL_SLOW_CALL_S": "0.000001"}) as broker:
             asyncio.run(everything(broker, evidence))
+            paths = [folder / "data", *(folder / "data").rglob("*")]
+            evidence.modes = {str(path.relative_to(folder)): path.stat().st_mode for path in paths}
             broker.process.send_signal(signal.SIGTERM)
             broker.process.wait(timeout=20)
             assert broker.process.stdout is not None
@@ -296,8 +299,6 @@ def test_a_canary_is_found_in_the_form_in_which_it_may_be_written(form: str) -> 
     assert len(set(forms(SENSITIVE))) == 6
 
 
-@pytest.mark.parametrize("folder", ["data", "data/audit", "data/sqlite"])
-def test_what_the_broker_writes_is_for_its_owner_only(tmp_path: Path, folder: str) -> None:
-    with running_broker(tmp_path) as broker:
-        assert (tmp_path / folder).stat().st_mode & 0o077 == 0
-        assert (broker.data_dir / "operator.token").stat().st_mode & 0o077 == 0
+@pytest.mark.parametrize("path", ["data", "data/audit", "data/sqlite", "data/operator.token", "data/audit-key.pem"])
+def test_what_the_broker_writes_is_for_its_owner_only(evidence: Evidence, path: str) -> None:
+    assert evidence.modes[path] & 0o077 == 0
