@@ -274,7 +274,9 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: flo
         await audit.recover()
 
 
-async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
+async def run(
+    settings: Settings, on_ready: Callable[[Broker], Awaitable[None]], make: Callable[[Settings], Broker] = Broker
+) -> None:
     """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
 
     :raises StartError: it could not start.
@@ -283,7 +285,7 @@ async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    broker = Broker(settings)
+    broker = make(settings)
     try:
         await _unless_stopped(stop, broker.start())
         if not stop.is_set():

@@ -21,8 +21,8 @@ HEADERS = (("aol-service", "loader"),)
 
 async def load(channel: grpc.aio.Channel, name: str, answered: list[str]) -> None:
     """Insert and count in turn, and note the request ids of the calls that were answered, until the broker is gone."""
-    insert = channel.unary_unary(DATA + "StoreData", request_serializer=pb.StoreDataRequest.SerializeToString)
-    count = channel.unary_unary(DATA + "CountData", request_serializer=pb.CountDataRequest.SerializeToString)
+    insert: Any = channel.unary_unary(DATA + "StoreData", request_serializer=pb.StoreDataRequest.SerializeToString)
+    count: Any = channel.unary_unary(DATA + "CountData", request_serializer=pb.CountDataRequest.SerializeToString)
     number = 0
     with contextlib.suppress(grpc.aio.AioRpcError):
         while True:
@@ -41,7 +41,7 @@ async def one_life(brokers: BrokerForks, folder: Path, life: int, answered: list
     endpoint = await asyncio.to_thread(brokers.start, folder)
     before, least = len(answered), random.Random(life).randint(1, 60)
     async with grpc.aio.insecure_channel(endpoint) as channel:
-        request = channel.unary_unary(
+        request: Any = channel.unary_unary(
             DATA + "RequestCollection", request_serializer=pb.RequestCollectionRequest.SerializeToString
         )
         await request(pb.RequestCollectionRequest(name="events"), metadata=HEADERS)
@@ -85,7 +85,7 @@ async def test_no_answer_is_without_its_record_and_no_document_without_the_recor
 
 async def stored(endpoint: str) -> set[str]:
     async with grpc.aio.insecure_channel(endpoint) as channel:
-        query = channel.unary_unary(
+        query: Any = channel.unary_unary(
             DATA + "QueryData",
             request_serializer=pb.QueryDataRequest.SerializeToString,
             response_deserializer=pb.QueryDataResponse.FromString,
