@@ -121,7 +121,8 @@ class Broker:
         state = await self._listen(pipeline, audit)
         self._keep_running(state.follow())
         self._keep_running(registry.follow())
-        self._keep_running(_tend(registry, audit, state, self._tend_every_s))
+        self._keep_running(_tend(registry, state, self._tend_every_s))
+        self._keep_running(_tend_audit(audit, self._tend_every_s))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -258,8 +259,15 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.wait([task], timeout=STOP_GRACE_S)
 
 
-async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: float) -> None:
-    """Follow what other brokers change in the registry, and notice when what failed works again.
+async def _tend_audit(audit: AuditLog, every_s: float) -> None:
+    """Notice a disk that hangs, and try again what failed."""
+    while True:
+        await asyncio.sleep(every_s)
+        await audit.recover()
+
+
+async def _tend(registry: Registry, state: Health, every_s: float) -> None:
+    """Follow what other brokers change in the registry.
 
     Callers that know of a newer registry make it read at once anyway.
     """
@@ -271,7 +279,6 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: flo
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-        await audit.recover()
 
 
 async def run(
