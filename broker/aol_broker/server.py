@@ -123,7 +123,8 @@ class Broker:
         state = await self._listen(pipeline, audit)
         self._keep_running(state.follow())
         self._keep_running(registry.follow())
-        self._keep_running(_tend(registry, audit, state, self._tend_every_s))
+        self._keep_running(_tend(registry, state, self._tend_every_s))
+        self._keep_running(_tend_audit(audit, self._tend_every_s))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -262,8 +263,15 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.wait([task], timeout=STOP_GRACE_S)
 
 
-async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: float) -> None:
-    """Follow what other brokers change in the registry, and notice when what failed works again.
+async def _tend_audit(audit: AuditLog, every_s: float) -> None:
+    """Notice a disk that hangs, and try again what failed."""
+    while True:
+        await asyncio.sleep(every_s)
+        await audit.recover()
+
+
+async def _tend(registry: Registry, state: Health, every_s: float) -> None:
+    """Follow what other brokers change in the registry.
 
     Callers that know of a newer registry make it read at once anyway.
     """
@@ -275,10 +283,11 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: flo
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-        await audit.recover()
 
 
-async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
+async def run(
+    settings: Settings, on_ready: Callable[[Broker], Awaitable[None]], make: Callable[[Settings], Broker] = Broker
+) -> None:
     """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
 
     :raises StartError: it could not start.
@@ -287,7 +296,7 @@ async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    broker = Broker(settings)
+    broker = make(settings)
     try:
         await _unless_stopped(stop, broker.start())
         if not stop.is_set():

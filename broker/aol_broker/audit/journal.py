@@ -96,6 +96,7 @@ class Journal:
         self._under_way: list[_Waiting] = []
         self._under_way_since = 0.0
         self._scheduled = False
+        self._drained: asyncio.Future[None] | None = None
         # These two belong to the thread.
         self._segment: Segment | None = None
         self._closed: list[tuple[Path, bytes]] = []
@@ -146,9 +147,9 @@ class Journal:
 
     async def drained(self) -> None:
         """Return when nothing is on its way to the disk any more."""
-        while self._queue or self._under_way:
-            last = (self._queue or self._under_way)[-1].future
-            await asyncio.wait([last])
+        if self._queue or self._under_way:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
 
     async def close(self, *, sound: bool) -> None:
         """Close the open segment, with its checkpoint when it is `sound`.
@@ -191,22 +192,22 @@ class Journal:
         if not self._queue or self._under_way:
             return
         closing = None
-        batch = self._next_batch(self._max_file_bytes - self._size)
+        batch = self._next_batch(self._size)
         if not batch:
             closing = self.checkpoint(closed=True)
-            self._begin, self._size = self.written, 0
-            batch = self._next_batch(self._max_file_bytes)
+            batch = self._next_batch(0)
         self._under_way = batch
         self._under_way_since = asyncio.get_running_loop().time()
         data, first_seq = b"".join([item.line for item in batch]), batch[0].position.seq
         self._writer.submit(lambda: self._write(data, first_seq, closing), self._done)
 
-    def _next_batch(self, room: int) -> list[_Waiting]:
-        """Take from the queue what fits; into an empty segment one record always does."""
+    def _next_batch(self, size: int) -> list[_Waiting]:
+        """Take from the queue what fits into a segment of that size; into an empty one, one record always does."""
+        room = min(self._max_file_bytes - size, _BATCH_MAX_BYTES)
         total, count = 0, 0
         for item in self._queue:
             total += len(item.line)
-            if total > min(room, _BATCH_MAX_BYTES) and (count or self._size):
+            if total > room and (count or size):
                 break
             count += 1
         batch, self._queue = self._queue[:count], self._queue[count:]
@@ -221,8 +222,13 @@ class Journal:
             self._take_back(self.written)
             self._listener.failed(error if isinstance(error, OSError) else OSError(type(error).__name__))
             _refuse(batch + queue)
-            return
-        size, short = written
+        else:
+            self._acknowledge(batch, *written)
+        self._flush()
+        if self._drained is not None and not self._under_way and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _acknowledge(self, batch: list[_Waiting], size: int, short: OSError | None) -> None:
         self._size += size
         self.written = batch[-1].position
         for item in batch:
@@ -233,7 +239,6 @@ class Journal:
         if short is not None:
             self._listener.short_of_room(short)
         self._listener.written()
-        self._flush()
 
     def _take_back(self, position: Position) -> None:
         """Make as if nothing had been added after a record."""
@@ -242,6 +247,8 @@ class Journal:
 
     def _tell_closed(self) -> None:
         closed, self._closed = self._closed, []
+        if closed:
+            self._begin, self._size = self.written, 0
         for path, line in closed:
             self._listener.closed(path, line)
 

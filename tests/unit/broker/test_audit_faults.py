@@ -19,6 +19,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from aol_broker.audit import log as audit_log_module
+from aol_broker.audit.chain import checkpoint_of
 from aol_broker.audit.files import files_of
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.record import FILTER_MAX_BYTES, AuditRecord, Outcome, recorded_filter
@@ -94,6 +95,15 @@ def chain_holds(directory: Path) -> bool:
             return False
         head, seq = item["hash"], item["seq"]
     return True
+
+
+def check_checkpoints(directory: Path) -> None:
+    for path in files_of(directory):
+        *lines, last = path.read_bytes().splitlines()
+        checkpoint, records = checkpoint_of(last), [json.loads(line) for line in lines]
+        assert checkpoint.segment == path.name
+        assert [item["seq"] for item in records] == list(range(checkpoint.first_seq, checkpoint.last_seq + 1))
+        assert (records[0]["prev"], records[-1]["hash"]) == (checkpoint.prev, checkpoint.head)
 
 
 async def unrecorded(log: AuditLog, item: AuditRecord) -> DataError:
@@ -192,6 +202,42 @@ async def test_refusals_do_not_take_the_room_of_the_calls_that_are_under_way(sma
             await log.complete(ended(number, seq))
         (small_disk / "other").unlink()
     assert chain_holds(small_disk / "audit")
+
+
+async def test_a_segment_that_cannot_be_closed_for_lack_of_room_is_closed_later_and_says_what_is_in_it(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, max_file_bytes=4096) as log:
+        size, line = 0, 0
+        while size + line <= 4096:
+            await log.complete(record(1))
+            size, line = files_of(tmp_path)[0].stat().st_size, files_of(tmp_path)[0].stat().st_size - size
+        with files_hold_at_most(size + 10):
+            await unrecorded(log, record(2))
+        assert await log.recover()
+        for number in range(3, 10):
+            await log.complete(record(number))
+    assert chain_holds(tmp_path)
+    check_checkpoints(tmp_path)
+
+
+async def test_a_log_that_is_closed_while_the_disk_hangs_does_not_hold_up_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = audit_log(tmp_path)
+    await log.open()
+    answers = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda _: answers.wait())
+    monkeypatch.setattr(audit_log_module, "STALLED_AFTER_S", 0.0)
+    monkeypatch.setattr(audit_log_module, "_STOP_WAIT_S", 0.01)
+    waiting = asyncio.create_task(log.complete(record(1)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await log.recover()
+    with pytest.raises(DataError):
+        await waiting
+    await log.close()
+    answers.set()
 
 
 async def test_a_write_whose_end_could_not_be_recorded_is_resolved_when_records_can_be_written_again(
