@@ -323,6 +323,29 @@ def test_the_documentation_names_what_names_secrets() -> None:
     assert endings == {ending.removesuffix("s") for ending in ENDINGS}
 
 
+KEYS = ["a", "ssn", "login", "pin", "login.pin", "ssn.0..x", "", ".", "$", "0", "$or", "$and", "$not", "$in", "$nin",
+        "$eq", "$contains", "$exists", "$options", "$regex", "$text", "$near", "userPassword"]  # fmt: skip
+SCALARS = st.none() | st.booleans() | st.text(max_size=3) | st.sampled_from([0, -1, 2**63, 2**64 - 1, 1e300, -0.0, 0.5])
+FILTERS = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=15,
+)
+POLICIES = [
+    None,
+    *(collection(*paths, level=level) for level in AuditLevel for paths in ((), ("ssn", "login.pin", "0"))),
+]
+
+
+@given(
+    st.dictionaries(st.sampled_from(KEYS), FILTERS, max_size=3).map(json.dumps) | FILTERS.map(json.dumps) | st.text()
+)
+def test_whatever_a_caller_sends_can_be_recorded_under_every_policy(text: str) -> None:
+    text = text.encode(errors="ignore").decode()
+    for record in POLICIES:
+        shown(text, record)
+
+
 @given(st.text())
 def test_hidden_values_are_in_no_form_that_can_be_read(text: str) -> None:
     text = f"{CANARY}{text.encode(errors='ignore').decode()}"
