@@ -49,6 +49,7 @@ class AuditLog:
         self._head = GENESIS
         self._failure = ""
         self._callbacks: list[Callable[[], None]] = []
+        self._durable_callbacks: list[Callable[[], None]] = []
 
     @property
     def failure(self) -> str:
@@ -63,6 +64,15 @@ class AuditLog:
     def directory(self) -> Path:
         """Where the files are."""
         return self._directory
+
+    @property
+    def durable_seq(self) -> int:
+        """The number of the last record that is written."""
+        return self._seq
+
+    def on_durable(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, which must be quick, whenever `durable_seq` has advanced."""
+        self._durable_callbacks.append(callback)
 
     def open(self) -> None:
         """Take the folder for this process alone, and go on after the last record that is there.
@@ -142,6 +152,8 @@ class AuditLog:
         self._seq += 1
         self._head = digest
         self._size += len(line)
+        for callback in self._durable_callbacks:
+            callback()
 
     def _can_write(self) -> bool:
         """Whether records can be written, as far as can be told without writing one."""

@@ -9,7 +9,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
-from aol_broker.settings_sections import AdapterSettings
+from aol_broker.settings_sections import (
+    AdapterSettings,
+    OtlpSinkSettings,
+    PostgresSinkSettings,
+    StdoutSinkSettings,
+)
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"
@@ -186,6 +191,53 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
             "exclude",
         ),
         ("audit: {max_files: 1}", "broker.yaml:1 audit.max_files", "greater"),
+        ("audit: {sinks: [{name: a, type: stdot}]}", "broker.yaml:1 audit.sinks[0].type", "did you mean 'stdout'?"),
+        ("audit: {sinks: [{name: a}]}", "broker.yaml audit.sinks[0].type", "is required"),
+        ("audit: {sinks: [{name: A, type: stdout}]}", "broker.yaml:1 audit.sinks[0].name", "pattern"),
+        (
+            f"audit:\n  sinks:\n    - {{name: a, type: stdout, ur: {SECRET}}}",
+            "broker.yaml:3 audit.sinks[0].ur",
+            "unknown",
+        ),
+        (
+            f"audit: {{sinks: [{{name: a, type: otlp, endpoint: 'http://h:1', header: {{a: {SECRET}}}}}]}}",
+            "broker.yaml:1 audit.sinks[0].header",
+            "did you mean 'headers'?",
+        ),
+        (
+            "audit: {sinks: [{name: a, type: stdout}, {name: a, type: otlp, endpoint: 'http://h:1'}]}",
+            "broker.yaml:1 audit.sinks",
+            "same name",
+        ),
+        (
+            "audit: {sinks: [{name: a, type: stdout}, {name: b, type: stdout}]}",
+            "broker.yaml:1 audit.sinks",
+            "one standard output",
+        ),
+        *(
+            (f"audit: {{sinks: [{{name: a, type: postgres, {text}}}]}}", f"broker.yaml:1 audit.sinks[0]{where}", word)
+            for text, where, word in (
+                (f"url: 'mysql://{SECRET}'", ".url", "postgresql://"),
+                (f"url: 'postgresql://u:{SECRET}@h', password_file: x", "", "leave one of them out"),
+                (f"url: 'postgresql://u:{SECRET}${{NOT_SET}}@h'", ".url", "NOT_SET"),
+                ("url: 'postgresql://u@h', table: 'a.b\"c'", ".table", "pattern"),
+            )
+        ),
+        *(
+            (f"audit: {{sinks: [{{name: a, type: otlp, {text}}}]}}", f"broker.yaml:1 audit.sinks[0]{where}", word)
+            for text, where, word in (
+                (f"endpoint: 'https://u:{SECRET}@h:1'", ".endpoint", "pattern"),
+                ("endpoint: 'h:4317'", ".endpoint", "pattern"),
+                ("endpoint: 'http://h:1', ca_file: x", "", "https://"),
+                (f"endpoint: 'http://h:1', headers: {{A: {SECRET}}}", "", "a-z"),
+                (f"endpoint: 'http://h:1', headers: {{a: '{SECRET}é'}}", ".headers", "ASCII"),
+                (
+                    f"endpoint: 'http://h:1', headers: {{a: {SECRET}}}, header_files: {{a: x}}",
+                    "",
+                    "leave one of them out",
+                ),
+            )
+        ),
         ("collections: {allow_undeclared: perhaps}", "broker.yaml:1 collections.allow_undeclared", "boolean"),
         ("slow_call_s: -1", "broker.yaml:1 slow_call_s", "greater"),
         ("limits: [1]", "broker.yaml:1 limits", "dictionary"),
@@ -324,7 +376,9 @@ def test_no_credential_is_in_the_representation(file: Path) -> None:
     settings = _load(
         file,
         f"registry: {{url: 'postgresql+asyncpg://u:{SECRET}@h/d'}}\nauthentication: {{operator_token: {SECRET}}}\n"
-        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}",
+        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}\n"
+        f"audit: {{sinks: [{{name: p, type: postgres, url: 'postgresql://u:{SECRET}@h/d'}},"
+        f"{{name: o, type: otlp, endpoint: 'https://h:1', headers: {{authorization: {SECRET}}}}}]}}",
     )
     assert settings.registry_url.endswith(f"u:{SECRET}@h/d")
     assert SECRET not in f"{settings!r} {settings}"
@@ -334,6 +388,9 @@ def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
     names = set()
     for name, info in model.model_fields.items():
         inner = AdapterSettings if name == "adapters" else info.annotation
+        if name == "sinks":
+            for each in (StdoutSinkSettings, PostgresSinkSettings, OtlpSinkSettings):
+                names |= _names(each, f"{prefix}sinks[].")
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             names |= _names(inner, f"{prefix}{name}.{'<name>.' if name == 'adapters' else ''}")
         else:
