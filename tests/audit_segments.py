@@ -1,7 +1,8 @@
 """How do tests get audit files? Written record by record, chained and closed as a broker does it."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from aol_broker.audit.chain import GENESIS, Checkpoint, chained
 from aol_broker.audit.files import file_name
 from aol_broker.audit.record import AuditRecord, Outcome
 from aol_broker.audit.signing import SigningKey
+from aol_broker.audit.sinks.destination import Destination
 from aol_wire.datetimes import from_us, to_us
 
 MOMENT_US = to_us("2026-03-01T23:59:58Z") or 0
@@ -81,3 +83,30 @@ class WrittenLog:
 def seqs(lines: list[bytes]) -> list[int]:
     """Return the numbers of records."""
     return [json.loads(line)["seq"] for line in lines]
+
+
+class Watched:
+    """A destination that tells whoever waits when a delivery has ended, well or not."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._ended = asyncio.Event()
+
+    async def deliver(self, records: Sequence[bytes]) -> None:
+        try:
+            await self._destination.deliver(records)
+        finally:
+            self._ended.set()
+
+    async def put(self, line: bytes) -> None:
+        await self._destination.put(line)
+
+    async def close(self) -> None:
+        await self._destination.close()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds that changes with deliveries."""
+        async with asyncio.timeout(60):
+            while not holds():
+                self._ended.clear()
+                await self._ended.wait()

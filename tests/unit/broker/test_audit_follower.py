@@ -25,7 +25,7 @@ class Shelf:
         self.taken: list[bytes] = []
         self.largest = 0
         self.attempts = 0
-        self.trouble: Callable[[Sequence[bytes]], Exception | None] = lambda _: None
+        self.trouble: Callable[[Sequence[bytes]], BaseException | None] = lambda _: None
         self.hangs = False
         self._changed = asyncio.Event()
 
@@ -171,7 +171,7 @@ async def test_a_follower_that_is_cancelled_in_a_delivery_keeps_what_was_taken_b
     log: WrittenLog, shelf: Shelf
 ) -> None:
     lines = log.write(120)
-    shelf.trouble = lambda records: asyncio.CancelledError() if seqs(list(records))[-1] > 60 else None  # type: ignore[return-value]
+    shelf.trouble = lambda records: asyncio.CancelledError() if seqs(list(records))[-1] > 60 else None
     follower = Follower("s", "shelf", shelf, log, PACE)
     with pytest.raises(asyncio.CancelledError):
         await follower.run()

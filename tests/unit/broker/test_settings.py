@@ -191,53 +191,6 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
             "exclude",
         ),
         ("audit: {max_files: 1}", "broker.yaml:1 audit.max_files", "greater"),
-        ("audit: {sinks: [{name: a, type: stdot}]}", "broker.yaml:1 audit.sinks[0].type", "did you mean 'stdout'?"),
-        ("audit: {sinks: [{name: a}]}", "broker.yaml audit.sinks[0].type", "is required"),
-        ("audit: {sinks: [{name: A, type: stdout}]}", "broker.yaml:1 audit.sinks[0].name", "pattern"),
-        (
-            f"audit:\n  sinks:\n    - {{name: a, type: stdout, ur: {SECRET}}}",
-            "broker.yaml:3 audit.sinks[0].ur",
-            "unknown",
-        ),
-        (
-            f"audit: {{sinks: [{{name: a, type: otlp, endpoint: 'http://h:1', header: {{a: {SECRET}}}}}]}}",
-            "broker.yaml:1 audit.sinks[0].header",
-            "did you mean 'headers'?",
-        ),
-        (
-            "audit: {sinks: [{name: a, type: stdout}, {name: a, type: otlp, endpoint: 'http://h:1'}]}",
-            "broker.yaml:1 audit.sinks",
-            "same name",
-        ),
-        (
-            "audit: {sinks: [{name: a, type: stdout}, {name: b, type: stdout}]}",
-            "broker.yaml:1 audit.sinks",
-            "one standard output",
-        ),
-        *(
-            (f"audit: {{sinks: [{{name: a, type: postgres, {text}}}]}}", f"broker.yaml:1 audit.sinks[0]{where}", word)
-            for text, where, word in (
-                (f"url: 'mysql://{SECRET}'", ".url", "postgresql://"),
-                (f"url: 'postgresql://u:{SECRET}@h', password_file: x", "", "leave one of them out"),
-                (f"url: 'postgresql://u:{SECRET}${{NOT_SET}}@h'", ".url", "NOT_SET"),
-                ("url: 'postgresql://u@h', table: 'a.b\"c'", ".table", "pattern"),
-            )
-        ),
-        *(
-            (f"audit: {{sinks: [{{name: a, type: otlp, {text}}}]}}", f"broker.yaml:1 audit.sinks[0]{where}", word)
-            for text, where, word in (
-                (f"endpoint: 'https://u:{SECRET}@h:1'", ".endpoint", "pattern"),
-                ("endpoint: 'h:4317'", ".endpoint", "pattern"),
-                ("endpoint: 'http://h:1', ca_file: x", "", "https://"),
-                (f"endpoint: 'http://h:1', headers: {{A: {SECRET}}}", "", "a-z"),
-                (f"endpoint: 'http://h:1', headers: {{a: '{SECRET}é'}}", ".headers", "ASCII"),
-                (
-                    f"endpoint: 'http://h:1', headers: {{a: {SECRET}}}, header_files: {{a: x}}",
-                    "",
-                    "leave one of them out",
-                ),
-            )
-        ),
         ("collections: {allow_undeclared: perhaps}", "broker.yaml:1 collections.allow_undeclared", "boolean"),
         ("slow_call_s: -1", "broker.yaml:1 slow_call_s", "greater"),
         ("limits: [1]", "broker.yaml:1 limits", "dictionary"),

@@ -33,7 +33,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("filters", "jsonb"),
     ("record", "text"),
 )
-"""Names and types, in the order of a row."""
+"""Names and types, in the order of a row. Values of SENT_AS_TEXT are texts, which the server reads."""
+
+SENT_AS_TEXT = {"jsonb", "timestamptz"}
 
 
 def row_of(line: bytes) -> tuple[Any, ...]:
@@ -44,7 +46,9 @@ def row_of(line: bytes) -> tuple[Any, ...]:
     """
     facts = orjson.loads(line)
     values = {name: _value(facts.get(name), kind) for name, kind in COLUMNS}
-    values["timestamp"] = datetime.fromisoformat(facts["timestamp"])
+    # As text: the driver takes the first and the last moment that Python knows for infinities.
+    datetime.fromisoformat(facts["timestamp"])
+    values["timestamp"] = facts["timestamp"]
     values["seq"] = facts["seq"]
     values["record"] = line.decode()
     return tuple(values[name] for name, _ in COLUMNS)
@@ -52,8 +56,8 @@ def row_of(line: bytes) -> tuple[Any, ...]:
 
 def day_of(row: tuple[Any, ...]) -> date:
     """Return the day, in UTC, of a row's record."""
-    moment: datetime = row[0]
-    return moment.date()
+    timestamp: str = row[0]
+    return date.fromisoformat(timestamp[:10])
 
 
 def _value(value: Any, kind: str) -> Any:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import asyncpg
 
-from aol_broker.audit.sinks.postgres_rows import COLUMNS
+from aol_broker.audit.sinks.postgres_rows import COLUMNS, SENT_AS_TEXT
 
 # Any number that nobody else uses for an advisory lock in the same database: "aolaud" in ASCII.
 _LOCK = 0x616F6C617564
@@ -24,10 +24,9 @@ class Tables:
         self._table = table
         self._checkpoints = f"{table}_checkpoints"
         names = ", ".join(f'"{name}"' for name, _ in COLUMNS)
-        values = ", ".join(f'"{name}"::jsonb' if kind == "jsonb" else f'"{name}"' for name, kind in COLUMNS)
-        arrays = ", ".join(
-            f"${place}::{'text' if kind == 'jsonb' else kind}[]" for place, (_, kind) in enumerate(COLUMNS, 1)
-        )
+        values = ", ".join(f'"{name}"::{kind}' for name, kind in COLUMNS)
+        sent = ("text" if kind in SENT_AS_TEXT else kind for _, kind in COLUMNS)
+        arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(sent, 1))
         self.insert_records = (
             f"INSERT INTO {self._named(table)} ({names}) SELECT {values} FROM unnest({arrays}) AS r ({names}) "  # noqa: S608
             "ON CONFLICT DO NOTHING"
