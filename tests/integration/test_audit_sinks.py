@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aol.admin.v1 import admin_pb2 as pb
+from aol_cli.operator_calls import operator_calls
 from aol_client import AOLDataClient, PermissionDeniedError
 from postgres_server import rows
 from running_brokers import READY
@@ -20,6 +22,8 @@ from running_brokers import READY
 pytestmark = pytest.mark.integration
 
 LOOPBACK = "127.0.0.1"
+# Of two brokers: what is asked for, what is inserted, and what is refused.
+ALL = 1 + 600 + 1 + 10 + 1
 SINKS_DOCUMENTED = (
     (Path(__file__).parents[2] / "docs" / "audit.md").read_text().split("\n## Sinks\n")[1].split("\n## ")[0]
 )
@@ -102,33 +106,27 @@ async def test_a_broker_serves_while_nobody_reads_its_records_and_is_killed_and_
         async with AOLDataClient(second.endpoint, "stranger") as client:
             with pytest.raises(PermissionDeniedError):
                 await client.query("shop.events")
-        token = (second.folder / "data" / "operator.token").read_text().strip()
-        status = await _status(second, token)
-        assert {sink["name"]: sink["type"] for sink in status["sinks"]} == {
-            "out": "stdout",
-            "hung": "postgres",
-            "nobody": "otlp",
-            "db": "postgres",
-        }
-        assert status["durable_seq"] >= 610
-        assert status["segment_count"] > 2
-        behind = {sink["name"]: sink["lag"] for sink in status["sinks"]}
-        assert min(behind["hung"], behind["nobody"]) >= 610
-        assert "s3cret" not in json.dumps(status)
+        behind = await _status_when(second, lambda seqs: seqs["db"] >= ALL)
+        assert list(behind) == ["out", "hung", "nobody", "db"]
+        assert behind["hung"] == behind["nobody"] == 0
         said = second.end(signal.SIGTERM)
         assert second.process.returncode == 0
     written = second.written()
-    assert all(line in written for line in left.splitlines()[:-1])
-    assert said.splitlines()[-1] == written[-1]
+    for lines in (left.splitlines()[:-1], said.splitlines()[:-1]):
+        assert lines == written[written.index(lines[0]) :][: len(lines)]
     found = await rows(postgres_database, "SELECT record FROM audit.records ORDER BY seq")
-    assert [row["record"] for row in found] == written
+    assert len(found) >= ALL
+    assert [row["record"] for row in found] == written[: len(found)]
     [documented] = re.findall(r"```sql\n(.*?)```", SINKS_DOCUMENTED, re.DOTALL)
     assert [row["reason"] for row in await rows(postgres_database, documented)] == ["GRANT_MISSING"]
 
 
-async def _status(broker: Serving, token: str) -> dict[str, Any]:
-    environment = {"AOL_ENDPOINT": broker.endpoint, "AOL_OPERATOR_TOKEN": token, "PATH": ""}
-    command = [sys.executable, "-m", "aol_cli", "audit", "status", "--json"]
-    ran = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
-    value: dict[str, Any] = json.loads(ran.stdout)
-    return value
+async def _status_when(broker: Serving, holds: Callable[[dict[str, int]], bool]) -> dict[str, int]:
+    """Return up to which record each sink has come, once something holds of it; each question is a record more."""
+    token = (broker.folder / "data" / "operator.token").read_text().strip()
+    async with asyncio.timeout(60), operator_calls(broker.endpoint, token) as calls:
+        while True:
+            answer = await calls.admin("AuditStatus", pb.AuditStatusRequest(), pb.AuditStatusResponse)
+            seqs = {sink.name: sink.seq for sink in answer.sinks}
+            if holds(seqs):
+                return seqs

@@ -137,8 +137,9 @@ class Follower:
             self._news.clear()
             try:
                 await self._fill()
-            except OSError as error:
-                await self._back_off(UnavailableError(errno.errorcode.get(error.errno or 0, "OSError")))
+            except Exception as error:
+                # Mostly files that cannot be read. Whatever it is: a sink that ends for good would be missed by nobody.
+                await self._back_off(UnavailableError(_kind(error)))
             else:
                 if self._buffer:
                     await self._deliver()
@@ -162,7 +163,7 @@ class Follower:
         try:
             await asyncio.to_thread(self._file.write, cursor)
         except OSError as error:
-            _log.warning("audit cursor not written", sink=self._name, error=errno.errorcode.get(error.errno or 0, ""))
+            _log.warning("audit cursor not written", sink=self._name, error=_kind(error))
         else:
             self._saved = cursor
 
@@ -214,8 +215,8 @@ class Follower:
         except TimeoutError:
             return UnavailableError(TIMEOUT)
         except Exception as error:
-            # Whatever a driver raises: a sink that stops for good would be missed by nobody.
-            return UnavailableError(type(error).__name__)
+            # Whatever a driver raises.
+            return UnavailableError(_kind(error))
         return None
 
     async def _takes_later_ones(self) -> bool:
@@ -266,3 +267,9 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._finishing.wait()
+
+
+def _kind(error: Exception) -> str:
+    """Return an error's name, without its text."""
+    number = error.errno if isinstance(error, OSError) else None
+    return errno.errorcode.get(number or 0, type(error).__name__)

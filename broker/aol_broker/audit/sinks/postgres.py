@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import asyncpg
@@ -50,9 +51,10 @@ class PostgresSink:
 
         :raises UnavailableError: it was not inserted.
         """
-        text = line.rstrip(b"\n").decode()
+        text = line.rstrip(b"\n")
+        values = (sha256(text).hexdigest(), text.decode())
         try:
-            await self._run(lambda connection: connection.execute(self._tables.insert_checkpoint, text))
+            await self._run(lambda connection: connection.execute(self._tables.insert_checkpoint, *values))
         except RefusedError as error:
             raise UnavailableError(error.kind) from None
 

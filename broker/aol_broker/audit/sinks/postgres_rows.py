@@ -21,7 +21,9 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("intent", "bigint"),
     ("service", "text"),
     ("principal", "text"),
+    ("verified_by", "text"),
     ("on_behalf_of", "text"),
+    ("peer", "text"),
     ("operation", "text"),
     ("collection", "text"),
     ("outcome", "text"),
@@ -30,6 +32,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("duration_ms", "double precision"),
     ("request_id", "text"),
     ("trace_id", "text"),
+    ("grant", "text"),
+    ("revision", "bigint"),
     ("filters", "jsonb"),
     ("record", "text"),
 )

@@ -32,7 +32,7 @@ class Tables:
             "ON CONFLICT DO NOTHING"
         )
         self.insert_checkpoint = (
-            f"INSERT INTO {self._named(self._checkpoints)} (line) VALUES ($1) ON CONFLICT DO NOTHING"  # noqa: S608
+            f"INSERT INTO {self._named(self._checkpoints)} (digest, line) VALUES ($1, $2) ON CONFLICT DO NOTHING"  # noqa: S608
         )
 
     async def make(self, connection: asyncpg.Connection) -> None:
@@ -52,7 +52,8 @@ class Tables:
             if not await self._exists(connection, self._checkpoints):
                 await connection.execute(
                     f"CREATE TABLE {self._named(self._checkpoints)} "
-                    "(line text PRIMARY KEY, received_at timestamptz NOT NULL DEFAULT now())"
+                    # A line may be longer than what an index holds.
+                    "(digest text PRIMARY KEY, line text NOT NULL, received_at timestamptz NOT NULL DEFAULT now())"
                 )
 
     async def make_partitions(self, connection: asyncpg.Connection, days: Iterable[date]) -> None:

@@ -34,12 +34,12 @@ class Sinks:
             self._followers.append(follower)
             self._tasks.append(asyncio.get_running_loop().create_task(follower.run(), name=f"audit sink {name}"))
 
-    async def stop(self) -> None:
-        """Deliver what there is, within a bound, and keep how far each sink came. The log has to be open still."""
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Deliver what there is, at most for `grace_s`, and keep how far each sink came."""
         for follower in self._followers:
             follower.finish()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_GRACE_S)
+            await asyncio.wait(self._tasks, timeout=grace_s)
         for task in self._tasks:
             task.cancel()
         closing = [asyncio.ensure_future(destination.close()) for destination in self._destinations.values()]
