@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aol_broker.audit.record import recorded_filter
 from aol_broker.audit.sinks.destination import RefusedError, UnavailableError
 from aol_broker.audit.sinks.follower import Follower, Pace
 from aol_broker.audit.sinks.postgres import PostgresSink
@@ -75,12 +76,16 @@ async def test_what_hostile_callers_and_clocks_make_is_kept_too(
         *log.write(time_us=moment("0001-01-01T00:00:00Z")),
         *log.write(request_id="\0" * 5000, collection="\U0001f600" * 5000, result_count=2**63 - 1),
         *log.write(filters=b"1e308"),
+        *log.write(filters=recorded_filter("[" * 254 + "]" * 254)),
+        *log.write(filters=recorded_filter(json.dumps({"a" * 5000: "\U0001f600" * 2000}))),
     ]
     await sink.deliver(lines)
     found = await rows(postgres_database, "SELECT seq, record, filters FROM audit.records ORDER BY seq")
     assert [row["record"].encode() for row in found] == lines
     days = await rows(postgres_database, 'SELECT "timestamp"::date::text FROM audit.records WHERE seq IN (2, 3, 4)')
     assert {row[0] for row in days} == {"1970-01-01", "9999-12-31", "0001-01-01"}
+    last_two = [json.loads(line)["filters"] for line in lines[-2:]]
+    assert [json.loads(row["filters"]) for row in found[-2:]] == last_two
     assert json.loads(found[0]["filters"]) == {"a\ufffd": ["\ufffdb", {"c": "\ufffd"}], "d": "\\u0000"}
 
 

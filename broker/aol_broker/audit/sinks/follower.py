@@ -58,8 +58,8 @@ class Pace:
     `save_every_s`.
     """
 
-    records: int = 500
-    block_bytes: int = 256 << 10
+    records: int = 200
+    block_bytes: int = 128 << 10
     gather_s: float = 0.1
     attempt_s: float = 10.0
     first_delay_s: float = 0.5

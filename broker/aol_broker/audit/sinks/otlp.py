@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as pb
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 
 from aol_broker.audit.sinks.destination import PartlyRefusedError, RefusedError, UnavailableError
+from aol_broker.audit.sinks.giving_way import giving_way
 from aol_broker.audit.sinks.otlp_records import checkpoint_record, log_record, request_of
 
 PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
@@ -57,7 +58,6 @@ class OtlpSink:
         :raises PartlyRefusedError: it took some, and nothing is to be sent again.
         """
         try:
-            # Building them takes its time; calls go on meanwhile.
             request = await asyncio.to_thread(self._request, records)
         except (ValueError, TypeError, KeyError):
             raise RefusedError("BAD_RECORD") from None
@@ -84,7 +84,7 @@ class OtlpSink:
             await channel.close()
 
     def _request(self, records: Sequence[bytes]) -> pb.ExportLogsServiceRequest:
-        return request_of(self._broker_id, [log_record(line) for line in records])
+        return request_of(self._broker_id, [log_record(line) for line in giving_way(records)])
 
     async def _export(self, request: pb.ExportLogsServiceRequest) -> pb.ExportLogsServiceResponse:
         if self._channel is None:

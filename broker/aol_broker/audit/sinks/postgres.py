@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
+import orjson
 
 from aol_broker.audit.sinks.destination import RefusedError, UnavailableError
-from aol_broker.audit.sinks.postgres_rows import day_of, row_of
+from aol_broker.audit.sinks.giving_way import giving_way
+from aol_broker.audit.sinks.postgres_rows import days_of, row_of
 from aol_broker.audit.sinks.postgres_tables import Tables
 
 APPLICATION_NAME = "aol audit sink"
@@ -39,12 +41,10 @@ class PostgresSink:
         :raises RefusedError: the table cannot hold one of them.
         """
         try:
-            # Thousands of them take their time; calls go on meanwhile.
-            rows = await asyncio.to_thread(lambda: [row_of(line) for line in records])
+            text, days = await asyncio.to_thread(_rows, records)
         except (ValueError, TypeError, KeyError):
             raise RefusedError("BAD_RECORD") from None
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        await self._run(lambda connection: self._insert(connection, columns))
+        await self._run(lambda connection: self._insert(connection, text, days))
 
     async def put(self, line: bytes) -> None:
         """Insert a checkpoint into the table of checkpoints.
@@ -65,13 +65,13 @@ class PostgresSink:
             with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
                 await connection.close(timeout=_CLOSE_S)
 
-    async def _insert(self, connection: asyncpg.Connection, columns: Sequence[list[Any]]) -> None:
+    async def _insert(self, connection: asyncpg.Connection, text: str, days: Sequence[date]) -> None:
         try:
-            await connection.execute(self._tables.insert_records, *columns)
+            await connection.execute(self._tables.insert_records, text)
         except asyncpg.CheckViolationError:
             # The records of a new day, or of one whose partition was dropped.
-            await self._tables.make_partitions(connection, _days(columns))
-            await connection.execute(self._tables.insert_records, *columns)
+            await self._tables.make_partitions(connection, days)
+            await connection.execute(self._tables.insert_records, text)
 
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[object]]) -> None:
         async with self._one_at_a_time:
@@ -115,8 +115,10 @@ async def _broken_off_by_closing(connection: asyncpg.Connection, work: Awaitable
         raise
 
 
-def _days(columns: Sequence[list[Any]]) -> Iterable[date]:
-    return sorted({day_of(row) for row in zip(*columns, strict=True)})
+def _rows(records: Sequence[bytes]) -> tuple[str, list[date]]:
+    """Return the rows of records as one JSON text, which is all that the driver has to encode, and their days."""
+    rows = [row_of(line) for line in giving_way(records)]
+    return orjson.dumps(rows).decode(), days_of(rows)
 
 
 def _failure(error: Exception) -> RefusedError | UnavailableError:

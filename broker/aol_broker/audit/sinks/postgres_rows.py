@@ -1,5 +1,6 @@
 """What does a row of the PostgreSQL sink's table say? The record's line as it is, and columns to look for it by."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -11,7 +12,6 @@ TEXT_MAX_CHARACTERS = 512
 # PostgreSQL holds no NUL, neither in text nor as an escape in jsonb.
 _NUL = "\0"
 _NO_NUL = "\ufffd"
-_NUL_ESCAPE = b"\\u0000"
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("timestamp", "timestamptz"),
@@ -37,31 +37,26 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("filters", "jsonb"),
     ("record", "text"),
 )
-"""Names and types, in the order of a row. Values of SENT_AS_TEXT are texts, which the server reads."""
+"""Names and types, in the order of the table."""
 
-SENT_AS_TEXT = {"jsonb", "timestamptz"}
+Row = dict[str, Any]
 
 
-def row_of(line: bytes) -> tuple[Any, ...]:
-    """Return the row of a record's line.
+def row_of(line: bytes) -> Row:
+    """Return the row of a record's line: its columns by their names, as JSON values.
 
     :raises ValueError: it is no record.
     :raises KeyError: it lacks what every record has.
     """
     facts = orjson.loads(line)
     values = {name: _value(facts.get(name), kind) for name, kind in COLUMNS}
-    # As text: the driver takes the first and the last moment that Python knows for infinities.
     datetime.fromisoformat(facts["timestamp"])
-    values["timestamp"] = facts["timestamp"]
-    values["seq"] = facts["seq"]
-    values["record"] = line.decode()
-    return tuple(values[name] for name, _ in COLUMNS)
+    return {**values, "timestamp": facts["timestamp"], "seq": facts["seq"], "record": line.decode()}
 
 
-def day_of(row: tuple[Any, ...]) -> date:
-    """Return the day, in UTC, of a row's record."""
-    timestamp: str = row[0]
-    return date.fromisoformat(timestamp[:10])
+def days_of(rows: Iterable[Row]) -> list[date]:
+    """Return the days, in UTC, that rows are of."""
+    return sorted({date.fromisoformat(row["timestamp"][:10]) for row in rows})
 
 
 def _value(value: Any, kind: str) -> Any:
@@ -76,12 +71,13 @@ def _value(value: Any, kind: str) -> Any:
             return value
 
 
-def _json(value: Any) -> str:
-    """Return JSON text without NUL, which callers may have put into a filter."""
-    encoded = orjson.dumps(value)
-    if _NUL_ESCAPE in encoded:
-        encoded = orjson.dumps(_without_nul(value))
-    return encoded.decode()
+def _json(value: Any) -> orjson.Fragment | None:
+    """Return JSON; None for what is nested deeper than can be encoded, which `record` holds all the same."""
+    try:
+        # By itself: inside of its row it would be nested deeper than it was in its record.
+        return orjson.Fragment(orjson.dumps(_without_nul(value)))
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _without_nul(value: Any) -> Any:

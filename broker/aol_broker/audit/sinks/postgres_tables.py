@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import asyncpg
 
-from aol_broker.audit.sinks.postgres_rows import COLUMNS, SENT_AS_TEXT
+from aol_broker.audit.sinks.postgres_rows import COLUMNS
 
 # Any number that nobody else uses for an advisory lock in the same database: "aolaud" in ASCII.
 _LOCK = 0x616F6C617564
@@ -24,11 +24,9 @@ class Tables:
         self._table = table
         self._checkpoints = f"{table}_checkpoints"
         names = ", ".join(f'"{name}"' for name, _ in COLUMNS)
-        values = ", ".join(f'"{name}"::{kind}' for name, kind in COLUMNS)
-        sent = ("text" if kind in SENT_AS_TEXT else kind for _, kind in COLUMNS)
-        arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(sent, 1))
+        typed = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS)
         self.insert_records = (
-            f"INSERT INTO {self._named(table)} ({names}) SELECT {values} FROM unnest({arrays}) AS r ({names}) "  # noqa: S608
+            f"INSERT INTO {self._named(table)} ({names}) SELECT {names} FROM json_to_recordset($1) AS r ({typed}) "  # noqa: S608
             "ON CONFLICT DO NOTHING"
         )
         self.insert_checkpoint = (

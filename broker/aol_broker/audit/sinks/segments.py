@@ -10,6 +10,7 @@ import structlog
 from aol_broker.audit.chain import GENESIS, is_checkpoint
 from aol_broker.audit.files import files_of, first_seq_of
 from aol_broker.audit.sinks.cursor import Cursor
+from aol_broker.audit.sinks.giving_way import giving_way
 
 _log = structlog.get_logger("aol.audit.sinks")
 
@@ -100,7 +101,7 @@ class SegmentReader:
     def _records(self, block: bytes, durable_seq: int, newer: Path | None, most: int) -> Slice:
         records: list[FollowedRecord] = []
         bound = first_seq_of(newer) if newer is not None else None
-        for line in block.split(b"\n")[:-1]:
+        for line in giving_way(block.split(b"\n")[:-1]):
             facts = _facts(line)
             if facts is not None and facts["seq"] > durable_seq and (bound is None or facts["seq"] < bound):
                 return Slice(records, more=False)
