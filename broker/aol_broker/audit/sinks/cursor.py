@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class CursorFile:
     def __init__(self, directory: Path, name: str) -> None:
         self._name = name
         self._path = directory / FOLDER / f"{name}{_SUFFIX}"
+        # A write that nobody waits for any more may still be under way in its thread.
+        self._writing = threading.Lock()
 
     def read(self) -> Cursor:
         """Return what was written last; where nothing was, or it cannot be read, the beginning.
@@ -54,12 +57,16 @@ class CursorFile:
 
         :raises OSError: it cannot be written; what was written before is still there.
         """
+        with self._writing:
+            self._write(orjson.dumps(asdict(cursor)))
+
+    def _write(self, data: bytes) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = self._path.with_suffix(".new")
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(orjson.dumps(asdict(cursor)))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             made.replace(self._path)

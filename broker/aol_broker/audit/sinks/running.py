@@ -10,7 +10,7 @@ from aol_broker.settings import SettingsError, read_one_line, read_secret
 from aol_broker.settings_sections import OtlpSinkSettings, PostgresSinkSettings, SinkSettings, StdoutSinkSettings
 
 # A clean stop gives so long to what is not delivered yet, and as long again to put connections away.
-STOP_GRACE_S = 0.5
+STOP_GRACE_S = 0.4
 
 
 class Sinks:
