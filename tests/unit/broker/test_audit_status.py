@@ -40,8 +40,7 @@ async def test_the_status_is_told_to_operators_alone_and_asking_is_recorded(line
 
 
 async def test_a_log_that_cannot_be_written_says_so_in_place_of_a_status(line: Line) -> None:
-    [file] = files_of(line.audit.directory)
-    file.unlink()
+    await line.call("ListCollections", data.ListCollectionsRequest())
     line.audit.directory.rename(line.audit.directory.with_name("elsewhere"))
     line.audit.directory.write_text("in the way")
     error = await line.operator_refusal("AuditStatus", pb.AuditStatusRequest())
