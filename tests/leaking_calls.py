@@ -190,6 +190,7 @@ REQUESTS: Mapping[str, Message] = {
     "/aol.admin.v1.Admin/DropCollection": admin_pb2.DropCollectionRequest(collection=f"{OWNER}.asked", dry_run=True),
     "/aol.admin.v1.Admin/ListGrants": admin_pb2.ListGrantsRequest(),
     "/aol.admin.v1.Admin/SearchAudit": admin_pb2.SearchAuditRequest(limit=10),
+    "/aol.admin.v1.Admin/AuditStatus": admin_pb2.AuditStatusRequest(),
     "/aol.admin.v1.Admin/CopyCollection": admin_pb2.CopyCollectionRequest(
         collection=f"{OWNER}.people", to_adapter="sqlite"
     ),

@@ -80,6 +80,7 @@ class _Call:
         "named",
         "peer",
         "principal",
+        "recorded",
         "request_id",
         "revision",
         "served",
@@ -108,6 +109,7 @@ class _Call:
         # What its records show under `filters`, once the first of them is made.
         self.filters: bytes | None = None
         self.intent: Intent | None = None
+        self.recorded = False
         self.dispatched = False
 
 
@@ -148,8 +150,9 @@ class Pipeline:
             call.bytes_out = len(encoded)
             error = await self._record(call, answer, error)
         except asyncio.CancelledError:
-            # Nobody waits for an answer; that the call was made is recorded all the same.
-            await self._record(call, None, None, cancelled=True)
+            # Nobody waits for an answer; that the call was made is recorded all the same, unless it is already.
+            if not call.recorded:
+                await self._record(call, None, None, cancelled=True)
             raise
         finally:
             self._in_flight -= 1
@@ -237,6 +240,7 @@ class Pipeline:
         record = self._record_of(call, Stage.COMPLETED, outcome, reason=reason, answer=answer, duration_s=duration_s)
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
+        call.recorded = True
         try:
             await self._audit.complete(record)
         except DataError as unrecorded:

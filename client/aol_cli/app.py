@@ -12,6 +12,7 @@ from aol_cli.commands import (
     adapter,
     audit,
     audit_hmac,
+    audit_status,
     bench,
     collection,
     collections,
@@ -99,16 +100,13 @@ def _make_app() -> typer.Typer:
     ):
         made.command()(command)
     made.add_typer(collection.app, name="collection")
-    made.add_typer(_audit_commands(), name="audit")
+    audit.app.command()(audit_hmac.hmac)
+    audit.app.command()(audit_status.status)
+    made.add_typer(audit.app, name="audit")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
     made.command()(bench.bench)
     return made
-
-
-def _audit_commands() -> typer.Typer:
-    audit.app.command()(audit_hmac.hmac)
-    return audit.app
 
 
 app = _make_app()

@@ -9,7 +9,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
-from aol_broker.settings_sections import AdapterSettings
+from aol_broker.settings_sections import (
+    AdapterSettings,
+    OtlpSinkSettings,
+    PostgresSinkSettings,
+    StdoutSinkSettings,
+)
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"
@@ -324,7 +329,9 @@ def test_no_credential_is_in_the_representation(file: Path) -> None:
     settings = _load(
         file,
         f"registry: {{url: 'postgresql+asyncpg://u:{SECRET}@h/d'}}\nauthentication: {{operator_token: {SECRET}}}\n"
-        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}",
+        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}\n"
+        f"audit: {{sinks: [{{name: p, type: postgres, url: 'postgresql://u:{SECRET}@h/d'}},"
+        f"{{name: o, type: otlp, endpoint: 'https://h:1', headers: {{authorization: {SECRET}}}}}]}}",
     )
     assert settings.registry_url.endswith(f"u:{SECRET}@h/d")
     assert SECRET not in f"{settings!r} {settings}"
@@ -334,6 +341,9 @@ def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
     names = set()
     for name, info in model.model_fields.items():
         inner = AdapterSettings if name == "adapters" else info.annotation
+        if name == "sinks":
+            for each in (StdoutSinkSettings, PostgresSinkSettings, OtlpSinkSettings):
+                names |= _names(each, f"{prefix}sinks[].")
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             names |= _names(inner, f"{prefix}{name}.{'<name>.' if name == 'adapters' else ''}")
         else:
