@@ -96,9 +96,11 @@ def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: 
 
     from aol_broker import logs
     from aol_broker.server import StartError, run
+    from aol_wire import garbage
 
     async def on_ready(broker: "Broker") -> None:
         await _apply(broker, manifests)
+        garbage.calm()
         say(
             f"aol ready on {broker.endpoint} · data {settings.data_dir} · adapter {broker.adapter_summary()}{applied}"
             " · Ctrl-C stops it"
