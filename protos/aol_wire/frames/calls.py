@@ -1,6 +1,7 @@
 """What is a call in a frame, what becomes of it, and how is a broken frame told?"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
@@ -25,8 +26,7 @@ class FrameLimits:
     max_frame_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """A call's encoded response. `revision` is the highest registry revision known when its frame was made."""
 
     response: bytes
@@ -34,8 +34,7 @@ class Success:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a call failed: `code` is a google.rpc.Code, `details` an encoded google.rpc.Status."""
 
     code: int

@@ -24,7 +24,9 @@ class PendingCall(Call):
 
     __slots__ = ("stream",)
 
-    stream: "ClientStream | None"
+    def __init__(self, method: str, request: bytes, deadline: float | None = None) -> None:
+        super().__init__(method, request, deadline)
+        self.stream: ClientStream | None = None
 
     def settle(self, outcome: Outcome | None) -> None:
         """Say what became of the call; None: the server has no frames."""
