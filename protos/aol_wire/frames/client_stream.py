@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 from google.rpc import code_pb2
 
-from aol_wire.frames.calls import Failure, FrameError, Outcome
+from aol_wire.frames.calls import TURNS, Failure, FrameError, Outcome
 from aol_wire.frames.client_side import Call, ClientSide
 from aol_wire.frames.deadlines import Deadlines
 
@@ -120,6 +120,8 @@ class ClientStream:
                 else:
                     self._wake.clear()
                     await self._wake.wait()
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass  # the reader learns why
         except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from google.rpc import code_pb2
 
 from aol.frames.v1 import frames_pb2 as pb
 from aol_wire.faults import describe_fault
-from aol_wire.frames.calls import Failure, FrameError, FrameLimits, Outcome
+from aol_wire.frames.calls import TURNS, Failure, FrameError, FrameLimits, Outcome
 from aol_wire.frames.deadlines import Deadlines
 from aol_wire.frames.server_side import IncomingCall, ServerSide
 
@@ -143,6 +143,8 @@ class _ServerStream:
             if frame is None:
                 self._wake.clear()
                 await self._wake.wait()
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
             else:
                 await self._context.write(frame)
                 self._room.set()
