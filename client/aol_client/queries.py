@@ -1,6 +1,7 @@
 """How is a query asked, and read to its end? Page by page, until there is no more or the limit is reached."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from aol.data.v1.data_broker_pb2 import CountDataRequest, ExplainQueryRequest, QueryDataRequest, QueryDataResponse
@@ -11,7 +12,10 @@ from aol_client.pages import Document, documents_of
 from aol_wire.ids import uuid7
 from aol_wire.limits import PAGE_MAX_DOCUMENTS
 
-Send = Callable[[QueryDataRequest], Awaitable[QueryDataResponse]]
+Send = Callable[[QueryDataRequest], Coroutine[Any, Any, QueryDataResponse]]
+
+# So many turns of the event loop after it was begun, a call has been handed to gRPC, as a rule.
+_TURNS_TO_SEND = 8
 
 
 def query_request(
@@ -81,25 +85,40 @@ def explain_request(
 
 
 async def read_pages(request: QueryDataRequest, send: Send) -> AsyncGenerator[list[Document], None]:
-    """Yield the documents of each page.
+    """Yield the documents of each page. While the caller has one, the next one is on its way, and no more than that.
 
     :raises DataClientError: a page could not be had, or is malformed.
     """
     projection = frozenset(request.projection)
     left = request.limit if request.HasField("limit") else None
-    while True:
-        response = await send(request)
-        try:
-            documents = documents_of(response.page, projection)
-        except ValueError:
-            raise malformed_answer(request.request_id) from None
-        if left is not None:
-            documents = documents[:left]
-            left -= len(documents)
-        yield documents
-        token = response.next_page_token
-        if not token or left == 0:
-            return
-        if token == request.page_token:  # a broker that does not move on would be asked for ever
-            raise malformed_answer(request.request_id)
-        request.page_token = token
+    coming: asyncio.Task[QueryDataResponse] | None = None
+    try:
+        while True:
+            response = await (send(request) if coming is None else coming)
+            shown = len(response.page.id) if left is None else min(left, len(response.page.id))
+            left = None if left is None else left - shown
+            coming = await _begin_next(request, response, send) if response.next_page_token and left != 0 else None
+            try:
+                documents = documents_of(response.page, projection)
+            except ValueError:
+                raise malformed_answer(request.request_id) from None
+            yield documents if len(documents) == shown else documents[:shown]
+            if coming is None:
+                return
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _begin_next(
+    request: QueryDataRequest, response: QueryDataResponse, send: Send
+) -> "asyncio.Task[QueryDataResponse]":
+    if response.next_page_token == request.page_token:  # a broker that does not move on would be asked for ever
+        raise malformed_answer(request.request_id)
+    request.page_token = response.next_page_token
+    coming = asyncio.ensure_future(send(request))
+    # Whoever reads a page without waiting for anything lets nothing else run before its end, so it is sent first.
+    for _ in range(_TURNS_TO_SEND):
+        await asyncio.sleep(0)
+    return coming

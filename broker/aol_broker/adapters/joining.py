@@ -85,6 +85,7 @@ class Joining(Generic[K, T, R]):
 
     async def _settle(self, key: K, group: "_Group[T, R]") -> None:
         left_s = None if group.ends is None else group.ends - time.monotonic()
+        answers: Sequence[R | Exception]
         try:
             answers = await self._run(key, group.items, left_s)
         except Exception as error:
