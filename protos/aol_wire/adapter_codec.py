@@ -207,7 +207,7 @@ def write_from_proto(message: pb.WriteRequest, timeout_s: float | None) -> Write
 
     :raises DataError: BAD_REQUEST.
     """
-    mutations = [mutation_from_proto(item, f"mutations.{number}") for number, item in enumerate(message.mutations)]
+    mutations = [mutation_from_proto(item, number) for number, item in enumerate(message.mutations)]
     return Write(target_from_proto(message.target), mutations, message.atomic, message.return_ids, timeout_s)
 
 

@@ -71,14 +71,15 @@ def _mutation_to_proto(mutation: Update | Delete | Restore) -> pb.Mutation:
             return pb.Mutation(restore=restore)
 
 
-def mutation_from_proto(message: pb.Mutation, where: str) -> Mutation:
-    """Return a change.
+def mutation_from_proto(message: pb.Mutation, number: int) -> Mutation:
+    """Return a change, which is the one of this number in its request.
 
     :raises DataError: BAD_REQUEST.
     """
+    if message.HasField("insert"):
+        return _insert_from_proto(message.insert, number)
+    where = _place(number)
     match message.WhichOneof("change"):
-        case "insert":
-            return _insert_from_proto(message.insert, where)
         case "update":
             return _update_from_proto(message.update, where)
         case "delete":
@@ -134,15 +135,20 @@ def _fill_insert(message: pb.Insert, insert: Insert) -> None:
         stamps.version, stamps.deleted_us = kept.version, kept.deleted_us
 
 
-def _insert_from_proto(message: pb.Insert, where: str) -> Insert:
+def _place(number: int) -> str:
+    return f"mutations.{number}"
+
+
+def _insert_from_proto(message: pb.Insert, number: int) -> Insert:
     try:
-        check_document_id(message.id)
+        id_ = check_document_id(message.id)
     except DataError as error:
-        raise malformed(where, "an insert's id is none") from error
-    if not message.json:
-        raise malformed(where, "an insert has no document")
-    stamps = _stamps_from_proto(message.stamps, where) if message.HasField("stamps") else None
-    return Insert(message.id, message.json, message.now_us, message.owner, message.acl, stamps)
+        raise malformed(_place(number), "an insert's id is none") from error
+    json = message.json
+    if not json:
+        raise malformed(_place(number), "an insert has no document")
+    stamps = _stamps_from_proto(message.stamps, _place(number)) if message.HasField("stamps") else None
+    return Insert(id_, json, message.now_us, message.owner, message.acl, stamps)
 
 
 def _stamps_from_proto(message: pb.Stamps, where: str) -> Stamps:
