@@ -274,7 +274,10 @@ def find_from_proto(message: pb.FindRequest, timeout_s: float | None) -> Find:
 
 def found_to_proto(found: Found) -> pb.FindResponse:
     """Return the answer to a query."""
-    return pb.FindResponse(page=found.page, next_position=found.next_position)
+    message = pb.FindResponse(next_position=found.next_position)
+    # Handed to the constructor, a page would be copied by encoding and decoding it.
+    message.page.CopyFrom(found.page)
+    return message
 
 
 def found_from_proto(message: pb.FindResponse) -> Found:

@@ -99,6 +99,8 @@ def value_from_proto(message: pb.Value, where: str) -> Json:
     :raises DataError: BAD_REQUEST.
     """
     match message.WhichOneof("kind"):
+        case "string":
+            return message.string
         case "null":
             return None
         case "boolean":
@@ -109,8 +111,6 @@ def value_from_proto(message: pb.Value, where: str) -> Json:
             if not isfinite(message.double):
                 raise malformed(where, "a number is not finite")
             return message.double
-        case "string":
-            return message.string
         case "json":
             return _nested(message.json, where)
     raise malformed(where, "a value has no kind")
@@ -170,6 +170,8 @@ def filter_from_proto(message: pb.Filter, where: str = "filter", depth: int = 1)
     """
     _check_depth(depth)
     match message.WhichOneof("node"):
+        case "comparison":
+            return _comparison_from_proto(message.comparison, where)
         case "and":
             return And(_list_from_proto(getattr(message, "and"), where, depth))
         case "or":
@@ -178,14 +180,12 @@ def filter_from_proto(message: pb.Filter, where: str = "filter", depth: int = 1)
             return Not(filter_from_proto(getattr(message, "not"), where, depth + 1))
         case None:
             raise malformed(where, "a filter has no node")
-        case _:
-            return _leaf_from_proto(message, where)
+        case node:
+            return _leaf_from_proto(message, node, where)
 
 
-def _leaf_from_proto(message: pb.Filter, where: str) -> Filter:
-    match message.WhichOneof("node"):
-        case "comparison":
-            return _comparison_from_proto(message.comparison, where)
+def _leaf_from_proto(message: pb.Filter, node: str, where: str) -> Filter:
+    match node:
         case "membership":
             return _membership_from_proto(message.membership, where)
         case "exists":
