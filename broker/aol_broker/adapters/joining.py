@@ -74,6 +74,8 @@ class Joining(Generic[K, T, R]):
         try:
             return await answer
         except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # it came too late, and asyncio would log one that nobody looked at
             group.leave()
             raise
 
@@ -88,6 +90,10 @@ class Joining(Generic[K, T, R]):
         answers: Sequence[R | Exception]
         try:
             answers = await self._run(key, group.items, left_s)
+        except asyncio.CancelledError:
+            for waiting in group.answers:
+                waiting.cancel()
+            raise
         except Exception as error:
             answers = [_again(error) for _ in group.items]
         for waiting, answer in zip(group.answers, answers, strict=True):
