@@ -29,6 +29,7 @@ from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.filters import Json
+from aol_wire.frames.deadlines import Deadlines
 from aol_wire.ids import now_us, uuid7
 from aol_wire.limits import REQUEST_MAX_BYTES
 
@@ -72,6 +73,7 @@ class _Call:
         "bytes_in",
         "bytes_out",
         "dispatched",
+        "expired",
         "filters",
         "grant",
         "ids",
@@ -85,6 +87,7 @@ class _Call:
         "revision",
         "served",
         "started",
+        "task",
         "time_us",
         "verb",
     )
@@ -94,7 +97,7 @@ class _Call:
         self.peer = peer
         self.bytes_in = bytes_in
         self.bytes_out = 0
-        self.request_id = uuid7()
+        self.request_id = ""
         self.started = time.monotonic()
         self.time_us = now_us()
         self.principal: Principal | None = None
@@ -110,6 +113,8 @@ class _Call:
         self.filters: bytes | None = None
         self.intent: Intent | None = None
         self.recorded = False
+        self.expired = False
+        self.task: asyncio.Task[Any] | None = None
         self.dispatched = False
 
 
@@ -124,14 +129,27 @@ class Pipeline:
         self._audit = audit
         self._settings = settings
         self._in_flight = 0
-        self._writes: set[asyncio.Task[Reply]] = set()
+        self._writes: set[asyncio.Task[Any]] = set()
+        self._deadlines: Deadlines[_Call] | None = None
 
-    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
-        """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time."""
+    async def handle(
+        self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None, *, goes_on: bool = False
+    ) -> Reply:
+        """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time.
+
+        `goes_on`: this task is not cancelled when the caller of a write goes away.
+        """
         bound = self._verbs[method]
         call = _Call(bound, peer, len(payload))
         if not bound.verb.writes:
             return await self._serve(bound, call, payload, peer, timeout_s)
+        task = asyncio.current_task()
+        if goes_on and task is not None:
+            self._writes.add(task)
+            try:
+                return await self._serve(bound, call, payload, peer, timeout_s)
+            finally:
+                self._writes.discard(task)
         # A write goes on when its caller goes away, so that its record tells what became of it.
         serving = asyncio.create_task(self._serve(bound, call, payload, peer, timeout_s))
         self._writes.add(serving)
@@ -164,20 +182,32 @@ class Pipeline:
         """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
         wanted_s = self._settings.default_deadline_s if timeout_s is None else max(0.0, timeout_s)
         limit_s = min(wanted_s, self._settings.max_deadline_s)
-        deadline = asyncio.timeout(limit_s)
+        call.task = asyncio.current_task()
+        if self._deadlines is None:
+            # Made by the first call, as it belongs to the event loop that runs. One timer for all calls: one a call, as
+            # `asyncio.timeout` has it, is a tenth of what a call costs here.
+            self._deadlines = Deadlines(_expire)
+        self._deadlines.add(call, call.started + limit_s)
         try:
-            async with deadline:
-                return await self._line(bound, call, payload, peer, call.started + limit_s), None
+            return await self._line(bound, call, payload, peer, call.started + limit_s), None
         except DataError as error:
             return None, error
+        except asyncio.CancelledError:
+            # As `asyncio.timeout` does it: a cancellation of our own is taken back, unless somebody else wants one too.
+            if call.expired and call.task is not None and call.task.uncancel() == 0:
+                return None, _out_of_time(limit_s)
+            raise
         except Exception as error:  # a bug must not reach the transport: its text could hold anything
-            if deadline.expired():
+            if call.expired:
+                # What something made of the cancellation; whatever it is, the time is over.
                 return None, _out_of_time(limit_s)
             _log.error("bug", request_id=call.request_id, fault=describe_fault(error))
             return None, DataError(
                 Reason.INTERNAL_BUG,
                 f"The broker failed at this call. Its log says where, under the request id {call.request_id}.",
             )
+        finally:
+            self._deadlines.discard(call)
 
     async def _line(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
         verb = bound.verb
@@ -219,7 +249,7 @@ class Pipeline:
     def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
-        call.request_id = check_request_id(arguments.request_id) or call.request_id
+        call.request_id = check_request_id(arguments.request_id) or uuid7()
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
         refuse_context(arguments)
@@ -230,6 +260,7 @@ class Pipeline:
     ) -> DataError | None:
         """Write the call's audit record; return the error that its caller is told."""
         duration_s = time.monotonic() - call.started
+        call.request_id = call.request_id or uuid7()  # of a call that could not be decoded
         if cancelled:
             outcome, reason = Outcome.FAILED, CANCELLED
         elif error is not None:
@@ -287,6 +318,12 @@ class Pipeline:
             bytes_in=call.bytes_in,
             bytes_out=call.bytes_out,
         )
+
+
+def _expire(call: _Call) -> None:
+    call.expired = True
+    if call.task is not None:
+        call.task.cancel()
 
 
 def _log_slow(call: _Call, record: AuditRecord) -> None:

@@ -75,7 +75,8 @@ def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
         return _framed(pipeline, peer_of(context.peer(), context.invocation_metadata() or ()))
 
     limits = FrameLimits(min(max_calls, _STREAM_MAX_CALLS), MESSAGE_MAX_BYTES)
-    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True)
+    lasting = [name for name, verb in VERBS.items() if verb.writes]
+    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True, lasting=lasting)
 
 
 def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
@@ -84,7 +85,7 @@ def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
         if peer.revision < call.revision <= REVISION_MAX or call.traceparent != peer.traceparent:
             revision = max(peer.revision, call.revision) if call.revision <= REVISION_MAX else peer.revision
             peer = replace(peer, revision=revision, traceparent=call.traceparent)
-        reply = await pipeline.handle(call.method, call.request, peer, call.timeout_s)
+        reply = await pipeline.handle(call.method, call.request, peer, call.timeout_s, goes_on=True)
         if reply.error is None:
             return Success(reply.payload, reply.request_id, reply.revision)
         message, details = to_trailers(reply.error, reply.request_id)
