@@ -74,7 +74,6 @@ class _Call:
         "bytes_out",
         "dispatched",
         "expired",
-        "filters",
         "grant",
         "ids",
         "intent",
@@ -82,6 +81,7 @@ class _Call:
         "named",
         "peer",
         "principal",
+        "record",
         "recorded",
         "request_id",
         "revision",
@@ -109,8 +109,8 @@ class _Call:
         self.grant = ""
         self.revision = 0
         self.ids: Sequence[str] = ()
-        # What its records show under `filters`, once the first of them is made.
-        self.filters: bytes | None = None
+        # Its record, once that is made: of a write before it is handed on, and changed when it has ended.
+        self.record: AuditRecord | None = None
         self.intent: Intent | None = None
         self.recorded = False
         self.expired = False
@@ -237,7 +237,8 @@ class Pipeline:
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)
         if verb.writes:
-            call.intent = self._audit.intend(self._record_of(call, Stage.INTENDED, Outcome.PENDING))
+            call.record = self._record_of(call)
+            call.intent = self._audit.intend(call.record)
             await call.intent.durable()
         else:
             self._audit.check()
@@ -268,7 +269,14 @@ class Pipeline:
             outcome, reason = _outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
-        record = self._record_of(call, Stage.COMPLETED, outcome, reason=reason, answer=answer, duration_s=duration_s)
+        record = call.record or self._record_of(call)
+        record.stage, record.outcome, record.reason = Stage.COMPLETED, outcome, reason
+        record.intent = call.intent.seq if call.intent is not None else 0
+        record.duration_ms = duration_s * 1000
+        record.bytes_out = call.bytes_out
+        if answer is not None:
+            record.result_count = answer.result_count
+            record.filters = with_details(record.filters, answer.details)
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
         call.recorded = True
@@ -279,35 +287,23 @@ class Pipeline:
             return unrecorded
         return error
 
-    def _record_of(
-        self,
-        call: _Call,
-        stage: Stage,
-        outcome: Outcome,
-        *,
-        reason: str = "",
-        answer: Answer | None = None,
-        duration_s: float = 0.0,
-    ) -> AuditRecord:
+    def _record_of(self, call: _Call) -> AuditRecord:
+        """Return the call's record, as of a write that is about to be made."""
         principal, name = call.principal, call.name
-        if call.filters is None:
-            key = self._settings.hmac_key
-            call.filters = recorded(call.verb.operation, call.arguments, call.named, key, call.ids)
         return AuditRecord(
             time_us=call.time_us,
             service=principal.service if principal is not None else "",
             operation=call.verb.operation,
             collection=name.id if name is not None else "",
-            filters=with_details(call.filters, answer.details) if answer is not None else call.filters,
-            result_count=answer.result_count if answer is not None else 0,
+            filters=recorded(call.verb.operation, call.arguments, call.named, self._settings.hmac_key, call.ids),
+            result_count=0,
             broker=self._settings.broker_id,
             request_id=call.request_id,
             principal=principal.name if principal is not None else "",
-            outcome=outcome,
-            reason=reason,
-            duration_ms=duration_s * 1000,
-            stage=stage,
-            intent=call.intent.seq if call.intent is not None else 0,
+            outcome=Outcome.PENDING,
+            reason="",
+            duration_ms=0.0,
+            stage=Stage.INTENDED,
             verified_by=principal.verified_by.value if principal is not None else "",
             on_behalf_of=principal.on_behalf_of if principal is not None else "",
             peer=call.peer.address,
@@ -316,7 +312,6 @@ class Pipeline:
             revision=call.revision,
             fields=recorded_fields(call.arguments, call.named),
             bytes_in=call.bytes_in,
-            bytes_out=call.bytes_out,
         )
 
 
