@@ -19,7 +19,8 @@ class AuditFolder:
     """Writes segments. `key` signs them; `keys` is where it is kept, outside of the folder."""
 
     def __init__(self, directory: Path, *, keys: Path, broker: str = BROKER) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        for made in (directory, keys):
+            made.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.broker = broker
         self.key: SigningKey = read_or_make_signing_key(keys / "audit-key.pem")
@@ -29,9 +30,10 @@ class AuditFolder:
         self.seq = 0
         self.head = GENESIS
         self.time_us = START_US
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Make the next segment, and leave the one before it as it is."""
         self.path = self.directory / file_name(self.seq + 1)
         self.path.touch()
         self.first_seq, self.prev = self.seq + 1, self.head
@@ -89,7 +91,7 @@ class AuditFolder:
     def rotate(self) -> bytes:
         """Close the open segment and begin another; return the checkpoint."""
         line = self.close()
-        self._begin()
+        self.begin()
         return line
 
     def give_up(self, reason: str = "IO_ERROR", *, unanswered: Sequence[bytes] = ()) -> None:
@@ -97,7 +99,7 @@ class AuditFolder:
         with self.path.open("ab") as file:
             file.writelines(unanswered)
         name = self.path.name
-        self._begin()
+        self.begin()
         self.add_own("audit_resumed", reason, refused=0, segment=name)
 
     def retain(self, segments: Sequence[Path]) -> None:

@@ -120,6 +120,8 @@ class ChainWalk:
         wrong = self._misplaced(record)
         if not self.head:
             self.adopted_prev = record["prev"]
+            if record["seq"] > self.watched:
+                self.watched = self._on_seen(record["seq"] - 1, record["prev"])
         self.resume(record["seq"], digest)
         self.records += 1
         self._know_broker(record["broker"])

@@ -63,13 +63,15 @@ class FolderWalk:
         """
         self._waiting = deque(files)
         while self._waiting:
+            self._look_again()
             path = self._waiting.popleft()
             try:
                 self.read(path)
             except FileNotFoundError:
                 # Retention removes segments while we read; whether it was retention, a record will have to say.
                 self._vanished = True
-            if not self._waiting:
+            if not self._waiting and self.open_segment != path.name:
+                # An open one is the end: what came behind it since, came after it was looked at.
                 self._waiting.extend(self._after(path.name))
         self._condemn_unclosed()
         segment = self.segment
@@ -98,6 +100,18 @@ class FolderWalk:
             text = error.strerror if isinstance(error, OSError) else str(error)
             self._findings.damage(Kind.SEGMENT, path.name, f"this is no segment: {text}", seq=first_seq)
             self._excused = True
+
+    def _look_again(self) -> None:
+        """Before records are said to be missing: a folder that changes while it is listed may be listed in part."""
+        before = self.segment
+        known = self._vanished or self._excused
+        if before is None or known or first_seq_of(self._waiting[0]) <= self.chain.seq + 1:
+            return
+        now = self._after(before.file)
+        if now:
+            self._waiting = deque(now)
+        # A segment that was not listed may have come and gone; then those before it have gone too.
+        self._vanished = not (self._directory / before.file).exists()
 
     def _after(self, name: str) -> list[Path]:
         try:
@@ -170,8 +184,6 @@ class FolderWalk:
         if segment is None:
             return
         self.gaps.know_head(segment.first_seq - 1, segment.prev)
-        if self._anchors.next_seq <= segment.first_seq - 1:
-            self._anchors.see(segment.first_seq - 1, segment.prev, segment.file)
         unclosed, given_up = self._unclosed, self._given_up
         if unclosed is not None and given_up == unclosed[0].file:
             self._unclosed = None

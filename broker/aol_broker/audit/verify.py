@@ -5,6 +5,7 @@ segment against its signed checkpoint; the chain against the checkpoints that we
 write in the folder meanwhile, and retention may remove segments from it.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -107,7 +108,10 @@ def _keys(directory: Path, given: Sequence[Path], findings: Findings) -> list[Ed
 
 
 def _progress(files: Sequence[Path], on_progress: Progress) -> Callable[[int], None]:
-    total = sum(path.lstat().st_size for path in files if path.exists())
+    total = 0
+    for path in files:
+        with contextlib.suppress(OSError):
+            total += path.lstat().st_size
     return lambda done: on_progress(done, max(done, total))
 
 
