@@ -123,7 +123,7 @@ class SegmentCheck:
         wrong = contradiction(checkpoint, read)
         if wrong is not None:
             self._damage_line(wrong.kind, wrong.text, wrong.seq)
-        self.vouched = wrong is None and bool(self._keys)
+        self.vouched = not self._damaged_lines and bool(self._keys)
         if checkpoint.segment == self.file:
             self._chain.resume(checkpoint.last_seq, checkpoint.head)
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -138,7 +138,9 @@ def test_a_broker_that_writes_closes_and_removes_meanwhile_raises_no_false_alarm
 
 def test_what_a_broker_adds_and_closes_while_its_segment_is_read_belongs_to_it(folder: AuditFolder) -> None:
     # The first progress is told when the first block of a segment was read.
-    steps = iter([folder.rotate, lambda: folder.add(2), folder.rotate, lambda: folder.add(1)])
+    steps: Iterator[Callable[[], object]] = iter(
+        [folder.rotate, lambda: folder.add(2), folder.rotate, lambda: folder.add(1)]
+    )
 
     def broker(done: int, total: int) -> None:
         if done > sum((folder.directory / name).stat().st_size for name in (FIRST, SECOND)):
