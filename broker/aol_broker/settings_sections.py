@@ -76,9 +76,27 @@ class RegistrySettings(_Section):
         return self
 
 
+class AnchorSettings(_Section):
+    """A second place for the checkpoints of the audit log: a `file`, a `command` or a `sink`; or none."""
+
+    file: Path | None = Field(default=None, description="A file to which they are appended.")
+    command: tuple[str, ...] | None = Field(
+        default=None, min_length=1, repr=False, description="Program and arguments; it gets each on standard input."
+    )
+    sink: str | None = Field(default=None, min_length=1, description="The name of an audit sink.")
+    every_s: float = Field(default=60.0, ge=1, le=86400, description="How often the open segment gets one, if it grew.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.file, self.command, self.sink)) > 1:
+            raise ValueError("takes one of file, command and sink")
+        return self
+
+
 class AuditSettings(_Section):
     """Where audit records are written."""
 
+    anchor: AnchorSettings = AnchorSettings()
     directory: Path | None = Field(default=None, description="`audit` in the data directory when not given.")
     max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A file that is this large is closed.")
     max_files: int = Field(default=64, ge=2, description="How many files are kept; the oldest goes first.")
