@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from aol_adapters.memory.adapter import MemoryAdapter
-from aol_broker.audit.log import AuditLog
 from aol_broker.audit.search import AuditQuery, search
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.pipeline import LineSettings, Pipeline
@@ -17,6 +16,7 @@ from aol_broker.server import bound_verbs
 from aol_broker.settings import load_settings
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write
 from aol_wire.errors import DataError
+from audit_logs import audit_log
 
 DATA = "/aol.data.v1.DataBroker/"
 ADMIN = "/aol.admin.v1.Admin/"
@@ -70,7 +70,7 @@ class Line:
         self.adapter = TroubledAdapter()
         self.others = dict(others or {})
         self.folder = folder
-        self.audit = AuditLog(folder / "audit", max_file_bytes=1 << 20)
+        self.audit = audit_log(folder / "audit")
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self._limits = limits
 
@@ -81,7 +81,7 @@ class Line:
         for backend in backends.values():
             await backend.start(1)
         await self.registry.open()
-        self.audit.open()
+        await self.audit.open()
         settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
         verbs = bound_verbs(settings, self.registry, Backends(backends, "memory"), self.audit, b"k" * 32)
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
@@ -89,7 +89,7 @@ class Line:
         self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
 
     async def stop(self) -> None:
-        self.audit.close()
+        await self.audit.close()
         await self.registry.close()
         for adapter in (self.adapter, *self.others.values()):
             await adapter.close()

@@ -14,8 +14,8 @@ import structlog
 from google.protobuf.message import Message
 
 from aol_broker.advice import shape_of_request
-from aol_broker.audit.log import AuditLog
-from aol_broker.audit.record import AuditRecord, Outcome, recorded_arguments, with_details
+from aol_broker.audit.log import AuditLog, Intent
+from aol_broker.audit.record import AuditRecord, Outcome, Stage, recorded_arguments, with_details
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
 from aol_broker.identity import identify
@@ -68,6 +68,7 @@ class _Call:
         "arguments",
         "dispatched",
         "filters",
+        "intent",
         "name",
         "principal",
         "request_id",
@@ -87,6 +88,7 @@ class _Call:
         self.arguments: Message | None = None
         self.served: CollectionRecord | None = None
         self.filters = b"null"
+        self.intent: Intent | None = None
         self.dispatched = False
 
 
@@ -177,7 +179,10 @@ class Pipeline:
         record = call.served = authorize(verb.right, principal, name, snapshot)
         work = await bound.command.admit(request, record)
         if verb.writes:
-            await self._audit.intend(verb.operation, call.request_id)
+            call.intent = self._audit.intend(self._record_of(call, Stage.INTENDED, Outcome.PENDING))
+            await call.intent.durable()
+        else:
+            self._audit.check()
         if request.remaining_s <= 0:
             raise _out_of_time(deadline - call.started)
         call.dispatched = True
@@ -205,20 +210,7 @@ class Pipeline:
             outcome, reason = _outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
-        record = AuditRecord(
-            time_us=call.time_us,
-            service=call.principal.service if call.principal is not None else "",
-            operation=call.verb.operation,
-            collection=call.name.id if call.name is not None else "",
-            filters=with_details(call.filters, answer.details if answer is not None else {}),
-            result_count=answer.result_count if answer is not None else 0,
-            broker=self._settings.broker_id,
-            request_id=call.request_id,
-            principal=call.principal.name if call.principal is not None else "",
-            outcome=outcome,
-            reason=reason,
-            duration_ms=duration_s * 1000,
-        )
+        record = self._record_of(call, Stage.COMPLETED, outcome, reason=reason, answer=answer, duration_s=duration_s)
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
         try:
@@ -227,6 +219,34 @@ class Pipeline:
             unrecorded.applied = _applied(call, answer, error)
             return unrecorded
         return error
+
+    def _record_of(
+        self,
+        call: _Call,
+        stage: Stage,
+        outcome: Outcome,
+        *,
+        reason: str = "",
+        answer: Answer | None = None,
+        duration_s: float = 0.0,
+    ) -> AuditRecord:
+        principal, name = call.principal, call.name
+        return AuditRecord(
+            time_us=call.time_us,
+            service=principal.service if principal is not None else "",
+            operation=call.verb.operation,
+            collection=name.id if name is not None else "",
+            filters=with_details(call.filters, answer.details) if answer is not None else call.filters,
+            result_count=answer.result_count if answer is not None else 0,
+            broker=self._settings.broker_id,
+            request_id=call.request_id,
+            principal=principal.name if principal is not None else "",
+            outcome=outcome,
+            reason=reason,
+            duration_ms=duration_s * 1000,
+            stage=stage,
+            intent=call.intent.seq if call.intent is not None else 0,
+        )
 
 
 def _log_slow(call: _Call, record: AuditRecord) -> None:

@@ -12,7 +12,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from aol_broker.adapters.host import AdapterHost
-from aol_broker.audit.log import AuditFolderError, AuditLog
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.recovery import AuditFolderError
+from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
@@ -74,7 +76,7 @@ class Broker:
         """
         try:
             await self._start()
-        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError) as error:
+        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError, SigningKeyError) as error:
             await self.stop()
             raise StartError(str(error)) from None
         except DataError as error:
@@ -111,7 +113,7 @@ class Broker:
         )
         self._stack.push_async_callback(registry.close)
         await registry.open()
-        audit = self._open_audit()
+        audit = await self._open_audit()
         verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
         pipeline = Pipeline(verbs, registry, audit, self._line_settings())
         await self._start_backends()
@@ -119,7 +121,8 @@ class Broker:
         state = await self._listen(pipeline, audit)
         self._keep_running(state.follow())
         self._keep_running(registry.follow())
-        self._keep_running(_tend(registry, audit, state, self._tend_every_s))
+        self._keep_running(_tend(registry, state, self._tend_every_s))
+        self._keep_running(_tend_audit(audit, self._tend_every_s))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -130,13 +133,18 @@ class Broker:
         except (OSError, ValueError) as error:
             raise StartError(f"The operator's token cannot be read: {error}") from None
 
-    def _open_audit(self) -> AuditLog:
+    async def _open_audit(self) -> AuditLog:
         settings = self.settings
         audit = AuditLog(
-            settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes, max_files=settings.audit.max_files
+            settings.audit_dir,
+            key=read_or_make_signing_key(settings.audit_key_file),
+            broker_id=settings.broker_id,
+            max_file_bytes=settings.audit.max_file_bytes,
+            reserve_bytes=settings.audit.reserve_bytes,
+            durable=settings.audit.durability == "fsync",
         )
-        audit.open()
-        self._stack.callback(audit.close)
+        await audit.open()
+        self._stack.push_async_callback(audit.close)
         return audit
 
     def _make_backends(self) -> Backends:
@@ -251,8 +259,15 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.wait([task], timeout=STOP_GRACE_S)
 
 
-async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: float) -> None:
-    """Follow what other brokers change in the registry, and notice when what failed works again.
+async def _tend_audit(audit: AuditLog, every_s: float) -> None:
+    """Notice a disk that hangs, and try again what failed."""
+    while True:
+        await asyncio.sleep(every_s)
+        await audit.recover()
+
+
+async def _tend(registry: Registry, state: Health, every_s: float) -> None:
+    """Follow what other brokers change in the registry.
 
     Callers that know of a newer registry make it read at once anyway.
     """
@@ -264,10 +279,11 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: flo
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-        audit.recover()
 
 
-async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
+async def run(
+    settings: Settings, on_ready: Callable[[Broker], Awaitable[None]], make: Callable[[Settings], Broker] = Broker
+) -> None:
     """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
 
     :raises StartError: it could not start.
@@ -276,7 +292,7 @@ async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    broker = Broker(settings)
+    broker = make(settings)
     try:
         await _unless_stopped(stop, broker.start())
         if not stop.is_set():

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         """The folder of the audit records."""
         return self.audit.directory or self.data_dir / "audit"
 
+    @property
+    def audit_key_file(self) -> Path:
+        """The key that signs the audit log's checkpoints."""
+        return self.audit.key_file or self.data_dir / "audit-key.pem"
+
     def read_operator_token(self) -> str | None:
         """Return the operators' token; None when none is configured, and then nobody is an operator.
 

@@ -98,8 +98,17 @@ class AuditSettings(_Section):
 
     anchor: AnchorSettings = AnchorSettings()
     directory: Path | None = Field(default=None, description="`audit` in the data directory when not given.")
-    max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A file that is this large is closed.")
-    max_files: int = Field(default=64, ge=2, description="How many files are kept; the oldest goes first.")
+    durability: Literal["fsync", "os"] = Field(
+        default="fsync",
+        description="When a record counts as written: fsync = once the disk has it; os = once the system has it.",
+    )
+    key_file: Path | None = Field(
+        default=None, description="The Ed25519 key (PEM) that signs segments; made in the data directory if not given."
+    )
+    max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A segment that is this large is closed.")
+    reserve_bytes: int = Field(
+        default=1 << 20, ge=0, le=1 << 30, description="Disk space kept for the last records when the disk is full."
+    )
 
 
 class AuthenticationSettings(_Section):

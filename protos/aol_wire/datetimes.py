@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from aol_wire.filters import Json, Path
 from aol_wire.values import array_index
@@ -35,7 +36,14 @@ def from_us(us: int) -> str:
 
     :raises OverflowError: the time is not in the years 1 to 9999.
     """
-    return _format(_EPOCH + timedelta(microseconds=us))
+    second, microsecond = divmod(us, 1_000_000)
+    return f"{_second(second)}.{microsecond:06}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(second: int) -> str:
+    """Return a second since 1970 up to its fraction; each call writes down when it began, and many begin in one."""
+    return _format(_EPOCH + timedelta(seconds=second))[: -len(".000000Z")]
 
 
 def normalise_within(value: Json, place: Path, datetime_paths: Iterable[Path]) -> Json:

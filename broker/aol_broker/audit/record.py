@@ -48,7 +48,8 @@ class Outcome(StrEnum):
     """A write that has not ended: the outcome of every intended record, and of no other."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that would make it three times as dear to make, twice in each write.
+@dataclass(slots=True)
 class AuditRecord:
     """What is recorded of one call at one stage. Texts are empty, and numbers 0, where there is nothing to tell.
 

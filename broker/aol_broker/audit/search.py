@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from aol_broker.audit.files import files_of, lines_backwards
+from aol_broker.audit.record import Stage
 from aol_wire.datetimes import from_us
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import AUDIT_ANSWER_MAX_BYTES
@@ -72,6 +73,8 @@ def _search(directory: Path, query: AuditQuery, stopped: Callable[[], bool]) -> 
             continue
         if record["seq"] <= query.after_seq or record["timestamp"] < oldest:
             break
+        if record.get("stage") == Stage.INTENDED:
+            continue
         if since <= record["timestamp"] < until and all(record.get(key) == value for key, value in wanted.items()):
             size_bytes += len(line)
             if found and size_bytes > AUDIT_ANSWER_MAX_BYTES:

@@ -17,9 +17,9 @@ def test_a_record_of_a_grant_says_who_may_do_what() -> None:
     grant = pb.GrantAccessRequest(
         collection="events", target_service="spy", permission=collection_pb2.PERMISSION_WRITE, reason="secret-4711"
     )
-    assert recorded_arguments("grant_access", grant) == b'{"target_service":"spy","permission":"write"}'
+    assert recorded_arguments("grant_access", grant) == b'{"permission":"write","target_service":"spy"}'
     revoke = pb.RevokeAccessRequest(collection="events", target_service="spy")
-    assert recorded_arguments("revoke_access", revoke) == b'{"target_service":"spy","permission":"all"}'
+    assert recorded_arguments("revoke_access", revoke) == b'{"permission":"all","target_service":"spy"}'
 
 
 def test_a_record_of_a_manifest_says_where_it_comes_from_and_then_what_it_was() -> None:

@@ -1,7 +1,7 @@
 """Searching the audit log: the answer is bounded and says so, and files may go while they are read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,13 @@ from aol_broker.audit.record import AuditRecord, Outcome
 from aol_broker.audit.search import AuditQuery, AuditRecords, search
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import AUDIT_ANSWER_MAX_BYTES
+from audit_logs import opened
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[AuditLog]:
-    log = AuditLog(tmp_path / "audit", max_file_bytes=20_000)
-    log.open()
-    yield log
-    log.close()
+async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
+    async with opened(tmp_path / "audit", max_file_bytes=20_000) as log:
+        yield log
 
 
 async def fill(log: AuditLog, count: int, filter_bytes: int = 10) -> None:

@@ -171,7 +171,7 @@ async def test_a_time_out_of_the_adapters_own_is_not_taken_for_the_callers(line:
 async def test_a_write_whose_intention_cannot_be_recorded_is_not_made(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> None:
+    def refuse(*_: object) -> None:
         raise DataError(Reason.AUDIT_UNAVAILABLE, "no room", applied=Applied.NO)
 
     monkeypatch.setattr(line.audit, "intend", refuse)
