@@ -1,8 +1,11 @@
 """Does verification get along with whatever lies in a folder: a broker at work, retention, crashes, and rubbish?"""
 
 import os
+import pwd
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -240,6 +243,33 @@ def test_what_is_no_file_in_the_place_of_a_segment_is_damage(
     assert (damage.kind, damage.file) == (Kind.SEGMENT, name)
 
 
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be somebody whom the permissions of files keep out, where the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", ["audit", f"audit/{SECOND}"])
+def test_what_this_user_may_not_read_is_an_error_and_no_damage(
+    folder: AuditFolder, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # From here, as the folders above may be closed to others.
+    monkeypatch.chdir(folder.directory.parent)
+    for path in (Path(), Path("audit"), *Path("audit").iterdir()):
+        path.chmod(0o755)
+    Path(name).chmod(0o000)
+    with as_nobody(), pytest.raises(VerificationError, match=rf"{name} cannot be read: Permission denied\."):
+        verify(Path("audit"))
+    Path(name).chmod(0o700)
+
+
 def test_a_segment_of_record_0_is_damage(folder: AuditFolder) -> None:
     (folder.directory / file_name(0)).write_bytes((folder.directory / FIRST).read_bytes())
     assert verified(folder).damages[0].file == file_name(0)
@@ -296,3 +326,16 @@ def test_a_public_key_that_is_none_is_an_error(folder: AuditFolder, tmp_path: Pa
         key.write_bytes(content)
     with pytest.raises(VerificationError, match=r"key\.pem"):
         verify(folder.directory, public_keys=[key])
+
+
+def test_memory_is_bounded_however_long_segments_are(tmp_path: Path) -> None:
+    folder = AuditFolder(tmp_path / "audit", keys=tmp_path)
+    folder.add(12_000)
+    assert folder.path.stat().st_size > 6 << 20
+    tracemalloc.start()
+    try:
+        assert verify(folder.directory).whole
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 << 20
