@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of
-from aol_broker.audit.findings import Findings, Kind, VerificationError
+from aol_broker.audit.findings import Findings, Kind, VerificationError, path_text
 from aol_broker.audit.segment_lines import LINE_MAX_BYTES
 
 _HEAD_BYTES = 32
@@ -37,6 +37,7 @@ class _Of:
 @dataclass(slots=True)
 class _File:
     path: Path
+    name: str
     anchors: int = 0
     unusable: list[int] = field(default_factory=list)
     unusable_count: int = 0
@@ -55,7 +56,7 @@ class AnchorFiles:
         self._keys = keys
         self._brokers: dict[str, _Of] = {}
         self._names: list[str] = []
-        self._files = [_File(path) for path in paths]
+        self._files = [_File(path, path_text(path)) for path in paths]
         self._seqs = array("q")
         self._heads = bytearray()
         self._whose = array("q")
@@ -86,7 +87,7 @@ class AnchorFiles:
             of.earlier += 1
         elif self._keys and signed_checkpoint(line, self._keys) is None:
             of.unsigned += 1
-            of.first_unsigned = of.first_unsigned or (str(file.path), line_number, checkpoint.last_seq)
+            of.first_unsigned = of.first_unsigned or (file.name, line_number, checkpoint.last_seq)
         else:
             self._seqs.append(min(checkpoint.last_seq, _NOWHERE))
             self._heads += head[:_HEAD_BYTES].ljust(_HEAD_BYTES, b"\0")
@@ -123,7 +124,7 @@ class AnchorFiles:
                 of.first_contradicted = of.first_contradicted or (segment, seq, self._place(anchor))
 
     def _place(self, anchor: int) -> str:
-        return f"{self._files[self._places[anchor]].path}, line {self._lines[anchor]:,}"
+        return f"{self._files[self._places[anchor]].name}, line {self._lines[anchor]:,}"
 
     def finish(self, brokers: Sequence[str], last_seq: int, end: tuple[str, int, int], findings: Findings) -> None:
         """Tell what came of it.
@@ -174,13 +175,13 @@ class AnchorFiles:
             if file.unusable:
                 lines = ", ".join(f"{line:,}" for line in file.unusable)
                 more = ", …" if file.unusable_count > len(file.unusable) else ""
-                findings.unchecked.append(f"Torn or damaged anchors in {file.path} were not used: line {lines}{more}.")
+                findings.unchecked.append(f"Torn or damaged anchors in {file.name} were not used: line {lines}{more}.")
             if not file.anchors:
-                findings.unchecked.append(f"{file.path} holds no anchor.")
+                findings.unchecked.append(f"{file.name} holds no anchor.")
         count = sum(file.anchors for file in self._files)
         if count and not any(broker in self._brokers for broker in brokers):
             text = f"none of the {count:,} anchors is about this broker: they, or the records, are another's"
-            findings.damage(Kind.ANCHOR, str(self._files[0].path), text)
+            findings.damage(Kind.ANCHOR, self._files[0].name, text)
 
     def totals(self, brokers: Sequence[str]) -> tuple[int, int]:
         """Return how many anchors agree, and the number of the last record that one of them is about."""

@@ -1,5 +1,6 @@
 """What can the verification of an audit folder come to? Whole, or damaged; and what could not be checked."""
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -110,6 +111,11 @@ class Findings:
     def damages(self) -> tuple[Damage, ...]:
         """The first ones, in the order of the files."""
         return tuple(sorted(self._damages, key=_order)[:DAMAGES_MAX])
+
+
+def path_text(path: Path) -> str:
+    """Return a path as text that is text, whatever the bytes of its name are."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _order(damage: Damage) -> tuple[bool, str, int]:

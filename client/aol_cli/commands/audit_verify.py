@@ -42,7 +42,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verify the audit records in a folder, without a broker. Exit code 1 when they are damaged."""
-    from aol_broker.audit.findings import VerificationError
+    from aol_broker.audit.findings import VerificationError, path_text
     from aol_broker.audit.verify import verify as verify_folder
 
     try:
@@ -56,7 +56,7 @@ def verify(
     except VerificationError as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     if as_json:
-        print_json({"whole": found.whole, **asdict(found), "directory": str(found.directory)})
+        print_json({"whole": found.whole, **asdict(found), "directory": path_text(found.directory)})
     else:
         _report(found)
     if not found.whole:
@@ -105,9 +105,7 @@ def _signed(found: "Verification") -> str:
 
 
 def _anchors(found: "Verification") -> str:
-    return (
-        f"{found.anchors:,} agree, the newest about record {found.anchored_seq:,}" if found.anchors else "none agrees"
-    )
+    return f"{found.anchors:,} agree, the newest about record {found.anchored_seq:,}" if found.anchors else "none"
 
 
 def _list(title: str, texts: tuple[str, ...]) -> None:
