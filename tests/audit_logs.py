@@ -1,15 +1,19 @@
 """Audit logs for tests, with a key of their own."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from aol_broker.audit.files import files_of
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.record import AuditRecord, Outcome, Stage, recorded_filter
 from aol_broker.audit.signing import SigningKey
+from aol_wire.errors import DataError, Reason
 
 KEY = SigningKey(Ed25519PrivateKey.generate())
 
@@ -57,3 +61,43 @@ def intended(number: int = 0) -> AuditRecord:
 def ended(number: int, intent: int, **changes: Any) -> AuditRecord:
     """Return the record of an insert that was made, after the one that announced it."""
     return record(number, operation="insert", intent=intent, **changes)
+
+
+def records_of(directory: Path) -> list[dict[str, Any]]:
+    """Return the records of a folder, in order."""
+    lines = (line for path in files_of(directory) for line in path.read_bytes().splitlines())
+    return [record for record in map(json.loads, lines) if "checkpoint" not in record]
+
+
+def told(directory: Path) -> list[tuple[str, str]]:
+    """Return what the records are about: calls by their ids, and what the broker did by its name."""
+    return [
+        (record["operation"], record["reason"]) if record["principal"] == "broker" else (record["request_id"], "")
+        for record in records_of(directory)
+    ]
+
+
+def chain_holds(directory: Path) -> bool:
+    """Whether each record follows the one before it."""
+    head, seq = "0" * 64, 0
+    for item in records_of(directory):
+        if (item["prev"], item["seq"]) != (head, seq + 1):
+            return False
+        head, seq = item["hash"], item["seq"]
+    return True
+
+
+async def unrecorded(log: AuditLog, item: AuditRecord) -> DataError:
+    """Return what is answered instead, as a record cannot be written."""
+    with pytest.raises(DataError) as caught:
+        await log.complete(item)
+    assert caught.value.reason is Reason.AUDIT_UNAVAILABLE
+    return caught.value
+
+
+def refused(log: AuditLog) -> DataError:
+    """Return what a write is answered that is not begun."""
+    with pytest.raises(DataError) as caught:
+        log.intend(intended())
+    assert caught.value.reason is Reason.AUDIT_UNAVAILABLE
+    return caught.value

@@ -71,6 +71,7 @@ class _Call:
         "intent",
         "name",
         "principal",
+        "recorded",
         "request_id",
         "served",
         "started",
@@ -89,6 +90,7 @@ class _Call:
         self.served: CollectionRecord | None = None
         self.filters = b"null"
         self.intent: Intent | None = None
+        self.recorded = False
         self.dispatched = False
 
 
@@ -127,8 +129,9 @@ class Pipeline:
             answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
             error = await self._record(call, answer, error)
         except asyncio.CancelledError:
-            # Nobody waits for an answer; that the call was made is recorded all the same.
-            await self._record(call, None, None, cancelled=True)
+            # Nobody waits for an answer; that the call was made is recorded all the same, unless it is already.
+            if not call.recorded:
+                await self._record(call, None, None, cancelled=True)
             raise
         finally:
             self._in_flight -= 1
@@ -213,6 +216,7 @@ class Pipeline:
         record = self._record_of(call, Stage.COMPLETED, outcome, reason=reason, answer=answer, duration_s=duration_s)
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
+        call.recorded = True
         try:
             await self._audit.complete(record)
         except DataError as unrecorded:

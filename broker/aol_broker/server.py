@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import grpc.aio
@@ -15,9 +15,12 @@ from aol_broker.adapters.host import AdapterHost
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.recovery import AuditFolderError
 from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
+from aol_broker.audit.sinks.follower import SinkStatus
+from aol_broker.audit.sinks.running import Sinks
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.audit_status import AuditStatus
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
@@ -108,13 +111,17 @@ class Broker:
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
         self._backends = self._make_backends()
+        sinks = Sinks(settings.audit.sinks, settings.broker_id)
         registry = Registry(
             settings.registry_url, default_adapter=self._backends.default, password=settings.read_registry_password()
         )
         self._stack.push_async_callback(registry.close)
         await registry.open()
         audit = await self._open_audit()
-        verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
+        sinks.start(audit)
+        self._stack.push_async_callback(sinks.stop)
+        page_key = await registry.secret("page-token")
+        verbs = bound_verbs(settings, registry, self._backends, audit, page_key, sinks=sinks.statuses)
         pipeline = Pipeline(verbs, registry, audit, self._line_settings())
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
@@ -218,7 +225,13 @@ class Broker:
 
 
 def bound_verbs(
-    settings: Settings, registry: Registry, backends: Backends, audit: AuditLog, page_key: bytes
+    settings: Settings,
+    registry: Registry,
+    backends: Backends,
+    audit: AuditLog,
+    page_key: bytes,
+    *,
+    sinks: Callable[[], Sequence[SinkStatus]] = lambda: (),
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
     dispatch = Dispatch(backends, registry)
@@ -247,6 +260,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
+        f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, settings.broker_id, sinks),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
     }

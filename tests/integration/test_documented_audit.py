@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from aol_broker.settings import load_settings
 from aol_cli.app import app
-from audit_segments import AuditFolder, lines_of
+from audit_folders import AuditFolder, lines_of
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "audit.md").read_text()
 

@@ -67,6 +67,7 @@ CALLS = {
         "DropCollection",
         "ListGrants",
         "SearchAudit",
+        "AuditStatus",
         "CopyCollection",
         "AbortCopy",
     },

@@ -16,6 +16,7 @@ import structlog
 from aol_broker.audit.anchor_places import AnchorError, AnchorPlace
 from aol_broker.audit.chain import BrokenChainError, checkpoint_of, is_checkpoint
 from aol_broker.audit.files import files_of, first_seq_of, lines_backwards
+from aol_broker.audit.sinks.destination import DeliveryError
 
 STATE_FILE = "audit-anchored.json"
 """In the audit folder: how far the place has come. When it is lost, closed segments are anchored again."""
@@ -133,6 +134,9 @@ class Anchors:
             return False
         except AnchorError as error:
             self._set_failure(str(error))
+            return False
+        except DeliveryError as error:
+            self._set_failure(f"the sink does not take them ({error.kind})")
             return False
         except Exception as error:  # a place's oddity, whose text could hold anything, must not end all anchoring
             self._set_failure(f"it failed with {type(error).__name__}")

@@ -13,9 +13,11 @@ from structlog.testing import capture_logs
 
 from aol_broker.audit.anchor_places import AnchorCommand, AnchorError, AnchorFile, AnchorPlace, configured_place
 from aol_broker.audit.anchors import STATE_FILE, Anchors
+from aol_broker.audit.sinks.destination import UnavailableError
+from aol_broker.audit.sinks.running import Sinks
 from aol_broker.audit.verify import verify
-from aol_broker.settings_sections import AnchorSettings
-from audit_segments import AuditFolder
+from aol_broker.settings_sections import AnchorSettings, StdoutSinkSettings
+from audit_folders import AuditFolder
 
 NEVER_S = 86400.0
 
@@ -238,6 +240,23 @@ async def test_a_place_that_fails_oddly_ends_nothing_and_its_words_are_not_repea
     assert logged[0]["error"] == "it failed with RuntimeError"
 
 
+async def test_a_sink_is_a_place_and_what_it_fails_with_is_told_by_its_kind(log: Log) -> None:
+    class Sink(Place):
+        async def put(self, line: bytes) -> None:
+            if not self.refusals:
+                self.refusals += 1
+                raise UnavailableError("57P03")
+            await super().put(line)
+
+    place = Sink()
+    with capture_logs() as logged:
+        async with running(log, place):
+            log.folder.add(1)
+            log.rotate()
+            await place.until(lambda: len(place.lines) == 1)
+    assert logged[0]["error"] == "the sink does not take them (57P03)"
+
+
 async def test_a_place_that_hangs_at_the_stop_holds_it_up_for_a_moment_only(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,17 +307,20 @@ async def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path, what: s
 
 
 def test_a_place_is_made_of_the_configuration(tmp_path: Path) -> None:
-    def sink(name: str) -> AnchorPlace:
-        assert name == "warehouse"
-        return AnchorFile(tmp_path / name)
-
+    sinks = Sinks([StdoutSinkSettings(name="out", type="stdout")], "here").places()
+    sink = sinks.__getitem__
     places = [
         configured_place(AnchorSettings(file=tmp_path / "file"), sink),
         configured_place(AnchorSettings(command=("logger",)), sink),
         configured_place(AnchorSettings(command=("logger", "-t")), sink),
-        configured_place(AnchorSettings(sink="warehouse"), sink),
+        configured_place(AnchorSettings(sink="out"), sink),
     ]
-    assert [type(place[0]) for place in places if place] == [AnchorFile, AnchorCommand, AnchorCommand, AnchorFile]
+    assert [type(place[0]) for place in places if place] == [
+        AnchorFile,
+        AnchorCommand,
+        AnchorCommand,
+        type(sink("out")),
+    ]
     assert len({place[1] for place in places if place}) == 4
     assert configured_place(AnchorSettings(), sink) is None
 

@@ -16,7 +16,7 @@ from aol_broker.audit.files import file_name, files_of
 from aol_broker.audit.findings import Kind, Verification
 from aol_broker.audit.signing import PUBLIC_KEY_FILE, read_or_make_signing_key, read_public_key
 from aol_broker.audit.verify import verify, verify_segment
-from audit_segments import START_US, AuditFolder, lines_of, rewritten
+from audit_folders import START_US, AuditFolder, lines_of, rewritten
 
 FIRST, SECOND, THIRD = file_name(1), file_name(5), file_name(9)
 

@@ -7,7 +7,7 @@ import pytest
 from aol_broker.audit.files import file_name
 from aol_broker.audit.findings import Kind, Verification, VerificationError
 from aol_broker.audit.verify import verify
-from audit_segments import AuditFolder, lines_of, rewritten
+from audit_folders import AuditFolder, lines_of, rewritten
 
 FIRST, SECOND = file_name(1), file_name(5)
 

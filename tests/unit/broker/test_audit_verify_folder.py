@@ -15,7 +15,7 @@ from aol_broker.audit.files import file_name
 from aol_broker.audit.findings import DAMAGES_MAX, Kind, Verification, VerificationError
 from aol_broker.audit.signing import PUBLIC_KEY_FILE
 from aol_broker.audit.verify import verify
-from audit_segments import AuditFolder, lines_of
+from audit_folders import AuditFolder, lines_of
 
 FIRST, SECOND, THIRD = file_name(1), file_name(5), file_name(9)
 

@@ -191,6 +191,21 @@ async def test_no_answer_leaves_without_its_record(line: Line, monkeypatch: pyte
     assert (read.reason, read.applied) == (Reason.AUDIT_UNAVAILABLE, None)
 
 
+async def test_a_read_whose_caller_goes_away_while_its_record_is_written_is_recorded_once(line: Line) -> None:
+    """The first turns of the loop bring the call to where it waits for the disk, which takes a thread."""
+    before = len(line.records())
+    for turns in range(12):
+        request = pb.CountDataRequest(collection="events", request_id=f"turn-{turns}")
+        reading = asyncio.create_task(line.call("CountData", request))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await line.call("CountData", pb.CountDataRequest(collection="events", request_id="other"))
+    ids = [record["request_id"] for record in line.records()[before:]]
+    assert len(ids) == len(set(ids)) + 11, "only 'other' comes again"
+
+
 async def test_a_database_that_forgot_a_collection_gets_it_again(line: Line) -> None:
     await line.adapter.drop_collection(line_target())
     reply = await line.call("StoreData", insert('{"_id": "a"}'))

@@ -9,7 +9,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
-from aol_broker.settings_sections import AdapterSettings
+from aol_broker.settings_sections import (
+    AdapterSettings,
+    OtlpSinkSettings,
+    PostgresSinkSettings,
+    StdoutSinkSettings,
+)
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"
@@ -328,11 +333,19 @@ def test_checkpoints_are_anchored_in_one_place_at_most(file: Path) -> None:
     assert "audit.anchor.every_s" in _refusal(file, "audit: {anchor: {file: /a, every_s: 0}}")
 
 
+def test_a_sink_that_checkpoints_are_anchored_in_is_one_of_the_sinks(file: Path) -> None:
+    sinks = "sinks: [{name: out, type: stdout}]"
+    assert _load(file, f"audit: {{anchor: {{sink: out}}, {sinks}}}").audit.anchor.sink == "out"
+    assert "anchor.sink is the name of none of the sinks" in _refusal(file, f"audit: {{anchor: {{sink: in}}, {sinks}}}")
+
+
 def test_no_credential_is_in_the_representation(file: Path) -> None:
     settings = _load(
         file,
         f"registry: {{url: 'postgresql+asyncpg://u:{SECRET}@h/d'}}\nauthentication: {{operator_token: {SECRET}}}\n"
-        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}",
+        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}\n"
+        f"audit: {{sinks: [{{name: p, type: postgres, url: 'postgresql://u:{SECRET}@h/d'}},"
+        f"{{name: o, type: otlp, endpoint: 'https://h:1', headers: {{authorization: {SECRET}}}}}]}}",
     )
     assert settings.registry_url.endswith(f"u:{SECRET}@h/d")
     assert SECRET not in f"{settings!r} {settings}"
@@ -342,6 +355,9 @@ def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
     names = set()
     for name, info in model.model_fields.items():
         inner = AdapterSettings if name == "adapters" else info.annotation
+        if name == "sinks":
+            for each in (StdoutSinkSettings, PostgresSinkSettings, OtlpSinkSettings):
+                names |= _names(each, f"{prefix}sinks[].")
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             names |= _names(inner, f"{prefix}{name}.{'<name>.' if name == 'adapters' else ''}")
         else:

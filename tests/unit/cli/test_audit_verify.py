@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from aol_broker.audit.files import file_name
 from aol_cli.app import app
-from audit_segments import AuditFolder
+from audit_folders import AuditFolder
 
 SECOND = file_name(5)
 
