@@ -11,6 +11,7 @@ from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of
 from aol_broker.audit.findings import Findings, Kind, VerificationError, path_text
 from aol_broker.audit.segment_lines import LINE_MAX_BYTES
 
+_RECORD_START = b'{"broker":'
 _HEAD_BYTES = 32
 _NOWHERE = 1 << 62
 # Broker's names stand in anchors that others may have written.
@@ -205,7 +206,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             number = 0
             while line := file.readline(LINE_MAX_BYTES):
                 number += 1
-                if line != b"\n":
+                # A sink may have put records into the same file.
+                if line != b"\n" and not line.startswith(_RECORD_START):
                     yield number, line.removesuffix(b"\n")
     except OSError as error:
         raise VerificationError(f"The anchor {path} cannot be read: {error.strerror}.") from None

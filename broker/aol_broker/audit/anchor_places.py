@@ -5,16 +5,18 @@ import errno
 import os
 import signal
 import stat
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from aol_broker.audit.writer import Writer
 from aol_broker.settings_sections import AnchorSettings
 
 COMMAND_TIMEOUT_S = 10.0
 _REAP_TIMEOUT_S = 1.0
+
+T = TypeVar("T")
 
 
 class AnchorError(Exception):
@@ -36,14 +38,16 @@ class AnchorFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
 
     async def put(self, line: bytes) -> None:
         """Append a line, and have it written to disk."""
         if self._writing is not None and not self._writing.done():
             # A file system that hangs holds one thread, however often it is tried.
             await asyncio.wait((self._writing,))
-        self._writing = _in_thread(lambda: self._append(line))
+        self._writing = asyncio.ensure_future(in_thread(lambda: self._append(line)))
+        # Whoever waits may leave; then nobody is left to retrieve what it came to.
+        self._writing.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             await asyncio.shield(self._writing)
         except OSError as error:
@@ -128,33 +132,18 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _in_thread(work: Callable[[], None]) -> "asyncio.Future[None]":
-    """Run what may hang in a thread that holds up no exit of the process."""
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-    # Whoever waited may have left; then nobody is left to retrieve what it came to.
-    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+async def in_thread(work: Callable[[], T]) -> T:
+    """Return what `work` returns, which is done in a thread of its own: one that hangs holds up no exit.
 
-    def run() -> None:
-        failure: OSError | None = None
-        try:
-            work()
-        except OSError as error:
-            failure = error
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(_settle, future, failure)
-
-    threading.Thread(target=run, name="audit anchor", daemon=True).start()
-    return future
-
-
-def _settle(future: "asyncio.Future[None]", failure: OSError | None) -> None:
-    if future.done():
-        return
-    if failure is None:
-        future.set_result(None)
-    else:
-        future.set_exception(failure)
+    :raises Exception: what `work` raises.
+    """
+    writer = Writer()
+    writer.start()
+    try:
+        done: T = await writer.run(work)
+        return done
+    finally:
+        writer.stop()
 
 
 def _sync_folder(folder: Path) -> None:

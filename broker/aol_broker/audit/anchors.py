@@ -13,7 +13,7 @@ from typing import Protocol
 import orjson
 import structlog
 
-from aol_broker.audit.anchor_places import AnchorError, AnchorPlace
+from aol_broker.audit.anchor_places import AnchorError, AnchorPlace, in_thread
 from aol_broker.audit.chain import BrokenChainError, checkpoint_of, is_checkpoint
 from aol_broker.audit.files import files_of, first_seq_of, lines_backwards
 from aol_broker.audit.sinks.destination import DeliveryError
@@ -95,8 +95,8 @@ class Anchors:
         due = loop.time()
         while True:
             self._closed.clear()
-            for path in await asyncio.to_thread(self._closed_segments):
-                await self._anchor(await asyncio.to_thread(_closing_line, path, self._anchored_seq))
+            for path in await in_thread(self._closed_segments):
+                await self._anchor(await self._closing_line(path))
             if loop.time() >= due:
                 if self._log.durable_seq > self._anchored_seq:
                     await self._anchor(self._log.checkpoint())
@@ -109,12 +109,12 @@ class Anchors:
         """Anchor what was closed last, within STOP_TIMEOUT_S; what is left is anchored after the next start."""
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                for path in await asyncio.to_thread(self._closed_segments):
-                    line = await asyncio.to_thread(_closing_line, path, self._anchored_seq)
+                for path in await in_thread(self._closed_segments):
+                    line = await self._closing_line(path)
                     if line and not await self._put(line):
                         break
                 # A task that was cancelled may not have come to it.
-                await asyncio.to_thread(self._write_state)
+                await in_thread(self._write_state)
         except TimeoutError:
             self._set_failure("it takes too long")
 
@@ -143,8 +143,12 @@ class Anchors:
             return False
         self._set_failure("")
         self._anchored_seq = max(self._anchored_seq, checkpoint_of(line.removesuffix(b"\n")).last_seq)
-        await asyncio.to_thread(self._write_state)
+        await in_thread(self._write_state)
         return True
+
+    async def _closing_line(self, path: Path) -> bytes:
+        after_seq = self._anchored_seq
+        return await in_thread(lambda: _closing_line(path, after_seq))
 
     def _closed_segments(self) -> list[Path]:
         """Return the segments that hold a record that is not anchored, oldest first."""

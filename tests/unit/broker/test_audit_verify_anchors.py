@@ -102,6 +102,11 @@ def test_anchors_none_of_which_is_about_the_broker_are_damage(folder: AuditFolde
     assert "none of the 1 anchors is about this broker" in damage.text
 
 
+def test_what_a_sink_wrote_records_included_is_taken_as_it_is(folder: AuditFolder) -> None:
+    anchor(folder).write_bytes(folder.path.read_bytes() + anchor(folder).read_bytes() + folder.path.read_bytes())
+    assert (verified(folder).anchors, verified(folder).unchecked) == (4, ())
+
+
 def test_several_files_of_anchors_and_any_order_of_them_do(folder: AuditFolder, tmp_path: Path) -> None:
     lines = lines_of(anchor(folder))
     more = tmp_path / "more.jsonl"
