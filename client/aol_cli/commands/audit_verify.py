@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aol_cli.exits import ExitCode, Failure
-from aol_cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from aol_cli.options import DEFAULT_DATA_DIR, AsJson
 from aol_cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -38,7 +38,15 @@ def verify(
             help="The broker's public key (PEM), a copy kept elsewhere; may be repeated where it was changed.",
         ),
     ] = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Annotated[
+        Path,
+        typer.Option(
+            "--data-dir",
+            envvar="AOL_DATA_DIR",
+            metavar="FOLDER",
+            help="The broker's data folder, for its folder audit.",
+        ),
+    ] = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Verify the audit records in a folder, without a broker. Exit code 1 when they are damaged."""
