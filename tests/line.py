@@ -8,6 +8,7 @@ from typing import Any
 
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.audit.search import AuditQuery, search
+from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
@@ -85,7 +86,8 @@ class Line:
         settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
         verbs = bound_verbs(settings, self.registry, Backends(backends, "memory"), self.audit, b"k" * 32)
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
-        line = LineSettings(broker_id="here", operator_token=TOKEN, **{**values, **self._limits})
+        hmac_key = await self.registry.secret(KEY_NAME)
+        line = LineSettings(broker_id="here", operator_token=TOKEN, hmac_key=hmac_key, **{**values, **self._limits})
         self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
 
     async def stop(self) -> None:

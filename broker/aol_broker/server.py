@@ -17,10 +17,12 @@ from aol_broker.audit.recovery import AuditFolderError
 from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
 from aol_broker.audit.sinks.follower import SinkStatus
 from aol_broker.audit.sinks.running import Sinks
+from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
 from aol_broker.commands.audit_status import AuditStatus
+from aol_broker.commands.audit_values import HashAuditValue
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
@@ -122,7 +124,7 @@ class Broker:
         self._stack.push_async_callback(sinks.stop)
         page_key = await registry.secret("page-token")
         verbs = bound_verbs(settings, registry, self._backends, audit, page_key, sinks=sinks.statuses)
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings())
+        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -212,7 +214,7 @@ class Broker:
         task = asyncio.get_running_loop().create_task(work)
         self._stack.push_async_callback(_end, task)
 
-    def _line_settings(self) -> LineSettings:
+    def _line_settings(self, hmac_key: bytes) -> LineSettings:
         settings = self.settings
         return LineSettings(
             broker_id=settings.broker_id,
@@ -221,6 +223,7 @@ class Broker:
             max_deadline_s=settings.limits.max_deadline_s,
             max_in_flight=settings.limits.max_in_flight,
             slow_call_s=settings.slow_call_s,
+            hmac_key=hmac_key,
         )
 
 
@@ -263,6 +266,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, settings.broker_id, sinks),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
+        f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 

@@ -86,4 +86,5 @@ VERBS: Mapping[str, Verb] = {
     f"/{ADMIN_SERVICE}/AbortCopy": Verb(
         "abort_copy", admin_pb2.AbortCopyRequest, Right.OPERATOR, writes=True, names="collection"
     ),
+    f"/{ADMIN_SERVICE}/HashAuditValue": Verb("hash_audit_value", admin_pb2.HashAuditValueRequest, Right.OPERATOR),
 }

@@ -11,6 +11,7 @@ from aol_cli.commands import (
     access,
     adapter,
     audit,
+    audit_hmac,
     audit_status,
     audit_verify,
     bench,
@@ -100,6 +101,7 @@ def _make_app() -> typer.Typer:
     ):
         made.command()(command)
     made.add_typer(collection.app, name="collection")
+    audit.app.command()(audit_hmac.hmac)
     audit.app.command()(audit_status.status)
     audit.app.command()(audit_verify.verify)
     made.add_typer(audit.app, name="audit")

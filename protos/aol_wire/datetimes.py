@@ -14,6 +14,7 @@ _PATTERN = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SECONDS_KEPT = 1024
 
 
 def normalise(text: str) -> str | None:
@@ -36,14 +37,14 @@ def from_us(us: int) -> str:
 
     :raises OverflowError: the time is not in the years 1 to 9999.
     """
-    second, microsecond = divmod(us, 1_000_000)
-    return f"{_second(second)}.{microsecond:06}Z"
+    seconds, microseconds = divmod(us, 1_000_000)
+    return f"{_to_seconds(seconds)}.{microseconds:06}Z"
 
 
-@lru_cache(maxsize=64)
-def _second(second: int) -> str:
-    """Return a second since 1970 up to its fraction; each call writes down when it began, and many begin in one."""
-    return _format(_EPOCH + timedelta(seconds=second))[: -len(".000000Z")]
+@lru_cache(maxsize=_SECONDS_KEPT)
+def _to_seconds(seconds: int) -> str:
+    """Times that are shown together are of a few seconds, as a rule."""
+    return _format(_EPOCH + timedelta(seconds=seconds))[: -len(".000000Z")]
 
 
 def normalise_within(value: Json, place: Path, datetime_paths: Iterable[Path]) -> Json:

@@ -70,6 +70,7 @@ CALLS = {
         "AuditStatus",
         "CopyCollection",
         "AbortCopy",
+        "HashAuditValue",
     },
 }
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.rpc import code_pb2
 
@@ -20,8 +20,7 @@ from aol_wire.frames.calls import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingCall:
+class IncomingCall(NamedTuple):
     """A call that came in a frame. `timeout_s` is None when the caller sets no limit."""
 
     id: int

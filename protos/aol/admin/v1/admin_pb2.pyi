@@ -320,3 +320,17 @@ class AbortCopyResponse(_message.Message):
     adapter: str
     to_adapter: str
     def __init__(self, aborted: bool = ..., adapter: _Optional[str] = ..., to_adapter: _Optional[str] = ...) -> None: ...
+
+class HashAuditValueRequest(_message.Message):
+    __slots__ = ("value", "request_id")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    request_id: str
+    def __init__(self, value: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class HashAuditValueResponse(_message.Message):
+    __slots__ = ("hmac",)
+    HMAC_FIELD_NUMBER: _ClassVar[int]
+    hmac: str
+    def __init__(self, hmac: _Optional[str] = ...) -> None: ...

@@ -80,6 +80,11 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.FromString,
                 _registered_method=True)
+        self.HashAuditValue = channel.unary_unary(
+                '/aol.admin.v1.Admin/HashAuditValue',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
@@ -152,6 +157,14 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HashAuditValue(self, request, context):
+        """Tells how audit records show a value where it is sensitive, so that whoever knows it can look for it. The record of
+        this call says nothing of the value.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -199,6 +212,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.AbortCopy,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.SerializeToString,
+            ),
+            'HashAuditValue': grpc.unary_unary_rpc_method_handler(
+                    servicer.HashAuditValue,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -445,6 +463,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/AbortCopy',
             aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HashAuditValue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/HashAuditValue',
+            aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
             options,
             channel_credentials,
             insecure,
