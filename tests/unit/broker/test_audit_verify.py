@@ -282,6 +282,14 @@ def test_what_a_filter_says_passes_for_nothing_else(folder: AuditFolder) -> None
     assert first_bad(folder) == (Kind.MISSING, THIRD, 4, 12)
 
 
+def test_behind_prev_a_record_holds_texts_and_numbers_only(folder: AuditFolder) -> None:
+    # That is what verification without decoding rests on.
+    record = json.loads(lines_of(folder.path)[0])
+    keys = list(record)
+    assert keys == [*sorted(keys[:-1]), "hash"]
+    assert {type(record[key]) for key in keys[keys.index("prev") :]} == {str, int}
+
+
 def test_a_line_that_is_no_record_is_found_although_its_hash_is_right(folder: AuditFolder) -> None:
     for body in (b"{}", b'{"seq":12}', b'{"broker":"here-1","prev":"","seq":true,"timestamp":""}', b"[1,2]"):
         good = folder.path.read_bytes()
