@@ -77,6 +77,23 @@ class RegistrySettings(_Section):
         return self
 
 
+class AnchorSettings(_Section):
+    """A second place for the checkpoints of the audit log: a `file`, a `command` or a `sink`; or none."""
+
+    file: Path | None = Field(default=None, description="A file to which they are appended.")
+    command: tuple[str, ...] | None = Field(
+        default=None, min_length=1, repr=False, description="Program and arguments; it gets each on standard input."
+    )
+    sink: str | None = Field(default=None, min_length=1, description="The name of an audit sink.")
+    every_s: float = Field(default=60.0, ge=1, le=86400, description="How often the open segment gets one, if it grew.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.file, self.command, self.sink)) > 1:
+            raise ValueError("takes one of file, command and sink")
+        return self
+
+
 class _SinkSettings(_Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$", description="What the log and `aol audit status` call it.")
     timeout_s: float = Field(default=10.0, gt=0, le=300, description="How long one delivery may take.")
@@ -161,6 +178,7 @@ SinkSettings = Annotated[StdoutSinkSettings | PostgresSinkSettings | OtlpSinkSet
 class AuditSettings(_Section):
     """Where audit records are written."""
 
+    anchor: AnchorSettings = AnchorSettings()
     directory: Path | None = Field(default=None, description="`audit` in the data directory when not given.")
     durability: Literal["fsync", "os"] = Field(
         default="fsync",
@@ -184,6 +202,12 @@ class AuditSettings(_Section):
         if sum(sink.type == "stdout" for sink in sinks) > 1:
             raise ValueError("there is one standard output, for one sink of type stdout")
         return sinks
+
+    @model_validator(mode="after")
+    def _anchor_is_there(self) -> Self:
+        if self.anchor.sink is not None and self.anchor.sink not in {sink.name for sink in self.sinks}:
+            raise ValueError("anchor.sink is the name of none of the sinks")
+        return self
 
 
 class AuthenticationSettings(_Section):

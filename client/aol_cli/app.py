@@ -13,6 +13,7 @@ from aol_cli.commands import (
     audit,
     audit_hmac,
     audit_status,
+    audit_verify,
     bench,
     collection,
     collections,
@@ -102,6 +103,7 @@ def _make_app() -> typer.Typer:
     made.add_typer(collection.app, name="collection")
     audit.app.command()(audit_hmac.hmac)
     audit.app.command()(audit_status.status)
+    audit.app.command()(audit_verify.verify)
     made.add_typer(audit.app, name="audit")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)

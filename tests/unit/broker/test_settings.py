@@ -325,6 +325,20 @@ def test_a_file_that_holds_no_password_is_a_mistake(
     assert refused.value.__cause__ is None
 
 
+def test_checkpoints_are_anchored_in_one_place_at_most(file: Path) -> None:
+    assert load_settings().audit.anchor.file is None
+    settings = _load(file, "audit: {anchor: {command: [logger, -t, audit], every_s: 5}}")
+    assert (settings.audit.anchor.command, settings.audit.anchor.every_s) == (("logger", "-t", "audit"), 5)
+    assert "takes one of file, command and sink" in _refusal(file, "audit: {anchor: {file: /a, sink: b}}")
+    assert "audit.anchor.every_s" in _refusal(file, "audit: {anchor: {file: /a, every_s: 0}}")
+
+
+def test_a_sink_that_checkpoints_are_anchored_in_is_one_of_the_sinks(file: Path) -> None:
+    sinks = "sinks: [{name: out, type: stdout}]"
+    assert _load(file, f"audit: {{anchor: {{sink: out}}, {sinks}}}").audit.anchor.sink == "out"
+    assert "anchor.sink is the name of none of the sinks" in _refusal(file, f"audit: {{anchor: {{sink: in}}, {sinks}}}")
+
+
 def test_no_credential_is_in_the_representation(file: Path) -> None:
     settings = _load(
         file,
