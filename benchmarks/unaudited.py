@@ -7,6 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.log import AuditLog, Intent
 from aol_broker.audit.record import AuditRecord
 from aol_broker.audit.signing import read_or_make_signing_key
@@ -32,7 +33,7 @@ class _Nothing(AuditLog):
 
 
 class _Unaudited(Broker):
-    async def _open_audit(self) -> AuditLog:
+    async def _open_audit(self, background: AuditBackground) -> AuditLog:
         return _Nothing(
             self.settings.audit_dir,
             key=read_or_make_signing_key(self.settings.audit_key_file),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aol_adapters.memory.adapter import MemoryAdapter
+from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.search import AuditQuery, search
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
@@ -84,7 +85,14 @@ class Line:
         await self.registry.open()
         await self.audit.open()
         settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
-        verbs = bound_verbs(settings, self.registry, Backends(backends, "memory"), self.audit, b"k" * 32)
+        verbs = bound_verbs(
+            settings,
+            self.registry,
+            Backends(backends, "memory"),
+            self.audit,
+            AuditBackground(settings.audit, "here"),
+            page_key=b"k" * 32,
+        )
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
         hmac_key = await self.registry.secret(KEY_NAME)
         line = LineSettings(broker_id="here", operator_token=TOKEN, hmac_key=hmac_key, **{**values, **self._limits})

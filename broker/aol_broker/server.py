@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import grpc.aio
@@ -12,11 +12,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from aol_broker.adapters.host import AdapterHost
+from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.recovery import AuditFolderError
 from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
-from aol_broker.audit.sinks.follower import SinkStatus
-from aol_broker.audit.sinks.running import Sinks
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
@@ -113,17 +112,15 @@ class Broker:
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
         self._backends = self._make_backends()
-        sinks = Sinks(settings.audit.sinks, settings.broker_id)
+        background = AuditBackground(settings.audit, settings.broker_id)
         registry = Registry(
             settings.registry_url, default_adapter=self._backends.default, password=settings.read_registry_password()
         )
         self._stack.push_async_callback(registry.close)
         await registry.open()
-        audit = await self._open_audit()
-        sinks.start(audit)
-        self._stack.push_async_callback(sinks.stop)
+        audit = await self._open_audit(background)
         page_key = await registry.secret("page-token")
-        verbs = bound_verbs(settings, registry, self._backends, audit, page_key, sinks=sinks.statuses)
+        verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
         pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
@@ -142,7 +139,7 @@ class Broker:
         except (OSError, ValueError) as error:
             raise StartError(f"The operator's token cannot be read: {error}") from None
 
-    async def _open_audit(self) -> AuditLog:
+    async def _open_audit(self, background: AuditBackground) -> AuditLog:
         settings = self.settings
         audit = AuditLog(
             settings.audit_dir,
@@ -153,7 +150,10 @@ class Broker:
             durable=settings.audit.durability == "fsync",
         )
         await audit.open()
+        background.start(audit)
+        self._stack.push_async_callback(background.stop)
         self._stack.push_async_callback(audit.close)
+        self._stack.push_async_callback(background.leave)
         return audit
 
     def _make_backends(self) -> Backends:
@@ -232,9 +232,9 @@ def bound_verbs(
     registry: Registry,
     backends: Backends,
     audit: AuditLog,
-    page_key: bytes,
+    background: AuditBackground,
     *,
-    sinks: Callable[[], Sequence[SinkStatus]] = lambda: (),
+    page_key: bytes,
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
     dispatch = Dispatch(backends, registry)
@@ -263,7 +263,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
-        f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, settings.broker_id, sinks),
+        f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, background, settings.broker_id),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
         f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),

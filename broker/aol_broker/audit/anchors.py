@@ -22,7 +22,7 @@ STATE_FILE = "audit-anchored.json"
 """In the audit folder: how far the place has come. When it is lost, closed segments are anchored again."""
 
 PUT_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 1.0
 _RETRY_MAX_S = 60.0
 
 _log = structlog.get_logger("aol.audit")

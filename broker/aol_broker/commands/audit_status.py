@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from aol.admin.v1 import admin_pb2 as pb
+from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.sinks.follower import SinkStatus
 from aol_broker.audit.status import files_status
@@ -14,29 +13,13 @@ from aol_broker.request import Answer, Request
 from aol_wire.errors import DataError, Reason
 
 
-class Anchored(Protocol):
-    """An anchor, as far as it is told of: up to which record its last checkpoint vouches for; None for none yet."""
-
-    @property
-    def anchored_seq(self) -> int | None:
-        """The number of that record."""
-
-
 class AuditStatus:
     """Tells how the audit log is doing: its files, its sinks, its anchors."""
 
-    def __init__(
-        self,
-        audit: AuditLog,
-        broker_id: str,
-        sinks: Callable[[], Sequence[SinkStatus]] = lambda: (),
-        anchors: Mapping[str, Anchored] | None = None,
-    ) -> None:
-        """`sinks` is asked at each call; `anchors` are those of the configuration, by name."""
+    def __init__(self, audit: AuditLog, background: AuditBackground, broker_id: str) -> None:
         self._audit = audit
+        self._background = background
         self._broker_id = broker_id
-        self._sinks = sinks
-        self._anchors = dict(anchors or {})
 
     async def admit(self, request: Request[pb.AuditStatusRequest], record: CollectionRecord | None) -> None:
         """Operators may ask."""
@@ -63,10 +46,10 @@ class AuditStatus:
             segment_bytes=files.size_bytes,
             oldest_seq=files.oldest_seq,
             oldest_us=files.oldest_us,
-            sinks=[_sink(status, now_us) for status in self._sinks()],
+            sinks=[_sink(status, now_us) for status in self._background.sinks()],
             anchors=[
-                pb.AuditAnchor(name=name, anchored_seq=anchor.anchored_seq or 0)
-                for name, anchor in self._anchors.items()
+                pb.AuditAnchor(name=name, anchored_seq=anchor.anchored_seq)
+                for name, anchor in self._background.anchors().items()
             ],
         )
         return Answer(response, len(response.sinks))
