@@ -79,7 +79,7 @@ class Ensured:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stamps:
     """Metadata that a document has had elsewhere. Times are microseconds since 1970; `deleted_us` is 0 while it is not
     deleted; `version` is at least 1."""

@@ -1,8 +1,8 @@
 """How do single inserts and reads by id share a call to their adapter? As one Write, or one Find, of several."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from aol.data.v1.document_pb2 import Page
 from aol_broker.adapters.joining import Joining
@@ -19,6 +19,9 @@ _READS_MAX = 32
 
 # What a whole call fails with for a reason that is not one of its documents.
 _OF_ALL = frozenset({Reason.ADAPTER_DOWN, Reason.OVERLOADED, Reason.DEADLINE, Reason.COLLECTION_NOT_FOUND})
+
+
+_COLUMNS = [column.name for column in Page.DESCRIPTOR.fields]
 
 
 class _Reads(NamedTuple):
@@ -78,7 +81,8 @@ class JoinedCalls:
     async def _read(self, kind: _Reads, requests: list[Find], timeout_s: float | None) -> Sequence[Found]:
         if len(requests) == 1:
             return [await self._find(requests[0])]
-        ids = tuple(dict.fromkeys(wanted_id(request) or "" for request in requests))
+        wanted = [wanted_id(request) or "" for request in requests]
+        ids = tuple(dict.fromkeys(wanted))
         together = Find(
             kind.target,
             Member((ID,), ids),
@@ -94,11 +98,9 @@ class JoinedCalls:
         except DataError as error:
             if error.reason in _OF_ALL:
                 raise
-        return await asyncio.gather(*(self._one(request, pages) for request in requests))
-
-    async def _one(self, request: Find, pages: dict[str, Page]) -> Found:
-        page = pages.get(wanted_id(request) or "")
-        return await self._find(request) if page is None else Found(page)
+        alone = [request for request in requests if wanted_id(request) not in pages]
+        others = iter(await asyncio.gather(*map(self._find, alone)) if alone else ())
+        return [Found(page) if (page := pages.get(id_)) is not None else next(others) for id_ in wanted]
 
 
 def _pages(found: Found, ids: Sequence[str]) -> dict[str, Page]:
@@ -112,21 +114,9 @@ def _pages(found: Found, ids: Sequence[str]) -> dict[str, Page]:
             unsure.add(id_)
     if found.next_position:
         unsure.update(page.id[-1:], (id_ for id_ in ids if id_ not in numbers))
-    return {id_: _page(page, numbers.get(id_)) for id_ in ids if id_ not in unsure}
+    columns = {name: column for name in _COLUMNS if (column := getattr(page, name)[:])}
+    return {id_: _page(columns, numbers.get(id_)) for id_ in ids if id_ not in unsure}
 
 
-def _page(page: Page, number: int | None) -> Page:
-    if number is None:
-        return Page()
-    one = slice(number, number + 1)
-    return Page(
-        id=page.id[one],
-        json=page.json[one],
-        created_us=page.created_us[one],
-        updated_us=page.updated_us[one],
-        version=page.version[one],
-        owner=page.owner[one],
-        tenant=page.tenant[one],
-        acl=page.acl[one],
-        deleted_us=page.deleted_us[one],
-    )
+def _page(columns: Mapping[str, Sequence[Any]], number: int | None) -> Page:
+    return Page() if number is None else Page(**{name: (column[number],) for name, column in columns.items()})

@@ -15,8 +15,9 @@ FRAME_OVERHEAD_BYTES = 64 << 10
 """What a frame may add to the largest message in it: names, ids, a failure's details."""
 
 TURNS = 2
-"""How many turns of the event loop a writer that wakes lets pass. No timer: an idle loop turns at once. What it has at
-hand already (answers of other connections, the calls of their tasks) comes into the same frame by that."""
+"""How many turns of the event loop a writer that wakes lets pass while other calls are under way. No timer: an idle
+loop turns at once. What it has at hand already (answers of other connections, the calls of their tasks) comes into the
+same frame by that."""
 
 TIMEOUT_MAX_S = 100 * 366 * 86_400.0
 """A hundred years: what is longer is no limit."""

@@ -120,8 +120,9 @@ class ClientStream:
                 else:
                     self._wake.clear()
                     await self._wake.wait()
-                    for _ in range(TURNS):
-                        await asyncio.sleep(0)
+                    if self._side.has_others:
+                        for _ in range(TURNS):
+                            await asyncio.sleep(0)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass  # the reader learns why
         except asyncio.CancelledError:

@@ -174,8 +174,9 @@ class _ServerStream:
             if frame is None:
                 self._wake.clear()
                 await self._wake.wait()
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
+                if self._side.has_others:
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)
             else:
                 await self._context.write(frame)
                 self._room.set()

@@ -52,6 +52,11 @@ class ServerSide:
         """Whether the stream can end: no call comes any more, and all that came were replied to."""
         return (self._no_more or self._left) and not self._in_flight and not self._replies and not self._say_leaving
 
+    @property
+    def has_others(self) -> bool:
+        """Whether there are calls whose replies are yet to come."""
+        return bool(self._in_flight)
+
     def receive(self, data: bytes) -> tuple[list[IncomingCall], Sequence[int]]:
         """Take in a frame; return its calls, and the ids of calls to cancel that are under way.
 
