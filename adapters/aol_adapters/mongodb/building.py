@@ -3,16 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pymongo.errors import CollectionInvalid, OperationFailure
-
 from aol_adapters.mongodb import indexing, sharding
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
-from aol_adapters.mongodb.failures import NAMESPACE_EXISTS
-from aol_adapters.mongodb.naming import Place
+from aol_adapters.mongodb.preparing import prepare
 from aol_adapters.mongodb.server import Server, StaleError
 from aol_wire.adapter import CollectionSpec, Ensured, Target
-from aol_wire.errors import DataError, Reason
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus
 
 
@@ -24,6 +20,9 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
     target = spec.target
     known = await catalogue.read(target)
     created = False
+    if known is not None and known.is_going:
+        await drop(server, catalogue, target)
+        raise StaleError
     if known is None:
         known = Collection(target.service, target.collection, 1, _building(spec.indexes), spec.storage)
         sharding.check_indexes(known)
@@ -40,52 +39,29 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
         if not await catalogue.put(known):
             raise StaleError
         known = replace(known, generation=known.generation + 1)
+    if created:
+        await indexing.drop_strays(server, catalogue.places(known))
     if created or any(it.state is IndexState.BUILDING for it in known.indexes):
-        for place in catalogue.places(known):
-            await prepare(server, place, known)
+        await prepare(server, catalogue, known)
         await builds.build(target, known, is_new=created)
-        known = await catalogue.read(target) or known
+        known = await catalogue.current(known) or known
     return Ensured(_statuses(known, spec.indexes), created)
 
 
-async def prepare(server: Server, place: Place, known: Collection) -> None:
-    """Make a place if it is not there, and have the server hold what is written to the rules of the indexes."""
-    database = server.database(place.database)
-    rules = indexing.validator(known.checked)
-    try:
-        await database.create_collection(place.collection, validator=rules, check_exists=False)
-    except (CollectionInvalid, OperationFailure) as error:
-        if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
-            raise
-        await database.command("collMod", place.collection, validator=rules)
-    if known.storage.shard_key:
-        for command in sharding.commands(place, known.storage.shard_key):
-            await server.database("admin").command(command)
-
-
-async def make_place(server: Server, catalogue: Catalogue, target: Target, tenant: str) -> None:
-    """Make a tenant's own place in a collection.
-
-    :raises DataError: COLLECTION_NOT_FOUND.
-    """
-    known = await catalogue.add_tenant(target, tenant)
-    if known is None:
-        raise DataError(Reason.COLLECTION_NOT_FOUND, f"the collection {target.collection!r} was not made here yet")
-    place = catalogue.place(known, tenant)
-    await prepare(server, place, known)
-    for spec in known.checked:
-        await indexing.create(server, place, spec)
-
-
 async def drop(server: Server, catalogue: Catalogue, target: Target) -> None:
-    """Drop a collection; see `Adapter.drop_collection`."""
+    """Drop a collection; see `Adapter.drop_collection`.
+
+    :raises StaleError: it has changed meanwhile; begin again.
+    """
     known = await catalogue.read(target)
     if known is None:
         return
-    # First it is forgotten: who writes meanwhile is told that it is gone.
-    await catalogue.remove(target)
+    # Who writes meanwhile is told that it is gone; it is known until nothing is left of it.
+    if not known.is_going and not await catalogue.put(replace(known, is_going=True)):
+        raise StaleError
     for place in catalogue.places(known):
         await server.database(place.database).drop_collection(place.collection)
+    await catalogue.remove(known)
 
 
 def _building(indexes: Iterable[IndexSpec]) -> tuple[IndexStatus, ...]:

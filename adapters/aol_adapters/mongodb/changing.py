@@ -6,11 +6,11 @@ from typing import Any
 
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from aol_adapters.mongodb import sharding
 from aol_adapters.mongodb.catalogue import Collection
-from aol_adapters.mongodb.failures import DUPLICATE_KEY, NOT_VALID
+from aol_adapters.mongodb.failures import DUPLICATE_KEY, NOT_VALID, failure
 from aol_adapters.mongodb.finding import selection
 from aol_adapters.mongodb.holders import Holders
 from aol_adapters.mongodb.naming import Place
@@ -60,27 +60,17 @@ class Changing:
         self._mutation = mutation
         self._now_us = server.settings.clock()
 
-    async def is_of_one(self) -> bool:
-        """Return whether the mutation is about one document, or none."""
-        return len(await self._selected([{"$limit": 2}, {"$project": {"_id": 1}}])) < 2
+    async def alone(self) -> list[str] | None:
+        """Change the one document that the mutation is about; return its id, or none. None when there are several."""
+        found = await self._selected([{"$limit": 2}])
+        return await self._each(found) if len(found) < 2 else None
 
     async def one_by_one(self) -> list[str]:
         """Change documents, each atomically; return their ids.
 
         :raises DataError: `applied` says whether some were changed.
         """
-        found = await self._selected([])
-        self._check(found)
-        # What cannot be changed is known before anything is.
-        changed = [self._changed(document) for document in found]
-        ids: list[str] = []
-        for it in changed:
-            try:
-                ids += await self._persist(it)
-            except DataError as error:
-                error.applied = Applied.UNKNOWN if ids else error.applied or Applied.NO
-                raise
-        return ids
+        return await self._each(await self._selected([]))
 
     async def together(self, session: AsyncClientSession, *, aside: bool = False) -> list[str]:
         """Change documents in a transaction that somebody else ends; return their ids.
@@ -98,6 +88,20 @@ class Changing:
         async for portion in self._portions(keys, session):
             await self._write([self._changed(document) for document in portion], session, aside=aside)
         return [_id_of(document) for document in found]
+
+    async def _each(self, found: Sequence[Document]) -> list[str]:
+        self._check(found)
+        # What cannot be changed is known before anything is.
+        changed = [self._changed(document) for document in found]
+        ids: list[str] = []
+        for it in changed:
+            try:
+                ids += await self._persist(it)
+            except (DataError, PyMongoError, StaleError) as error:
+                if not ids:
+                    raise
+                raise _half_done(error) from None
+        return ids
 
     async def _persist(self, changed: _Changed) -> list[str]:
         """Change one document, again as long as others change it meanwhile and it matches; return its id, or none."""
@@ -236,6 +240,15 @@ class Changing:
 def outcome(ids: Sequence[str], *, return_ids: bool) -> Outcome:
     """Return the outcome of a mutation that changed these documents."""
     return Outcome(len(ids), ids=tuple(ids) if return_ids else ())
+
+
+def _half_done(error: Exception) -> DataError:
+    """Return the error of a change that was made to some documents before it failed: it is not made again."""
+    found = error if isinstance(error, DataError) else failure(error)
+    if found is None:
+        found = DataError(Reason.OVERLOADED, "the collection was changed before all documents were", retry_after_s=1.0)
+    found.applied = Applied.UNKNOWN
+    return found
 
 
 def _id_of(document: Document) -> str:

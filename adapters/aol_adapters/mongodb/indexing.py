@@ -68,6 +68,17 @@ async def create(server: Server, place: Place, spec: IndexSpec) -> None:
     await stored.create_index(list(keys), name=index_name(keys), unique=spec.type is IndexType.UNIQUE)
 
 
+async def drop_strays(server: Server, places: Iterable[Place]) -> None:
+    """Drop the indexes of ours that stand in the places of a collection before it is made: somebody else built them as
+    the one before it was dropped."""
+    for place in places:
+        stored = server.collection(*place)
+        async for index in await stored.list_indexes():
+            is_words = index["name"] == INDEX_NAME and WORDS in index.get("weights", ())
+            if is_words or index["name"] == index_name(tuple(index["key"].items())):
+                await stored.drop_index(index["name"])
+
+
 async def count_misfits(server: Server, place: Place, collection: Collection, spec: IndexSpec) -> int:
     """Return how many documents hold what an index does not take, those that are expired aside."""
     conditions: list[Match] = [{"$or": misfits(spec)}, *_alive(server, collection)]
@@ -103,7 +114,9 @@ async def fill_words(server: Server, place: Place, collection: Collection) -> No
     async for document in stored.find({}, batch_size=_FILLED_AT_ONCE):
         content = {name: plain(value) for name, value in document.items() if name not in {"_id", META}}
         guard: dict[str, Any] = {"_id": document["_id"], "_aol.v": (document.get(META) or {}).get("v")}
-        await stored.update_one(guard, {"$set": {WORDS: document_words(content, collection.words)}})
+        words = {"$set": {WORDS: document_words(content, collection.words)}}
+        # A document that does not fit another index, which is still being built, has its words all the same.
+        await stored.update_one(guard, words, bypass_document_validation=True)
 
 
 def _alive(server: Server, collection: Collection) -> list[Match]:

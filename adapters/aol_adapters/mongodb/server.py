@@ -226,7 +226,9 @@ class Server:
                 await session.start_transaction()
                 await scratch.insert_one({"_id": "undone"}, session=session)
                 await session.abort_transaction()
-        except OperationFailure:
+        except OperationFailure as error:
+            if is_undone(error):
+                raise
             return False
         return await scratch.find_one({"_id": "undone"}) is None
 
