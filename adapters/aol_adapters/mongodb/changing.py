@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from aol_adapters.mongodb import sharding
 from aol_adapters.mongodb.catalogue import Collection
@@ -16,12 +17,13 @@ from aol_adapters.mongodb.holders import Holders
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.patterns import checker
 from aol_adapters.mongodb.server import Document, Server, StaleError
-from aol_adapters.mongodb.stored import META, plain, row, stored
+from aol_adapters.mongodb.stored import META, guard, metadata_of, plain, row, stored
 from aol_adapters.mongodb.texts import document_words
 from aol_wire.adapter import Delete, Deleted, Outcome, Restore, Target, Update
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
+from aol_wire.limits import INT64_MAX
 from aol_wire.update_apply import apply_update
 
 # Documents of a mutation that are read, changed and written together; each may have a megabyte.
@@ -149,26 +151,25 @@ class Changing:
             yield [by_key[it] for it in portion if it in by_key]
 
     def _changed(self, document: Document) -> _Changed:
-        meta = document.get(META) or {}
+        meta, as_read = metadata_of(document), guard(document)
         tenant = str(meta.get("t", "")).removeprefix(_ASIDE)
-        guard: dict[str, Any] = {"_id": document["_id"]}
-        guard |= {f"_aol.{name}": meta.get(name) for name in ("v", "c", "u", "d")}
-        changed = _Changed(document["_id"], tenant, _id_of(document), {}, DeleteOne(guard))
+        changed = _Changed(document["_id"], tenant, _id_of(document), {}, DeleteOne(as_read))
         match self._mutation:
             case Update() as update:
                 content = {name: plain(value) for name, value in document.items() if name not in {"_id", META}}
                 changed.document = apply_update(content, update.operations)
                 check_indexed(changed.document, self._collection.checked)
                 sharding.check_unmoved(self._collection, content, changed.document)
-                changed.model = ReplaceOne(guard, self._replacement(changed, meta, update))
+                changed.model = ReplaceOne(as_read, self._replacement(changed, meta, update))
             case Restore():
-                changed.model = UpdateOne(guard, {"$unset": {"_aol.d": ""}})
+                changed.model = UpdateOne(as_read, {"$unset": {"_aol.d": ""}})
             case Delete(soft=True, purge=False):
-                changed.model = UpdateOne(guard, {"$set": {"_aol.d": stored(self._mutation.now_us)}})
+                changed.model = UpdateOne(as_read, {"$set": {"_aol.d": stored(self._mutation.now_us)}})
         return changed
 
     def _replacement(self, changed: _Changed, meta: Document, update: Update) -> Document:
-        fresh = {**meta, "v": stored(int(meta.get("v", 1)) + 1), "u": stored(update.now_us)}
+        version = min(int(meta.get("v", 1)) + 1, INT64_MAX)
+        fresh = {**meta, "v": stored(version), "u": stored(update.now_us)}
         fresh.pop("w", None)
         if str(meta.get("t", "")).startswith(_ASIDE):
             fresh["t"] = changed.tenant
@@ -187,7 +188,7 @@ class Changing:
             )
         if isinstance(mutation, Restore) or mutation.if_version is None:
             return
-        if any((document.get(META) or {}).get("v", 1) != mutation.if_version for document in found):
+        if any(metadata_of(document).get("v", 1) != mutation.if_version for document in found):
             raise DataError(
                 Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
             )
@@ -226,7 +227,11 @@ class Changing:
         return [document for document in found if is_match(row(dict(document)))]
 
     async def _aggregate(self, pipeline: list[Document], session: AsyncClientSession | None = None) -> list[Document]:
-        cursor = await self._stored().aggregate(pipeline, session=session)
+        collection = self._stored()
+        if session is None:
+            # As it is now, on its way to a majority or not: the guard of what is written shows whether it still is.
+            collection = collection.with_options(read_concern=ReadConcern("local"))
+        cursor = await collection.aggregate(pipeline, session=session)
         found: list[Document] = await cursor.to_list()
         return found
 
@@ -252,4 +257,4 @@ def _half_done(error: Exception) -> DataError:
 
 
 def _id_of(document: Document) -> str:
-    return str((document.get(META) or {}).get("i", document["_id"]))
+    return str(metadata_of(document).get("i", document["_id"]))

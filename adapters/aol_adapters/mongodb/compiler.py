@@ -53,7 +53,8 @@ _Leaf = Compare | Member | Exists | Contains | Regex
 
 def visible(collection: Collection, tenant: str | None, deleted: Deleted, now_us: int) -> list[Match]:
     """Return the conditions for what a request is about, its filter aside."""
-    conditions: list[Match] = []
+    # With another `_id` it is none of ours; a collection that was there before us may have such documents.
+    conditions: list[Match] = [{"_id": {"$type": "string"}}]
     if tenant is not None:
         conditions.append({"_aol.t": tenant or None})
     conditions.append(_DELETED[deleted])

@@ -10,7 +10,7 @@ from aol_adapters.mongodb.expiring import expired
 from aol_adapters.mongodb.finding import counted
 from aol_adapters.mongodb.naming import Place, index_keys, index_name
 from aol_adapters.mongodb.server import Document, Server
-from aol_adapters.mongodb.stored import META, plain
+from aol_adapters.mongodb.stored import META, guard, plain
 from aol_adapters.mongodb.texts import INDEX_NAME, WORDS, document_words
 from aol_wire.indexes import IndexSpec, IndexType
 from aol_wire.limits import INDEXED_STRING_MAX_BYTES
@@ -113,10 +113,9 @@ async def fill_words(server: Server, place: Place, collection: Collection) -> No
     stored = server.collection(*place)
     async for document in stored.find({}, batch_size=_FILLED_AT_ONCE):
         content = {name: plain(value) for name, value in document.items() if name not in {"_id", META}}
-        guard: dict[str, Any] = {"_id": document["_id"], "_aol.v": (document.get(META) or {}).get("v")}
         words = {"$set": {WORDS: document_words(content, collection.words)}}
         # A document that does not fit another index, which is still being built, has its words all the same.
-        await stored.update_one(guard, words, bypass_document_validation=True)
+        await stored.update_one(guard(document), words, bypass_document_validation=True)
 
 
 def _alive(server: Server, collection: Collection) -> list[Match]:

@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from aol_adapters.mongodb.adapter import MongodbAdapter
+from aol_adapters.mongodb.settings import Settings
 from aol_wire.adapter import Delete, Insert, Write
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filter_parser import parse_filter
@@ -213,3 +215,23 @@ async def test_what_the_server_lacks_is_not_declared(mongodb_uri: str, mongodb_p
             error = await failure_of(adapter.ensure_collection(spec({"fields": ["s"], "type": "text"})))
             assert error is not None
             assert error.reason is Reason.CAPABILITY_UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"mongodb://aol:{SECRET}@localhost:port/",
+        f"mongodb://aol:{SECRET}/x@localhost/",
+        f"mongodb://aol:{SECRET}@localhost/?tsl=true",
+        f"mongodb://aol:{SECRET}@localhost/?maxPoolSize={SECRET}",
+        f"mongodb://aol:{SECRET}@localhost/?tls=true&tlsCAFile=/none/{SECRET}",
+        f"mongodb://aol:{SECRET}@localhost/?authMechanism={SECRET}",
+    ],
+)
+async def test_a_uri_with_something_wrong_in_it_is_refused_without_being_shown(uri: str) -> None:
+    """A `tls` that is not spelt so would leave the connection in clear text."""
+    with pytest.raises(DataError) as caught:
+        await MongodbAdapter(Settings(uri=uri)).start()
+    assert caught.value.reason is Reason.ADAPTER_DOWN
+    assert "URI" in caught.value.message
+    assert SECRET not in caught.value.message
