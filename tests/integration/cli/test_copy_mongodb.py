@@ -109,7 +109,8 @@ async def fill(site: Site, endpoint: str, flights: list[dict[str, Any]]) -> None
     async with AOLDataClient(endpoint, "mover", timeout=site.deadline_s) as client:
         for name in WAYS:
             await client.insert_many(name, flights)
-            await client.update(name, {"carrier": "AA"}, {"$inc": {"dep_delay": 0.5}, "$push": {"notes": "far"}})
+            late = {"carrier": "AA", "dep_delay": {"$gt": 0}}
+            await client.update(name, late, {"$inc": {"dep_delay": 0.5}, "$push": {"notes": "far"}})
             await client.delete(name, {"carrier": "WN"})
 
 

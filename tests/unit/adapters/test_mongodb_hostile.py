@@ -1,12 +1,16 @@
 """Whatever other tools have put where the MongoDB adapter keeps documents, is every call answered in order?"""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import Decimal128, Int64, ObjectId
 
+from aol_adapters.memory.adapter import MemoryAdapter
+from aol_broker.moving.copying import copy
+from aol_broker.registry.moves import Progress
 from aol_wire.adapter import Delete, Deleted, Write
-from aol_wire.errors import Reason
+from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
 from mongodb_adapters import TARGET, documents, failure_of, insert, opened, query, spec, update
 from mongodb_server import native
@@ -90,3 +94,25 @@ async def test_keys_that_no_service_may_write_are_read_as_they_stand(
         # What may not stand in a document is not written again, and is not lost either.
         assert error is None or error.reason is Reason.BAD_DOCUMENT
         assert await stored.find_one({"_id": "theirs"}, {"v": 1}) == before
+
+
+async def test_what_json_does_not_have_is_not_copied_to_another_database_as_something_else(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    other = MemoryAdapter()
+    await other.start()
+    await other.ensure_collection(spec())
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter, native(mongodb_uri) as client:
+        await adapter.ensure_collection(spec())
+        await adapter.write(insert({"1": {"n": 1}}))
+        stored = client[f"{mongodb_prefix}_shop"]["orders"]
+        for value in (Decimal128("1.10"), ObjectId(), datetime(2025, 11, 22, tzinfo=UTC), [{"in": b"x"}]):
+            await stored.replace_one({"_id": "theirs"}, {"v": value}, upsert=True)
+            with pytest.raises(DataError) as caught:
+                await copy(adapter, other, TARGET, Progress(), until=0, left_s=lambda: 5.0)
+            assert caught.value.reason is Reason.BAD_DOCUMENT
+            assert "document.v" in caught.value.message
+        await stored.delete_one({"_id": "theirs"})
+        _, is_all = await copy(adapter, other, TARGET, Progress(), until=0, left_s=lambda: 5.0)
+        assert is_all
+        assert documents(await other.find(query())) == {"1": {"n": 1}}
