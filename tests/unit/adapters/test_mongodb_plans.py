@@ -1,15 +1,16 @@
 """Do MongoDB's indexes serve the queries? As `explain` says, of what the adapter sends."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from aol_adapters.mongodb.catalogue import Catalogue
-from aol_adapters.mongodb.finding import compile_find
+from aol_adapters.mongodb.catalogue import Catalogue, Collection
+from aol_adapters.mongodb.finding import compile_find, in_parts
 from aol_adapters.mongodb.server import Server
 from aol_adapters.mongodb.settings import Settings
-from aol_wire.adapter import Deleted, Find
+from aol_wire.adapter import Deleted, Find, Target
 from mongodb_adapters import TARGET, insert, opened, query, spec
 from mongodb_server import native
 
@@ -101,3 +102,47 @@ async def test_pages_of_a_range_begin_where_the_last_one_ended(mongodb_uri: str,
         assert examined == sorted(examined, reverse=True)
         assert len(examined) == 4
         assert examined[-1] <= 51
+
+
+async def test_documents_of_all_tenants_come_in_the_order_of_tenant_and_id(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    tenants = ["", "a", "ab", "a-b", "é"]
+    ids = ["1", "10", "2", "a", "b", "é", "\U0001f600", "zz"]
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec())
+        for tenant in tenants:
+            rows: dict[str, Any] = {id_: {"of": tenant} for id_ in ids}
+            await adapter.write(insert(rows, target=Target("shop", "orders", tenant)))
+        for limit in (1, 3, 8, 9, 40, 41):
+            found: list[tuple[str, str]] = []
+            position = b""
+            while True:
+                request = replace(query(limit=limit, position=position), target=Target("shop", "orders", None))
+                page = await adapter.find(request)
+                found += zip(page.page.tenant or [""] * len(page.page.id), page.page.id, strict=True)
+                assert len(page.page.id) <= limit
+                position = page.next_position
+                if not position:
+                    break
+            assert found == [(tenant, id_) for tenant in sorted(tenants) for id_ in sorted(ids)], limit
+
+
+@pytest.mark.parametrize(
+    ("position", "bounds"),
+    [
+        (b"", [None, None]),
+        (b'[["","b"]]', ["b", None]),
+        (b'[["ab","b"]]', ["ab\0b"]),
+    ],
+)
+def test_a_page_of_all_tenants_begins_in_the_index_of_their_keys_where_the_last_one_ended(
+    position: bytes, bounds: list[str | None]
+) -> None:
+    """The server that the tests start scans for any range of `_id`: what it is asked is looked at."""
+    request = replace(query(limit=3, position=position), target=Target("shop", "orders", None))
+    asked = [compile_find(Collection("shop", "orders", 1), it, 0, part).pipeline for part, it in in_parts(request)]
+    for pipeline, bound in zip(asked, bounds, strict=True):
+        if bound is not None:
+            assert pipeline[0] == {"$match": {"_id": {"$gt": bound}}}
+        assert pipeline[-2:] == [{"$sort": {"_id": 1}}, {"$limit": 4}]
