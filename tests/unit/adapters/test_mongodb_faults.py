@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections import Counter
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -10,7 +12,7 @@ from aol_adapters.mongodb.settings import Settings
 from aol_wire.adapter import Delete, Insert, Write
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filter_parser import parse_filter
-from mongodb_adapters import TARGET, failure_of, insert, opened, own_server, query, spec, update
+from mongodb_adapters import TARGET, documents, failure_of, insert, opened, own_server, query, spec, update
 from mongodb_server import MongodbServer, native
 
 SECRET = "the-secret-of-all"
@@ -22,40 +24,63 @@ async def until_well(adapter: object) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed_in_mid_load() -> None:
-    acknowledged: list[str] = []
-    failures: list[DataError] = []
+@dataclass
+class Load:
+    """What some writers, each on its own, were told."""
 
-    async def load(adapter: object, lane: int, stop: asyncio.Event) -> None:
+    adapter: MongodbAdapter
+    inserted: list[str] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    uncertain: Counter[str] = field(default_factory=Counter)
+    failures: list[DataError] = field(default_factory=list)
+
+    async def run(self, lane: str, stop: asyncio.Event) -> None:
+        """Insert a document and count it in another, one at a time or in one transaction with a third."""
         number = 0
         while not stop.is_set():
-            id_ = f"{lane}-{number}"
-            error = await failure_of(adapter.write(insert({id_: {"n": number}}, timeout_s=5)))  # type: ignore[attr-defined]
-            if error is None:
-                acknowledged.append(id_)
-            else:
-                failures.append(error)
             number += 1
+            id_ = f"{lane}-{number}"
+            if await self._done(insert({id_: {"n": number}}, timeout_s=5)):
+                self.inserted.append(id_)
+            counters = {"counts": lane} if number % 2 else {"_id": lane}
+            if await self._done(update(counters, {"$inc": {"times": 1}}, timeout_s=5)):
+                self.counted[lane] += 1
+            elif self.failures[-1].applied is not Applied.NO:
+                self.uncertain[lane] += 1
 
+    async def _done(self, write: Write) -> bool:
+        error = await failure_of(self.adapter.write(write))
+        if error is not None:
+            self.failures.append(error)
+        return error is None
+
+
+async def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed_in_mid_load() -> None:
+    lanes = ["a", "b", "c", "d"]
     async with own_server("--sync-on-commit") as server, opened(server.uri()) as adapter:
         await adapter.ensure_collection(spec())
-        stop = asyncio.Event()
-        lanes = [asyncio.create_task(load(adapter, lane, stop)) for lane in range(4)]
-        while len(acknowledged) < 50:
+        for lane in lanes:
+            await adapter.write(insert({lane: {"counts": lane, "times": 0}, f"{lane}2": {"counts": lane}}))
+        load, stop = Load(adapter), asyncio.Event()
+        tasks = [asyncio.create_task(load.run(lane, stop)) for lane in lanes]
+        while len(load.inserted) < 50:
             await asyncio.sleep(0.01)
         await server.stop(signal.SIGKILL)
-        while not failures:
+        while not load.failures:
             await asyncio.sleep(0.01)
-        before = len(acknowledged)
+        before = len(load.inserted)
         await server.start()
-        while len(acknowledged) < before + 50:
+        while len(load.inserted) < before + 50:
             await asyncio.sleep(0.01)
         stop.set()
-        await asyncio.gather(*lanes)
-        kept = set((await adapter.find(query(limit=10_000))).page.id)
-        assert set(acknowledged) <= kept
-        assert {error.reason for error in failures} <= {Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.OVERLOADED}
-        assert all(error.applied is not None for error in failures)
+        await asyncio.gather(*tasks)
+        kept = documents(await adapter.find(query(limit=10_000)))
+        assert set(load.inserted) <= kept.keys()
+        for lane in lanes:
+            assert load.counted[lane] <= kept[lane]["times"] <= load.counted[lane] + load.uncertain[lane]
+        assert {error.reason for error in load.failures} <= {Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.OVERLOADED}
+        assert Reason.ADAPTER_DOWN in {error.reason for error in load.failures}
+        assert all(error.applied is not None for error in load.failures)
 
 
 async def test_a_server_that_is_not_there_at_the_start_is_waited_for() -> None:
