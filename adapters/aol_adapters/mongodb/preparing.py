@@ -1,5 +1,4 @@
-"""How is a place made, and held to the rules of its collection's indexes? So that it may fail at any step, and be done
-again."""
+"""How is a place made, and held to the rules of its collection's indexes? Each step may fail, and be done again."""
 
 from pymongo.errors import CollectionInvalid, OperationFailure
 
