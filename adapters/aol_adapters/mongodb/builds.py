@@ -36,8 +36,8 @@ class Builds:
         """Build what is to be built of a collection: now, or if it is large in the background."""
         task = self.begin(target)
         if is_new or not await self._is_large(known):
-            # A caller who gives up does not end the build.
-            await asyncio.wait([task])
+            # A caller who gives up does not end the build, and one whose server is slow need not wait for it.
+            await asyncio.wait([task], timeout=self._server.settings.at_once_s)
 
     def begin(self, target: Target) -> "asyncio.Task[None]":
         """Build in the background."""

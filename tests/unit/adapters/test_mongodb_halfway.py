@@ -51,6 +51,16 @@ async def test_an_index_whose_building_was_cut_off_ends_with_the_server_holding_
             await client[f"{mongodb_prefix}_shop"]["orders"].insert_one({"_id": "theirs", "n": [1]})
 
 
+async def test_nobody_waits_long_for_a_server_that_builds_slowly(mongodb_uri: str, mongodb_prefix: str) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix, at_once_s=0.01) as adapter:
+        await adapter.ensure_collection(spec())
+        async with refusing(mongodb_uri, "createIndexes", blockConnection=True, blockTimeMS=300):
+            ensured = await adapter.ensure_collection(spec(ASCENDING))
+            assert [it.state for it in ensured.indexes] == [IndexState.BUILDING]
+            await adapter.settle()
+        assert [it.state for it in await adapter.inspect_collection(TARGET)] == [IndexState.READY]
+
+
 async def test_a_collection_whose_dropping_was_cut_off_is_gone_and_never_comes_back(
     mongodb_uri: str, mongodb_prefix: str
 ) -> None:
