@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +21,10 @@ class Commands(CommandListener):
 
     def __init__(self) -> None:
         self.sent: dict[str, dict[str, Any]] = {}
+        self.times: Counter[str] = Counter()
 
     def started(self, event: CommandStartedEvent) -> None:
+        self.times[event.command_name] += 1
         self.sent[event.command_name] = dict(event.command)
 
     def succeeded(self, _: object) -> None:
@@ -115,6 +118,22 @@ async def listened_to(uri: str, prefix: str) -> AsyncIterator[tuple[MongodbAdapt
         yield adapter, commands, connections
     finally:
         await adapter.close()
+
+
+async def test_inserts_that_wait_together_go_together_and_each_is_answered_for_itself(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    async with listened_to(mongodb_uri, mongodb_prefix) as (adapter, commands, _):
+        await adapter.ensure_collection(spec({"fields": ["u"], "type": "unique"}))
+        await adapter.write(insert({"taken": {"u": -1}}))
+        commands.times.clear()
+        calls = {f"{number}": {"u": number if number % 10 else -1} for number in range(100)}
+        errors = await asyncio.gather(*(failure_of(adapter.write(insert({id_: it}))) for id_, it in calls.items()))
+        assert commands.times["insert"] <= 5
+        assert not commands.sent["insert"]["ordered"]
+        for number, error in enumerate(errors):
+            assert (error is None) is bool(number % 10)
+            assert error is None or (error.reason, error.metadata["index"]) == (Reason.UNIQUE_VIOLATION, "unique(u)")
 
 
 async def give_up(call: Awaitable[object], commands: Commands, name: str) -> None:

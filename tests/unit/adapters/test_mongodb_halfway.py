@@ -1,5 +1,6 @@
 """What is left when a step of the MongoDB adapter fails half way, and does the next call put it right?"""
 
+import asyncio
 from collections.abc import Awaitable
 
 import pytest
@@ -36,6 +37,40 @@ async def test_a_tenant_whose_place_was_half_made_has_its_unique_indexes_before_
         assert await failure_of(adapter.write(insert({"1": {"n": 1}}, target=NORTH))) is None
         error = await refused(adapter.write(insert({"2": {"n": 1}}, target=NORTH)))
         assert error.reason is Reason.UNIQUE_VIOLATION
+
+
+async def test_the_first_writers_of_a_tenant_meet_its_unique_index_whoever_comes_first(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as one, opened(mongodb_uri, prefix=mongodb_prefix) as other:
+        await one.ensure_collection(spec(UNIQUE, storage=Storage(tenancy=Tenancy.SCHEMA)))
+        for tenant in ("a", "b", "c"):
+            target = Target("shop", "orders", tenant)
+            writes = (
+                adapter.write(insert({f"{it}": {"n": 1}}, target=target)) for it in range(5) for adapter in (one, other)
+            )
+            errors = await asyncio.gather(*map(failure_of, writes))
+            reasons = [error.reason for error in errors if error is not None]
+            assert len(reasons) == 8, "a repeated insert of an equal document succeeds"
+            assert set(reasons) == {Reason.UNIQUE_VIOLATION}
+
+
+async def test_of_two_who_add_indexes_at_once_both_have_the_server_hold_to_their_rule(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as one, opened(mongodb_uri, prefix=mongodb_prefix) as other:
+        await one.ensure_collection(spec())
+        names = [f"f{number}" for number in range(8)]
+        indexes = [{"fields": [name], "type": "ascending"} for name in names]
+        pairs = zip(indexes, [one, other] * 4, strict=True)
+        await asyncio.gather(*(adapter.ensure_collection(spec(index)) for index, adapter in pairs))
+        await one.settle()
+        await other.settle()
+        async with native(mongodb_uri) as client:
+            for name in names:
+                with pytest.raises(WriteError):
+                    await client[f"{mongodb_prefix}_shop"]["orders"].insert_one({"_id": name, name: [1]})
+        assert {it.state for it in await one.inspect_collection(TARGET)} == {IndexState.READY}
 
 
 async def test_an_index_whose_building_was_cut_off_ends_with_the_server_holding_to_its_rule(

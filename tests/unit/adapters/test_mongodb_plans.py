@@ -5,13 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bson import Int64
 
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
 from aol_adapters.mongodb.finding import compile_find, in_parts
 from aol_adapters.mongodb.server import Server
 from aol_adapters.mongodb.settings import Settings
 from aol_wire.adapter import Deleted, Find, Target
-from mongodb_adapters import TARGET, insert, opened, query, spec
+from aol_wire.index_parser import parse_index
+from aol_wire.indexes import IndexState, IndexStatus
+from mongodb_adapters import TARGET, documents, insert, opened, query, spec
 from mongodb_server import native
 
 INDEXES: list[dict[str, Any]] = [
@@ -146,3 +149,38 @@ def test_a_page_of_all_tenants_begins_in_the_index_of_their_keys_where_the_last_
         if bound is not None:
             assert pipeline[0] == {"$match": {"_id": {"$gt": bound}}}
         assert pipeline[-2:] == [{"$sort": {"_id": 1}}, {"$limit": 4}]
+
+
+EXTREMES: list[float | int] = [
+    -1.7976931348623157e308, -1e300, -(2**63), -(2**53) - 1, -5e-324, 5e-324, 1e-300, 2**53 + 1, 2**63 - 1, 1e300,
+    1.7976931348623157e308,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", EXTREMES)
+def test_an_index_is_asked_for_the_very_number_and_a_range_takes_its_bound_in(number: float | int) -> None:
+    """Here alone: by its indexes the server that the tests start finds some of these doubles, and not others."""
+    index = IndexStatus(parse_index(INDEXES[0], "index"), IndexState.READY)
+    known = Collection("shop", "orders", 1, (index,))
+
+    def asked(operator: str) -> Any:
+        return compile_find(known, query({"n": {operator: number}}), 0).pipeline[0]["$match"]["n"]
+
+    assert asked("$eq") == {"$eq": number}
+    assert type(asked("$eq")["$eq"]) is (Int64 if isinstance(number, int) else float)
+    assert asked("$gte") == {"$gte": number}
+    (beyond,) = asked("$lte").values()
+    assert beyond > number
+    assert not [it for it in EXTREMES if number < it < beyond]
+
+
+async def test_numbers_at_the_ends_of_their_ranges_are_found_and_sorted(mongodb_uri: str, mongodb_prefix: str) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec())
+        await adapter.write(insert({f"{place:02}": {"n": number} for place, number in enumerate(EXTREMES)}))
+        for place, number in enumerate(EXTREMES):
+            assert list((await adapter.find(query({"n": number}))).page.id) == [f"{place:02}"]
+            behind = await adapter.find(query({"n": {"$gt": number}}, "n"))
+            assert list(behind.page.id) == [f"{it:02}" for it in range(place + 1, len(EXTREMES))]
+        stored = documents(await adapter.find(query(None, "-n")))
+        assert [it["n"] for it in stored.values()] == EXTREMES[::-1]
