@@ -1,15 +1,26 @@
 """How are collections and their indexes made and dropped? Nothing that is there is rewritten or dropped unasked."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+
+from pymongo.errors import PyMongoError
 
 from aol_adapters.mongodb import indexing, sharding
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
 from aol_adapters.mongodb.preparing import prepare
-from aol_adapters.mongodb.server import Server, StaleError
+from aol_adapters.mongodb.server import Deadline, Server, StaleError
 from aol_wire.adapter import CollectionSpec, Ensured, Target
+from aol_wire.errors import DataError
+from aol_wire.ids import now_us
 from aol_wire.indexes import IndexSpec, IndexState, IndexStatus
+
+# So long may it take to drop a collection, in seconds; who has not done it by then has ended.
+_DROPPED_WITHIN_S = 15
+_NOBODYS = 1
+_LOOKED_EVERY_S = 0.05
 
 
 async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: CollectionSpec) -> Ensured:
@@ -40,7 +51,7 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
             raise StaleError
         known = replace(known, generation=known.generation + 1)
     if created:
-        await indexing.drop_strays(server, catalogue.places(known))
+        await _drop_strays(server, catalogue, known)
     if created or any(it.state is IndexState.BUILDING for it in known.indexes):
         await prepare(server, catalogue, known)
         await builds.build(target, known, is_new=created)
@@ -54,14 +65,50 @@ async def drop(server: Server, catalogue: Catalogue, target: Target) -> None:
     :raises StaleError: it has changed meanwhile; begin again.
     """
     known = await catalogue.read(target)
-    if known is None:
+    if known is None or await _is_dropped_by_another(catalogue, known):
         return
-    # Who writes meanwhile is told that it is gone; it is known until nothing is left of it.
-    if not known.is_going and not await catalogue.put(replace(known, is_going=True)):
+    # Who writes meanwhile is told that it is gone; it is known until nothing is left of it. Nobody else drops it too:
+    # whoever is late would drop what was made after it.
+    going = replace(known, going_until_us=now_us() + 2 * _DROPPED_WITHIN_S * 1_000_000)
+    if not await catalogue.put(going):
         raise StaleError
-    for place in catalogue.places(known):
-        await server.database(place.database).drop_collection(place.collection)
-    await catalogue.remove(known)
+    going = replace(going, generation=known.generation + 1)
+    try:
+        with server.within(Deadline(_DROPPED_WITHIN_S)):
+            for place in catalogue.places(known):
+                await server.database(place.database).drop_collection(place.collection)
+    except DataError:
+        with suppress(PyMongoError):
+            await catalogue.put(replace(going, going_until_us=_NOBODYS))
+        raise
+    await catalogue.remove(going)
+
+
+async def _is_dropped_by_another(catalogue: Catalogue, known: Collection) -> bool:
+    """Return whether somebody else has dropped a collection, after having waited for whoever does so."""
+    now: Collection | None = known
+    while now is not None and now.made == known.made:
+        if now.going_until_us <= now_us():
+            return False
+        await asyncio.sleep(_LOOKED_EVERY_S)
+        now = await catalogue.read(Target(known.service, known.name))
+    return True
+
+
+async def _drop_strays(server: Server, catalogue: Catalogue, known: Collection) -> None:
+    """Drop the indexes of ours that are left in a new collection's place of the one before it: one is, when somebody
+    builds it just as that is dropped."""
+    place = catalogue.place(known, None)
+    found = await indexing.ours(server, place)
+    # Whatever is built is declared before.
+    now = await catalogue.current(known) or known
+    strays = found - {indexing.name_of(spec) for spec in now.checked}
+    for name in strays:
+        await server.collection(*place).drop_index(name)
+    now = await catalogue.current(known) or known
+    for spec in now.checked:
+        if indexing.name_of(spec) in strays:
+            await indexing.create(server, place, spec)
 
 
 def _building(indexes: Iterable[IndexSpec]) -> tuple[IndexStatus, ...]:

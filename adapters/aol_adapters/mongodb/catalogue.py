@@ -30,7 +30,8 @@ class Collection:
     :ivar tenants: those that have a place of their own, and
     :ivar making: those of them whose place may lack something yet; nobody has written there.
     :ivar made: tells the collection from others of its name, before and after it.
-    :ivar is_going: it is being dropped, and to all but those who finish that it is not there.
+    :ivar going_until_us: it is being dropped, and to all but who does so it is not there; until then (microseconds
+        since 1970) nobody else takes that over. 0 when it is there.
     :ivar ready: the indexes of values that are ready, and
     :ivar indexed: their paths.
     :ivar checked: the indexes whose rule holds for what is written: those that are ready or being built.
@@ -48,7 +49,7 @@ class Collection:
     tenants: frozenset[str] = frozenset()
     making: frozenset[str] = frozenset()
     made: str = field(default_factory=lambda: secrets.token_hex(8))
-    is_going: bool = False
+    going_until_us: int = 0
     ready: tuple[IndexSpec, ...] = field(init=False)
     indexed: frozenset[Path] = field(init=False)
     checked: tuple[IndexSpec, ...] = field(init=False)
@@ -73,6 +74,11 @@ class Collection:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is being dropped."""
+        return self.going_until_us != 0
 
     def with_status(self, status: IndexStatus) -> "Collection":
         """Return the collection with an index as it stands now."""
@@ -207,7 +213,7 @@ def _document(known: Collection) -> Document:
         "storage": {"tenancy": storage.tenancy.value, "shard_key": storage.shard_key},
         "tenants": sorted(known.tenants),
         "making": sorted(known.making),
-        "is_going": known.is_going,
+        "going_until_us": known.going_until_us,
         "indexes": [
             {
                 "type": it.spec.type.value,
@@ -231,7 +237,7 @@ def _collection(found: Document) -> Collection:
         frozenset(found["tenants"]),
         frozenset(found["making"]),
         found["made"],
-        found["is_going"],
+        found["going_until_us"],
     )
 
 

@@ -219,11 +219,12 @@ class Changing:
         only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
         deleted = Deleted.ONLY if only_deleted else Deleted.EXCLUDE
         chosen = selection(self._collection, self._target.tenant, deleted, mutation.filter, self._now_us)
+        # Behind the others: `$text` stands in the first stage or nowhere.
         only = [] if key is None else [{"$match": {"_id": key}}]
         if chosen.here is None:
-            return await self._aggregate([*only, *chosen.pipeline, *shape], session)
+            return await self._aggregate([*chosen.pipeline, *only, *shape], session)
         is_match = checker(self._collection, chosen.here)
-        found = await self._aggregate([*only, *chosen.pipeline, {"$sort": {"_id": 1}}], session)
+        found = await self._aggregate([*chosen.pipeline, *only, {"$sort": {"_id": 1}}], session)
         return [document for document in found if is_match(row(dict(document)))]
 
     async def _aggregate(self, pipeline: list[Document], session: AsyncClientSession | None = None) -> list[Document]:

@@ -64,19 +64,22 @@ async def create(server: Server, place: Place, spec: IndexSpec) -> None:
     if spec.type is IndexType.TEXT:
         await stored.create_index([(WORDS, "text")], name=INDEX_NAME, default_language="none")
         return
-    keys = index_keys(spec)
-    await stored.create_index(list(keys), name=index_name(keys), unique=spec.type is IndexType.UNIQUE)
+    await stored.create_index(list(index_keys(spec)), name=name_of(spec), unique=spec.type is IndexType.UNIQUE)
 
 
-async def drop_strays(server: Server, places: Iterable[Place]) -> None:
-    """Drop the indexes of ours that stand in the places of a collection before it is made: somebody else built them as
-    the one before it was dropped."""
-    for place in places:
-        stored = server.collection(*place)
-        async for index in await stored.list_indexes():
-            is_words = index["name"] == INDEX_NAME and WORDS in index.get("weights", ())
-            if is_words or index["name"] == index_name(tuple(index["key"].items())):
-                await stored.drop_index(index["name"])
+def name_of(spec: IndexSpec) -> str:
+    """Return what an index is called in MongoDB."""
+    return INDEX_NAME if spec.type is IndexType.TEXT else index_name(index_keys(spec))
+
+
+async def ours(server: Server, place: Place) -> set[str]:
+    """Return the names of the indexes in a place that are such as this adapter makes."""
+    found = set()
+    async for index in await server.collection(*place).list_indexes():
+        is_words = index["name"] == INDEX_NAME and WORDS in index.get("weights", ())
+        if is_words or index["name"] == index_name(tuple(index["key"].items())):
+            found.add(str(index["name"]))
+    return found
 
 
 async def count_misfits(server: Server, place: Place, collection: Collection, spec: IndexSpec) -> int:

@@ -112,6 +112,20 @@ async def test_a_collection_whose_dropping_was_cut_off_is_gone_and_never_comes_b
             assert await stored.find_one() is None
 
 
+async def test_who_drops_a_collection_late_does_not_drop_the_one_that_was_made_after_it(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as one, opened(mongodb_uri, prefix=mongodb_prefix) as other:
+        await one.ensure_collection(spec())
+        async with refusing(mongodb_uri, "drop", mode={"times": 1}, blockConnection=True, blockTimeMS=500):
+            drops = [asyncio.create_task(adapter.drop_collection(TARGET)) for adapter in (one, other)]
+            await asyncio.wait(drops, return_when=asyncio.FIRST_COMPLETED)
+            await other.ensure_collection(spec())
+            await other.write(insert({"1": {}}))
+            await asyncio.gather(*drops)
+        assert documents(await one.find(query())).keys() == {"1"}
+
+
 async def test_an_index_that_is_left_of_a_dropped_collection_does_not_hold_the_next_one_up(
     mongodb_uri: str, mongodb_prefix: str
 ) -> None:
