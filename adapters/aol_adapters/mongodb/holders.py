@@ -46,7 +46,7 @@ class Holders:
         found = await self._stored().find_one(condition, session=self.session)
         if found is None:
             return None
-        is_deleted = "d" in metadata_of(found)
+        is_deleted = bool(metadata_of(found).get("d"))
         found = {name: value for name, value in found.items() if name not in {"_id", META}}
         will_be_deleted = item.insert.stamped.deleted_us != 0
         if is_deleted and not will_be_deleted:

@@ -22,6 +22,7 @@ from aol_wire.filters import Json
 from aol_wire.limits import INT64_MAX, INT64_MIN
 
 META = "_aol"
+_TYPES: Mapping[str, type] = {**dict.fromkeys("vcud", int), **dict.fromkeys("tiow", str)}
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 
 
@@ -83,11 +84,10 @@ def metadata_of(document: Mapping[str, Any]) -> dict[str, Any]:
     found = document.get(META)
     if type(found) is not dict:
         return {}
-    types: dict[str, type] = {**dict.fromkeys("vcud", int), **dict.fromkeys("tiow", str)}
     return {
         name: value
         for name, value in found.items()
-        if value is not None and isinstance(value, types.get(name, object)) and not isinstance(value, bool)
+        if value is not None and isinstance(value, _TYPES.get(name, object)) and not isinstance(value, bool)
     }
 
 
