@@ -8,7 +8,7 @@ import pytest
 from bson import Int64
 
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
-from aol_adapters.mongodb.finding import compile_find, in_parts
+from aol_adapters.mongodb.finding import compile_find, in_parts, selection
 from aol_adapters.mongodb.server import Server
 from aol_adapters.mongodb.settings import Settings
 from aol_wire.adapter import Deleted, Find, Target
@@ -37,6 +37,9 @@ SERVED: list[tuple[Find, str]] = [
     (query({"kind": 3}, "-n", limit=5), "_aol.t_1_kind_1_n_-1__id_-1"),
     (query({"u": 7}), "_aol.t_1_u_1"),
     (query({"at": {"$gt": "2999-01-01T00:03:15.000000Z"}}), "at_1__id_1"),
+    (query({"$and": [{"n": 5}, {"$or": [{"other": 1}, {"s": "word5"}]}]}), "_aol.t_1_n_1__id_1"),
+    (query({"n": 5, "s": {"$regex": "(a|b)+c+"}}), "_aol.t_1_n_1__id_1"),
+    (replace(query({"n": {"$gt": 5}}, "n"), target=Target("shop", "orders", "north")), "_aol.t_1_n_1__id_1"),
     (query({"_id": "007"}), "_id_"),
     (query({"_id": {"$in": ["007", "008"]}}), "_id_"),
     (query({"_id": "007", "n": {"$gt": 3}}), "_id_"),
@@ -72,23 +75,26 @@ async def filled(mongodb_uri: str, mongodb_prefix: str) -> str:
     return mongodb_prefix
 
 
-async def test_every_kind_of_query_on_an_index_is_served_by_it(mongodb_uri: str, filled: str) -> None:
+async def test_every_query_and_change_on_an_index_is_served_by_it(mongodb_uri: str, filled: str) -> None:
     settings = Settings(uri=mongodb_uri, prefix=filled)
     server = Server(settings)
     server.open()
     async with native(mongodb_uri) as client:
         known = await Catalogue(server).collection(TARGET)
         for request, name in SERVED:
-            pipeline = compile_find(known, request, settings.clock()).pipeline
-            command = {"aggregate": "orders", "pipeline": pipeline, "cursor": {}}
-            told = await client[f"{filled}_shop"].command("explain", command, verbosity="executionStats")
-            stages = [stage for plan in named(told, "winningPlan") for stage in named(plan, "stage")]
-            indexes = [index.split("~")[0] for plan in named(told, "winningPlan") for index in named(plan, "indexName")]
-            assert "COLLSCAN" not in stages, request
-            assert "IXSCAN" in stages, request
-            assert set(indexes) == {name}, request
-            (examined, *_) = named(told, "totalDocsExamined")
-            assert examined < 100, request
+            now_us, tenant = settings.clock(), request.target.tenant
+            changed = selection(known, tenant, request.deleted, request.filter, now_us)
+            for pipeline in (compile_find(known, request, now_us).pipeline, changed.pipeline):
+                command = {"aggregate": "orders", "pipeline": pipeline, "cursor": {}}
+                told = await client[f"{filled}_shop"].command("explain", command, verbosity="executionStats")
+                plans = list(named(told, "winningPlan"))
+                stages = [stage for plan in plans for stage in named(plan, "stage")]
+                indexes = [index.split("~")[0] for plan in plans for index in named(plan, "indexName")]
+                assert "COLLSCAN" not in stages, request
+                assert "IXSCAN" in stages, request
+                assert set(indexes) == {name}, request
+                (examined, *_) = named(told, "totalDocsExamined")
+                assert examined < 100, request
     await server.close()
 
 
