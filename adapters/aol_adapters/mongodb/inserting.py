@@ -136,9 +136,14 @@ class Inserting:
                 outcomes[number] = INSERTED
             elif refused[place] is not None:
                 outcomes[number] = refused[place]
+        # What becomes of a document hangs on what became of those before it with its id.
+        undecided: set[str] = set()
         for number in waiting:
-            if outcomes[number] is None:
+            id_ = items[number].insert.id
+            if outcomes[number] is None and id_ not in undecided:
                 outcomes[number] = await self._explained(items[number])
+            if outcomes[number] is None:
+                undecided.add(id_)
 
     async def _insert(self, items: Sequence[Item]) -> dict[int, Outcome | None]:
         """Insert what can be; return the numbers of the others, with what became of them if that is known already."""

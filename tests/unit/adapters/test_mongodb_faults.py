@@ -226,6 +226,19 @@ async def test_an_insert_fails_alone_among_those_that_go_with_it(mongodb_uri: st
         assert answers == [bad, bad, None, duplicate, None]
 
 
+async def test_of_inserts_with_one_id_each_is_answered_as_if_those_before_it_were_done(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec({"fields": ["u"], "type": "unique"}))
+        await adapter.write(insert({"0": {"u": 0}}))
+        # The first and the third meet the value of another document, but the third meets the id of the second before.
+        one_id = [Insert("1", json, 2) for json in ('{"u":0}', '{"u":1}', '{"u":0}', '{"u":1}', '{"u":2}')]
+        answers = [it.error and it.error.reason for it in await adapter.write(Write(TARGET, one_id))]
+        duplicate = Reason.DUPLICATE_ID
+        assert answers == [Reason.UNIQUE_VIOLATION, None, duplicate, None, duplicate]
+
+
 async def test_what_the_server_lacks_is_not_declared(mongodb_uri: str, mongodb_prefix: str) -> None:
     """The server of these tests makes no text indexes, unless the environment names another one."""
     async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter, native(mongodb_uri) as client:
