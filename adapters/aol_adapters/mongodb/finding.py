@@ -8,11 +8,11 @@ from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 from aol_adapters.kit.keyset import Order as Positions
 from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.mongodb.catalogue import Collection
-from aol_adapters.mongodb.compiler import TRUE, Match, visible
+from aol_adapters.mongodb.compiler import TRUE, WITH_TENANT, WITHOUT_TENANT, Match, visible
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.order import Order, order
 from aol_adapters.mongodb.patterns import checker
-from aol_adapters.mongodb.planning import Plan, plan, widened
+from aol_adapters.mongodb.planning import Plan, may_use_index, plan, widened
 from aol_adapters.mongodb.server import Document, Server
 from aol_adapters.mongodb.stored import row, rows
 from aol_wire.adapter import Count, Deleted, Find, Found
@@ -42,11 +42,12 @@ def in_parts(request: Find) -> list[tuple[Match, Find]]:
     """
     if request.target.tenant is not None or request.sort or request.skip:
         return [(TRUE, request)]
-    without, others = {"_aol.t": None}, {"_aol.t": {"$gt": ""}}
     if not request.position:
-        return [(without, request), (others, request)]
+        return [(WITHOUT_TENANT, request), (WITH_TENANT, request)]
     ((tenant, _),) = Positions((), ()).places(request.position)
-    return [(others, request)] if tenant else [(without, request), (others, replace(request, position=b""))]
+    if tenant:
+        return [(WITH_TENANT, request)]
+    return [(WITHOUT_TENANT, request), (WITH_TENANT, replace(request, position=b""))]
 
 
 def compile_find(collection: Collection, request: Find, now_us: int, part: Match = TRUE) -> Query:
@@ -63,7 +64,8 @@ def compile_find(collection: Collection, request: Find, now_us: int, part: Match
         (served,) = by.after(request.position)
     if planned.ranged and request.position:
         served[planned.ranged] = {**served[planned.ranged], **widened(by.edge(request.position, planned.ranged))}
-    conditions = [part, *visible(collection, tenant, request.deleted, now_us), *planned.others]
+    by_index = may_use_index(collection, request.filter, request.sort)
+    conditions = [part, *visible(collection, tenant, request.deleted, now_us, by_index=by_index), *planned.others]
     pipeline = [*_match([served]), *_match(conditions)]
     computed = by.computed()
     if computed:
@@ -94,7 +96,8 @@ def selection(
 ) -> Selection:
     """Return what a request is about."""
     planned = plan(collection, tenant, filter)
-    conditions = [*visible(collection, tenant, deleted, now_us), *planned.others]
+    by_index = may_use_index(collection, filter)
+    conditions = [*visible(collection, tenant, deleted, now_us, by_index=by_index), *planned.others]
     return Selection([*_match([planned.served]), *_match(conditions)], planned.here)
 
 

@@ -98,6 +98,30 @@ async def test_every_query_and_change_on_an_index_is_served_by_it(mongodb_uri: s
     await server.close()
 
 
+@pytest.mark.parametrize(
+    ("request_", "is_served"),
+    [
+        (query(), False),
+        (query({"other": 5}), False),
+        (query({"n": {"$ne": 5}}), False),
+        (query({"n": {"$exists": True}}, "other"), False),
+        (query(None, "n"), True),
+        (query({"$or": [{"n": 5}, {"n": {"$gt": 8}}]}), True),
+        (query({"n": {"$regex": "^a"}}), True),
+        (query({"n": {"$exists": False}}), True),
+    ],
+)
+def test_what_most_documents_are_is_served_by_an_index_only_with_what_few_are(request_: Find, is_served: bool) -> None:
+    """MongoDB prefers any index to a scan, even one that it has to go through from end to end."""
+    index = IndexStatus(parse_index(INDEXES[0], "index"), IndexState.READY)
+    pipeline = compile_find(Collection("shop", "orders", 1, (index,)), request_, 0).pipeline
+    matches = list(named(pipeline, "$match"))
+    asked = {name for match in matches for part in match.get("$and", [match]) for name in part}
+    assert asked
+    assert ("_aol.t" in asked) is is_served
+    assert "_id" not in asked
+
+
 async def test_pages_of_a_range_begin_where_the_last_one_ended(mongodb_uri: str, filled: str) -> None:
     async with opened(mongodb_uri, prefix=filled) as adapter:
         examined: list[int] = []
