@@ -100,9 +100,9 @@ def wait_for(process: Process, text: str) -> None:
     pytest.fail(f"{said}, and on stderr: {process.communicate()[1]}")
 
 
-def ended(process: Process, code: int = 0) -> tuple[str, str]:
+def ended(process: Process, code: int = 0, *, within_s: float = WITHIN_S) -> tuple[str, str]:
     """Wait for a command to end, and return what it still had to say."""
-    stdout, stderr = process.communicate(timeout=WITHIN_S)
+    stdout, stderr = process.communicate(timeout=within_s)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     return stdout, stderr

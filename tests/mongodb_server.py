@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 URI_VARIABLE = "AOL_TEST_MONGODB_URI"
 _START_TIMEOUT_S = 30.0
@@ -110,7 +111,7 @@ async def mongodb_server() -> AsyncIterator[str]:
     if given := os.environ.get(URI_VARIABLE):
         yield given
         return
-    server = MongodbServer()
+    server = MongodbServer("--enable-test-commands")
     try:
         await server.start()
         yield server.uri()
@@ -126,6 +127,25 @@ async def native(uri: str) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
         yield client
     finally:
         await client.close()
+
+
+@contextlib.asynccontextmanager
+async def refusing(uri: str, *commands: str, mode: Any = "alwaysOn", **how: Any) -> AsyncIterator[None]:
+    """Have the server refuse commands meanwhile.
+
+    :param mode: `{"times": 2}` for the first two of them, `{"skip": 2}` for all but those.
+    :param how: what else a `failCommand` is told; it refuses with the error of a write conflict when that is nothing.
+    """
+    async with native(uri) as client:
+        data = {"failCommands": list(commands), **(how or {"errorCode": 112})}
+        try:
+            await client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+        except OperationFailure:
+            pytest.skip("the server has no fail points (enableTestCommands)")
+        try:
+            yield
+        finally:
+            await client.admin.command("configureFailPoint", "failCommand", mode="off")
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from aol.data.v1.document_pb2 import Page
 from aol_adapters.kit.gathering import Gathering
-from aol_adapters.mongodb import building, explaining, finding, getting
+from aol_adapters.mongodb import building, explaining, finding, getting, preparing
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
 from aol_adapters.mongodb.holders import Item
@@ -248,10 +248,10 @@ class MongodbAdapter(Adapter):
                     f"the collection keeps each tenant in a {tenancy.value} of its own, and a call goes to one of them",
                     metadata={"capability": "tenancy"},
                 )
-            if tenancy is not Tenancy.SHARED and target.tenant and target.tenant not in known.tenants:
+            if tenancy is not Tenancy.SHARED and target.tenant and target.tenant not in known.tenants - known.making:
                 if not make:
                     return None
-                await building.make_place(self._server, self._catalogue, target, target.tenant)
+                await preparing.make_of_tenant(self._server, self._catalogue, target, target.tenant)
             return self._catalogue.place(known, target.tenant)
 
     async def _again(self, work: Callable[[], Awaitable[T]], until: Deadline) -> T:

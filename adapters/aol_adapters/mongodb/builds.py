@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from aol_adapters.mongodb import indexing
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
 from aol_adapters.mongodb.naming import Place
+from aol_adapters.mongodb.preparing import prepare
 from aol_adapters.mongodb.server import Deadline, Server
 from aol_wire.adapter import Target
 from aol_wire.errors import DataError
@@ -35,8 +36,8 @@ class Builds:
         """Build what is to be built of a collection: now, or if it is large in the background."""
         task = self.begin(target)
         if is_new or not await self._is_large(known):
-            # A caller who gives up does not end the build.
-            await asyncio.wait([task])
+            # A caller who gives up does not end the build, and one whose server is slow need not wait for it.
+            await asyncio.wait([task], timeout=self._server.settings.at_once_s)
 
     def begin(self, target: Target) -> "asyncio.Task[None]":
         """Build in the background."""
@@ -64,15 +65,14 @@ class Builds:
     async def _run(self, target: Target) -> None:
         try:
             with self._server.within(Deadline(None)):
-                done: set[IndexSpec] = set()
-                while (found := await self._next(target, done)) is not None:
-                    known, spec = found
-                    done.add(spec)
+                done: set[tuple[str, IndexSpec]] = set()
+                known = None
+                while (known := await self._next(target, known, done)) is not None:
+                    spec = _waiting(known, done)[0]
+                    done.add((known.made, spec))
                     offenders = await self._build(known, spec)
                     state = IndexState.FAILED if offenders else IndexState.READY
-                    await self._catalogue.put_status(target, IndexStatus(spec, state, offenders))
-                    if offenders:
-                        await self._loosen(target)
+                    await self._catalogue.put_status(known, IndexStatus(spec, state, offenders))
         except DataError as error:
             _log.warning(
                 "adapter.build_failed", service=target.service, collection=target.collection, reason=error.reason.value
@@ -85,13 +85,17 @@ class Builds:
                 fault=describe_fault(error),
             )
 
-    async def _next(self, target: Target, done: set[IndexSpec]) -> tuple[Collection, IndexSpec] | None:
+    async def _next(
+        self, target: Target, last: Collection | None, done: set[tuple[str, IndexSpec]]
+    ) -> Collection | None:
+        """Return a collection in which something is still to be built, with all of its places held to the rules of what
+        there is: also of what is to be built, and no more of what failed; None when all is done."""
         known = await self._catalogue.read(target)
-        if known is None:
+        if known is None or known.is_going:
             return None
-        waiting = (it.spec for it in known.indexes if it.state is IndexState.BUILDING and it.spec not in done)
-        spec = next(waiting, None)
-        return None if spec is None else (known, spec)
+        if last is None or (last.made, last.checked) != (known.made, known.checked):
+            known = await prepare(self._server, self._catalogue, known)
+        return known if known is not None and _waiting(known, done) else None
 
     async def _build(self, known: Collection, spec: IndexSpec) -> int:
         """Build an index in every place of its collection; return how many documents stand in its way."""
@@ -125,16 +129,13 @@ class Builds:
             offenders += await indexing.count_repeats(self._server, place, known, spec)
         return offenders
 
-    async def _loosen(self, target: Target) -> None:
-        """Take the rule of an index that failed back."""
-        known = await self._catalogue.read(target)
-        if known is not None:
-            for place in self._catalogue.places(known):
-                rules = indexing.validator(known.checked)
-                await self._server.database(place.database).command("collMod", place.collection, validator=rules)
-
     async def _is_large(self, known: Collection) -> bool:
         size = 0
         for place in self._catalogue.places(known):
             size += await self._server.collection(*place).estimated_document_count()
         return size > self._server.settings.at_once_up_to
+
+
+def _waiting(known: Collection, done: set[tuple[str, IndexSpec]]) -> list[IndexSpec]:
+    building = [it.spec for it in known.indexes if it.state is IndexState.BUILDING]
+    return [spec for spec in building if (known.made, spec) not in done]

@@ -1,8 +1,10 @@
 """Which collections and indexes are there? One document a collection, in the database `<prefix>`.
 
-Every change raises the document's `generation`, and is made only to the generation that was read.
+Every change raises the document's `generation`, and is made only to the generation that was read. A collection that is
+dropped and made again is another one, which `made` tells.
 """
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -25,7 +27,11 @@ _ATTEMPTS = 20
 class Collection:
     """A collection as its catalogue says.
 
-    :ivar tenants: those that have a place of their own.
+    :ivar tenants: those that have a place of their own, and
+    :ivar making: those of them whose place may lack something yet; nobody has written there.
+    :ivar made: tells the collection from others of its name, before and after it.
+    :ivar going_until_us: it is being dropped, and to all but who does so it is not there; until then (microseconds
+        since 1970) nobody else takes that over. 0 when it is there.
     :ivar ready: the indexes of values that are ready, and
     :ivar indexed: their paths.
     :ivar checked: the indexes whose rule holds for what is written: those that are ready or being built.
@@ -41,6 +47,9 @@ class Collection:
     indexes: tuple[IndexStatus, ...] = ()
     storage: Storage = field(default_factory=Storage)
     tenants: frozenset[str] = frozenset()
+    making: frozenset[str] = frozenset()
+    made: str = field(default_factory=lambda: secrets.token_hex(8))
+    going_until_us: int = 0
     ready: tuple[IndexSpec, ...] = field(init=False)
     indexed: frozenset[Path] = field(init=False)
     checked: tuple[IndexSpec, ...] = field(init=False)
@@ -66,11 +75,20 @@ class Collection:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
+    @property
+    def is_going(self) -> bool:
+        """Whether it is being dropped."""
+        return self.going_until_us != 0
+
     def with_status(self, status: IndexStatus) -> "Collection":
         """Return the collection with an index as it stands now."""
         others = [status if it.spec == status.spec else it for it in self.indexes]
         known = any(it.spec == status.spec for it in self.indexes)
         return replace(self, indexes=tuple(others if known else [*others, status]))
+
+    def with_whole(self, tenant: str) -> "Collection":
+        """Return the collection with a tenant's place that lacks nothing."""
+        return replace(self, making=self.making - {tenant})
 
 
 class Catalogue:
@@ -105,16 +123,21 @@ class Catalogue:
         if entry is not None and now - entry[0] < self._server.settings.catalogue_age_s:
             return entry[1]
         known = await self.read(target)
-        if known is None:
+        if known is None or known.is_going:
             self._known.pop(id_, None)
             raise DataError(Reason.COLLECTION_NOT_FOUND, f"the collection {target.collection!r} was not made here yet")
         self._known[id_] = now, known
         return known
 
     async def read(self, target: Target) -> Collection | None:
-        """Return a collection as it is now; None when it is not there."""
+        """Return a collection as it is now, also one that is being dropped; None when it is not there."""
         found = await self._stored().find_one({"_id": _id(target.service, target.collection)})
         return None if found is None else _collection(found)
+
+    async def current(self, known: Collection) -> Collection | None:
+        """Return a collection that was read before as it is now; None when it is gone, though there be another one."""
+        now = await self.read(Target(known.service, known.name))
+        return None if now is None or now.is_going or now.made != known.made else now
 
     async def read_all(self) -> list[Collection]:
         """Return all collections."""
@@ -131,34 +154,37 @@ class Catalogue:
 
     async def put(self, known: Collection) -> bool:
         """Record a collection as the generation after the one that was read; false when it has changed meanwhile."""
-        condition = {"_id": _id(known.service, known.name), "generation": known.generation}
+        condition = {**_entry(known), "generation": known.generation}
         changed = _document(replace(known, generation=known.generation + 1))
         result = await self._stored().replace_one(condition, changed)
         self.forget()
         return bool(result.matched_count == 1)
 
-    async def put_status(self, target: Target, status: IndexStatus) -> None:
-        """Record how an index stands, in whatever generation there is."""
+    async def put_status(self, known: Collection, status: IndexStatus) -> None:
+        """Record how an index stands, in whatever generation there is of the collection that it was built for."""
         for _ in range(_ATTEMPTS):
-            known = await self.read(target)
-            if known is None or await self.put(known.with_status(status)):
+            now = await self.current(known)
+            if now is None or await self.put(now.with_status(status)):
                 return
         raise _contended()
 
-    async def add_tenant(self, target: Target, tenant: str) -> Collection | None:
-        """Record that a tenant has a place of its own, and return the collection; None when it is gone."""
+    async def add_tenant(self, target: Target, tenant: str) -> Collection:
+        """Record that a tenant's own place is being made, if it has none, and return the collection.
+
+        :raises DataError: COLLECTION_NOT_FOUND.
+        """
         for _ in range(_ATTEMPTS):
-            known = await self.read(target)
-            if known is None or tenant in known.tenants:
+            self.forget()
+            known = await self.collection(target)
+            if tenant in known.tenants:
                 return known
-            more = replace(known, tenants=known.tenants | {tenant})
-            if await self.put(more):
-                return more
+            if await self.put(replace(known, tenants=known.tenants | {tenant}, making=known.making | {tenant})):
+                return await self.collection(target)
         raise _contended()
 
-    async def remove(self, target: Target) -> None:
+    async def remove(self, known: Collection) -> None:
         """Forget a collection."""
-        await self._stored().delete_one({"_id": _id(target.service, target.collection)})
+        await self._stored().delete_one(_entry(known))
         self.forget()
 
     def _stored(self) -> Any:
@@ -173,15 +199,21 @@ def _id(service: str, name: str) -> str:
     return f"{service}/{name}"
 
 
+def _entry(known: Collection) -> Document:
+    return {"_id": _id(known.service, known.name), "made": known.made}
+
+
 def _document(known: Collection) -> Document:
     storage = known.storage
     return {
-        "_id": _id(known.service, known.name),
+        **_entry(known),
         "service": known.service,
         "name": known.name,
         "generation": known.generation,
         "storage": {"tenancy": storage.tenancy.value, "shard_key": storage.shard_key},
         "tenants": sorted(known.tenants),
+        "making": sorted(known.making),
+        "going_until_us": known.going_until_us,
         "indexes": [
             {
                 "type": it.spec.type.value,
@@ -203,6 +235,9 @@ def _collection(found: Document) -> Collection:
         tuple(_statuses(found["indexes"])),
         Storage(tenancy=Tenancy(found["storage"]["tenancy"]), shard_key=found["storage"]["shard_key"]),
         frozenset(found["tenants"]),
+        frozenset(found["making"]),
+        found["made"],
+        found["going_until_us"],
     )
 
 

@@ -6,22 +6,24 @@ from typing import Any
 
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from aol_adapters.mongodb import sharding
 from aol_adapters.mongodb.catalogue import Collection
-from aol_adapters.mongodb.failures import DUPLICATE_KEY, NOT_VALID
+from aol_adapters.mongodb.failures import DUPLICATE_KEY, NOT_VALID, failure
 from aol_adapters.mongodb.finding import selection
 from aol_adapters.mongodb.holders import Holders
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.patterns import checker
 from aol_adapters.mongodb.server import Document, Server, StaleError
-from aol_adapters.mongodb.stored import META, plain, row, stored
+from aol_adapters.mongodb.stored import META, guard, metadata_of, plain, row, stored
 from aol_adapters.mongodb.texts import document_words
 from aol_wire.adapter import Delete, Deleted, Outcome, Restore, Target, Update
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
+from aol_wire.limits import INT64_MAX
 from aol_wire.update_apply import apply_update
 
 # Documents of a mutation that are read, changed and written together; each may have a megabyte.
@@ -60,27 +62,17 @@ class Changing:
         self._mutation = mutation
         self._now_us = server.settings.clock()
 
-    async def is_of_one(self) -> bool:
-        """Return whether the mutation is about one document, or none."""
-        return len(await self._selected([{"$limit": 2}, {"$project": {"_id": 1}}])) < 2
+    async def alone(self) -> list[str] | None:
+        """Change the one document that the mutation is about; return its id, or none. None when there are several."""
+        found = await self._selected([{"$limit": 2}])
+        return await self._each(found) if len(found) < 2 else None
 
     async def one_by_one(self) -> list[str]:
         """Change documents, each atomically; return their ids.
 
         :raises DataError: `applied` says whether some were changed.
         """
-        found = await self._selected([])
-        self._check(found)
-        # What cannot be changed is known before anything is.
-        changed = [self._changed(document) for document in found]
-        ids: list[str] = []
-        for it in changed:
-            try:
-                ids += await self._persist(it)
-            except DataError as error:
-                error.applied = Applied.UNKNOWN if ids else error.applied or Applied.NO
-                raise
-        return ids
+        return await self._each(await self._selected([]))
 
     async def together(self, session: AsyncClientSession, *, aside: bool = False) -> list[str]:
         """Change documents in a transaction that somebody else ends; return their ids.
@@ -98,6 +90,20 @@ class Changing:
         async for portion in self._portions(keys, session):
             await self._write([self._changed(document) for document in portion], session, aside=aside)
         return [_id_of(document) for document in found]
+
+    async def _each(self, found: Sequence[Document]) -> list[str]:
+        self._check(found)
+        # What cannot be changed is known before anything is.
+        changed = [self._changed(document) for document in found]
+        ids: list[str] = []
+        for it in changed:
+            try:
+                ids += await self._persist(it)
+            except (DataError, PyMongoError, StaleError) as error:
+                if not ids:
+                    raise
+                raise _half_done(error) from None
+        return ids
 
     async def _persist(self, changed: _Changed) -> list[str]:
         """Change one document, again as long as others change it meanwhile and it matches; return its id, or none."""
@@ -145,26 +151,25 @@ class Changing:
             yield [by_key[it] for it in portion if it in by_key]
 
     def _changed(self, document: Document) -> _Changed:
-        meta = document.get(META) or {}
+        meta, as_read = metadata_of(document), guard(document)
         tenant = str(meta.get("t", "")).removeprefix(_ASIDE)
-        guard: dict[str, Any] = {"_id": document["_id"]}
-        guard |= {f"_aol.{name}": meta.get(name) for name in ("v", "c", "u", "d")}
-        changed = _Changed(document["_id"], tenant, _id_of(document), {}, DeleteOne(guard))
+        changed = _Changed(document["_id"], tenant, _id_of(document), {}, DeleteOne(as_read))
         match self._mutation:
             case Update() as update:
                 content = {name: plain(value) for name, value in document.items() if name not in {"_id", META}}
                 changed.document = apply_update(content, update.operations)
                 check_indexed(changed.document, self._collection.checked)
                 sharding.check_unmoved(self._collection, content, changed.document)
-                changed.model = ReplaceOne(guard, self._replacement(changed, meta, update))
+                changed.model = ReplaceOne(as_read, self._replacement(changed, meta, update))
             case Restore():
-                changed.model = UpdateOne(guard, {"$unset": {"_aol.d": ""}})
+                changed.model = UpdateOne(as_read, {"$unset": {"_aol.d": ""}})
             case Delete(soft=True, purge=False):
-                changed.model = UpdateOne(guard, {"$set": {"_aol.d": stored(self._mutation.now_us)}})
+                changed.model = UpdateOne(as_read, {"$set": {"_aol.d": stored(self._mutation.now_us)}})
         return changed
 
     def _replacement(self, changed: _Changed, meta: Document, update: Update) -> Document:
-        fresh = {**meta, "v": stored(int(meta.get("v", 1)) + 1), "u": stored(update.now_us)}
+        version = min(int(meta.get("v", 1)) + 1, INT64_MAX)
+        fresh = {**meta, "v": stored(version), "u": stored(update.now_us)}
         fresh.pop("w", None)
         if str(meta.get("t", "")).startswith(_ASIDE):
             fresh["t"] = changed.tenant
@@ -183,7 +188,7 @@ class Changing:
             )
         if isinstance(mutation, Restore) or mutation.if_version is None:
             return
-        if any((document.get(META) or {}).get("v", 1) != mutation.if_version for document in found):
+        if any(metadata_of(document).get("v", 1) != mutation.if_version for document in found):
             raise DataError(
                 Reason.VERSION_MISMATCH, "the document has another version than if_version; read it again and decide"
             )
@@ -214,15 +219,20 @@ class Changing:
         only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
         deleted = Deleted.ONLY if only_deleted else Deleted.EXCLUDE
         chosen = selection(self._collection, self._target.tenant, deleted, mutation.filter, self._now_us)
+        # Behind the others: `$text` stands in the first stage or nowhere.
         only = [] if key is None else [{"$match": {"_id": key}}]
         if chosen.here is None:
-            return await self._aggregate([*only, *chosen.pipeline, *shape], session)
+            return await self._aggregate([*chosen.pipeline, *only, *shape], session)
         is_match = checker(self._collection, chosen.here)
-        found = await self._aggregate([*only, *chosen.pipeline, {"$sort": {"_id": 1}}], session)
+        found = await self._aggregate([*chosen.pipeline, *only, {"$sort": {"_id": 1}}], session)
         return [document for document in found if is_match(row(dict(document)))]
 
     async def _aggregate(self, pipeline: list[Document], session: AsyncClientSession | None = None) -> list[Document]:
-        cursor = await self._stored().aggregate(pipeline, session=session)
+        collection = self._stored()
+        if session is None:
+            # As it is now, on its way to a majority or not: the guard of what is written shows whether it still is.
+            collection = collection.with_options(read_concern=ReadConcern("local"))
+        cursor = await collection.aggregate(pipeline, session=session)
         found: list[Document] = await cursor.to_list()
         return found
 
@@ -238,5 +248,14 @@ def outcome(ids: Sequence[str], *, return_ids: bool) -> Outcome:
     return Outcome(len(ids), ids=tuple(ids) if return_ids else ())
 
 
+def _half_done(error: Exception) -> DataError:
+    """Return the error of a change that was made to some documents before it failed: it is not made again."""
+    found = error if isinstance(error, DataError) else failure(error)
+    if found is None:
+        found = DataError(Reason.OVERLOADED, "the collection was changed before all documents were", retry_after_s=1.0)
+    found.applied = Applied.UNKNOWN
+    return found
+
+
 def _id_of(document: Document) -> str:
-    return str((document.get(META) or {}).get("i", document["_id"]))
+    return str(metadata_of(document).get("i", document["_id"]))

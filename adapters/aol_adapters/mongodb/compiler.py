@@ -35,6 +35,13 @@ from aol_wire.filters import (
 
 Match = dict[str, Any]
 
+# What most or all documents are is an expression, which no index serves: MongoDB goes through any index rather than
+# through a collection, and would fetch nearly all of its documents one by one.
+WITHOUT_TENANT: Match = {"$expr": {"$eq": [{"$ifNull": ["$_aol.t", None]}, None]}}
+WITH_TENANT: Match = {"$expr": {"$eq": [{"$type": "$_aol.t"}, "string"]}}
+# With another `_id` it is none of ours; a collection that was there before us may have such documents.
+_IS_OURS: Match = {"$expr": {"$eq": [{"$type": "$_id"}, "string"]}}
+
 TRUE: Match = {}
 FALSE: Match = {"_id": {"$in": []}}
 
@@ -51,11 +58,16 @@ _ID: Path = (metadata.ID,)
 _Leaf = Compare | Member | Exists | Contains | Regex
 
 
-def visible(collection: Collection, tenant: str | None, deleted: Deleted, now_us: int) -> list[Match]:
-    """Return the conditions for what a request is about, its filter aside."""
-    conditions: list[Match] = []
+def visible(
+    collection: Collection, tenant: str | None, deleted: Deleted, now_us: int, *, by_index: bool = False
+) -> list[Match]:
+    """Return the conditions for what a request is about, its filter aside.
+
+    :param by_index: an index may serve the rest of the request; all but those of ttl begin with the tenant.
+    """
+    conditions = [_IS_OURS]
     if tenant is not None:
-        conditions.append({"_aol.t": tenant or None})
+        conditions.append({"_aol.t": tenant or None} if tenant or by_index else WITHOUT_TENANT)
     conditions.append(_DELETED[deleted])
     gone = expired(collection, now_us)
     if gone:

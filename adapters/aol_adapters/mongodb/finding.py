@@ -1,17 +1,18 @@
 """How is a query answered? One aggregation, read until the page is full."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
+from aol_adapters.kit.keyset import Order as Positions
 from aol_adapters.kit.pages import PageBuilder, Row
 from aol_adapters.mongodb.catalogue import Collection
-from aol_adapters.mongodb.compiler import Match, visible
+from aol_adapters.mongodb.compiler import TRUE, WITH_TENANT, WITHOUT_TENANT, Match, visible
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.order import Order, order
 from aol_adapters.mongodb.patterns import checker
-from aol_adapters.mongodb.planning import Plan, plan, widened
+from aol_adapters.mongodb.planning import Plan, may_use_index, plan, widened
 from aol_adapters.mongodb.server import Document, Server
 from aol_adapters.mongodb.stored import row, rows
 from aol_wire.adapter import Count, Deleted, Find, Found
@@ -32,18 +33,39 @@ class Query:
     plan: Plan
 
 
-def compile_find(collection: Collection, request: Find, now_us: int) -> Query:
+def in_parts(request: Find) -> list[tuple[Match, Find]]:
+    """Return conditions for parts of what a request is about, one part after the other, and the requests for them.
+
+    There is more than one part where documents of all tenants are asked for in no order but that of their keys: first
+    come those without a tenant, then the others, and within each part they are in the order of `_id`, which has an
+    index.
+    """
+    if request.target.tenant is not None or request.sort or request.skip:
+        return [(TRUE, request)]
+    if not request.position:
+        return [(WITHOUT_TENANT, request), (WITH_TENANT, request)]
+    ((tenant, _),) = Positions((), ()).places(request.position)
+    if tenant:
+        return [(WITH_TENANT, request)]
+    return [(WITHOUT_TENANT, request), (WITH_TENANT, replace(request, position=b""))]
+
+
+def compile_find(collection: Collection, request: Find, now_us: int, part: Match = TRUE) -> Query:
     """Return the pipeline that finds a page's documents and the one after it.
 
+    :param part: see `in_parts`.
     :raises DataError: BAD_PAGE_TOKEN.
     """
     tenant = request.target.tenant
     planned = plan(collection, tenant, request.filter)
-    by = order(request.sort, request.filter, collection.indexed, tenant)
+    by = order(request.sort, request.filter, collection.indexed, tenant, of_part=bool(part))
     served = dict(planned.served)
+    if request.position and not served and by.terms[0].field == "_id":
+        (served,) = by.after(request.position)
     if planned.ranged and request.position:
         served[planned.ranged] = {**served[planned.ranged], **widened(by.edge(request.position, planned.ranged))}
-    conditions = [*visible(collection, tenant, request.deleted, now_us), *planned.others]
+    by_index = may_use_index(collection, request.filter, request.sort)
+    conditions = [part, *visible(collection, tenant, request.deleted, now_us, by_index=by_index), *planned.others]
     pipeline = [*_match([served]), *_match(conditions)]
     computed = by.computed()
     if computed:
@@ -74,18 +96,23 @@ def selection(
 ) -> Selection:
     """Return what a request is about."""
     planned = plan(collection, tenant, filter)
-    conditions = [*visible(collection, tenant, deleted, now_us), *planned.others]
+    by_index = may_use_index(collection, filter)
+    conditions = [*visible(collection, tenant, deleted, now_us, by_index=by_index), *planned.others]
     return Selection([*_match([planned.served]), *_match(conditions)], planned.here)
 
 
 async def find(server: Server, place: Place, collection: Collection, request: Find) -> Found:
     """Return a page; see `Adapter.find`."""
-    query = compile_find(collection, request, server.settings.clock())
     builder = PageBuilder(request.projection, request.limit, request.max_bytes)
-    wanted = min(request.limit + 1, _FIRST_DOCUMENTS)
-    cursor = await server.collection(*place).aggregate(query.pipeline, batchSize=wanted, allowDiskUse=True)
-    async with cursor:
-        is_last = await _read(cursor, builder, wanted, _sieve(collection, query.plan.here, request.skip))
+    now_us = server.settings.clock()
+    for condition, part in in_parts(request):
+        query = compile_find(collection, part, now_us, condition)
+        wanted = min(request.limit + 1 - len(builder), _FIRST_DOCUMENTS)
+        cursor = await server.collection(*place).aggregate(query.pipeline, batchSize=wanted, allowDiskUse=True)
+        async with cursor:
+            is_last = await _read(cursor, builder, wanted, _sieve(collection, query.plan.here, request.skip))
+        if not is_last:
+            break
     position = b"" if is_last or not builder else query.order.positions.position(builder.last().view())
     return Found(builder.page(), position)
 

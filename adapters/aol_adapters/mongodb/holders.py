@@ -11,7 +11,7 @@ from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.expiring import expired
 from aol_adapters.mongodb.naming import Place, index_keys
 from aol_adapters.mongodb.server import Server
-from aol_adapters.mongodb.stored import META, json_of, key, stored
+from aol_adapters.mongodb.stored import META, json_of, key, metadata_of, stored
 from aol_wire.adapter import Insert, Outcome
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filters import Json
@@ -46,9 +46,9 @@ class Holders:
         found = await self._stored().find_one(condition, session=self.session)
         if found is None:
             return None
-        meta = found.pop(META, None) or {}
-        found.pop("_id")
-        is_deleted, will_be_deleted = bool(meta.get("d")), item.insert.stamped.deleted_us != 0
+        is_deleted = bool(metadata_of(found).get("d"))
+        found = {name: value for name, value in found.items() if name not in {"_id", META}}
+        will_be_deleted = item.insert.stamped.deleted_us != 0
         if is_deleted and not will_be_deleted:
             return _duplicate("a deleted document has this _id, and keeps it until it is purged")
         if is_deleted is will_be_deleted and equal(orjson.loads(json_of(found)), item.document):

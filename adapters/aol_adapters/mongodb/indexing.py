@@ -10,7 +10,7 @@ from aol_adapters.mongodb.expiring import expired
 from aol_adapters.mongodb.finding import counted
 from aol_adapters.mongodb.naming import Place, index_keys, index_name
 from aol_adapters.mongodb.server import Document, Server
-from aol_adapters.mongodb.stored import META, plain
+from aol_adapters.mongodb.stored import META, guard, plain
 from aol_adapters.mongodb.texts import INDEX_NAME, WORDS, document_words
 from aol_wire.indexes import IndexSpec, IndexType
 from aol_wire.limits import INDEXED_STRING_MAX_BYTES
@@ -64,8 +64,22 @@ async def create(server: Server, place: Place, spec: IndexSpec) -> None:
     if spec.type is IndexType.TEXT:
         await stored.create_index([(WORDS, "text")], name=INDEX_NAME, default_language="none")
         return
-    keys = index_keys(spec)
-    await stored.create_index(list(keys), name=index_name(keys), unique=spec.type is IndexType.UNIQUE)
+    await stored.create_index(list(index_keys(spec)), name=name_of(spec), unique=spec.type is IndexType.UNIQUE)
+
+
+def name_of(spec: IndexSpec) -> str:
+    """Return what an index is called in MongoDB."""
+    return INDEX_NAME if spec.type is IndexType.TEXT else index_name(index_keys(spec))
+
+
+async def ours(server: Server, place: Place) -> set[str]:
+    """Return the names of the indexes in a place that are such as this adapter makes."""
+    found = set()
+    async for index in await server.collection(*place).list_indexes():
+        is_words = index["name"] == INDEX_NAME and WORDS in index.get("weights", ())
+        if is_words or index["name"] == index_name(tuple(index["key"].items())):
+            found.add(str(index["name"]))
+    return found
 
 
 async def count_misfits(server: Server, place: Place, collection: Collection, spec: IndexSpec) -> int:
@@ -102,8 +116,9 @@ async def fill_words(server: Server, place: Place, collection: Collection) -> No
     stored = server.collection(*place)
     async for document in stored.find({}, batch_size=_FILLED_AT_ONCE):
         content = {name: plain(value) for name, value in document.items() if name not in {"_id", META}}
-        guard: dict[str, Any] = {"_id": document["_id"], "_aol.v": (document.get(META) or {}).get("v")}
-        await stored.update_one(guard, {"$set": {WORDS: document_words(content, collection.words)}})
+        words = {"$set": {WORDS: document_words(content, collection.words)}}
+        # A document that does not fit another index, which is still being built, has its words all the same.
+        await stored.update_one(guard(document), words, bypass_document_validation=True)
 
 
 def _alive(server: Server, collection: Collection) -> list[Match]:

@@ -1,5 +1,6 @@
 """How are documents inserted? Many in one unordered bulk write; one that cannot be inserted fails alone."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,8 @@ from aol_wire.adapter import Insert, Outcome, Target
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.indexed_paths import check_indexed
 
-_ROUNDS = 5
+_ROUNDS = 6
+_FIRST_PAUSE_S = 0.005
 INSERTED = Outcome(1)
 
 
@@ -104,6 +106,9 @@ class Inserting:
             left = [number for number in waiting if outcomes[number] is None]
             stalled = 0 if len(left) < len(waiting) else stalled + 1
             waiting = left
+            if stalled:
+                # Whoever is in the way is on its way to a majority, or gives up.
+                await asyncio.sleep(_FIRST_PAUSE_S * 2**stalled)
 
     async def _ids_first(self, items: Sequence[Item], outcomes: list[Outcome | None]) -> None:
         """Look into the ids of documents that do not fit. Where one before it has the same id and may be inserted, the
@@ -131,9 +136,14 @@ class Inserting:
                 outcomes[number] = INSERTED
             elif refused[place] is not None:
                 outcomes[number] = refused[place]
+        # What becomes of a document hangs on what became of those before it with its id.
+        undecided: set[str] = set()
         for number in waiting:
-            if outcomes[number] is None:
+            id_ = items[number].insert.id
+            if outcomes[number] is None and id_ not in undecided:
                 outcomes[number] = await self._explained(items[number])
+            if outcomes[number] is None:
+                undecided.add(id_)
 
     async def _insert(self, items: Sequence[Item]) -> dict[int, Outcome | None]:
         """Insert what can be; return the numbers of the others, with what became of them if that is known already."""

@@ -81,9 +81,9 @@ class Order:
     def _bound(self, term: _Term, place: Place) -> Any:
         first, second = place
         if term.key == len(self.positions.keys):
-            if term.part:
-                return str(second) if self.tenant is None else key(self.tenant, str(second))
-            return str(first)
+            if term.field == "_id":
+                return key(str(first) if self.tenant is None else self.tenant, str(second))
+            return str(second if term.part else first)
         if not isinstance(first, int) or not _is_of(first, second):
             raise DataError(Reason.BAD_PAGE_TOKEN, "the position was made by another query; begin again without it")
         if term.field == "_id":
@@ -91,8 +91,18 @@ class Order:
         return {0: None, _OBJECT: {}, _ARRAY: {"a": 1}}.get(first, second)
 
 
-def order(sort: Sequence[SortKey], filter: Filter | None, indexed: AbstractSet[Path], tenant: str | None) -> Order:
-    """Return the order of a query; a key that the filter fixes to one value is left out."""
+def order(
+    sort: Sequence[SortKey],
+    filter: Filter | None,
+    indexed: AbstractSet[Path],
+    tenant: str | None,
+    *,
+    of_part: bool = False,
+) -> Order:
+    """Return the order of a query; a key that the filter fixes to one value is left out.
+
+    :param of_part: documents are those of one tenant, or all of them have one: `_id` is in the order of both.
+    """
     fixed = set(paths_with(filter, (Operator.EQ,)))
     keys = tuple(it for it in sort if it.path not in fixed)
     last_descending = bool(sort) and sort[-1].descending
@@ -109,7 +119,7 @@ def order(sort: Sequence[SortKey], filter: Filter | None, indexed: AbstractSet[P
             add(".".join(it.path), it.descending, number, 0)
         else:
             add(f"{_COMPUTED}{number}", it.descending, number, 0, sort_value(value(it.path)))
-    if tenant is None:
+    if tenant is None and not of_part:
         add(f"{_COMPUTED}_t", last_descending, len(keys), 0, TENANT)
         add(f"{_COMPUTED}_i", last_descending, len(keys), 1, ID)
     else:

@@ -5,7 +5,7 @@ through objects by key, and through arrays by index alone. No expression binds o
 every server keeps apart from null.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf, nan
 from typing import Any
 
@@ -19,17 +19,25 @@ Expression = Any
 NUMBERS = ["int", "long", "double"]
 NOTHING = ["missing", "null", "undefined"]
 
-ID: Expression = {"$ifNull": ["$_aol.i", "$_id"]}
-TENANT: Expression = {"$ifNull": ["$_aol.t", ""]}
 
+def _of_ours(name: str, types: Sequence[str], otherwise: Expression) -> Expression:
+    """Return metadata, as `stored.metadata_of` has it: what is of another type is none of ours."""
+    found = f"$_aol.{name}"
+    return {"$cond": [{"$in": [{"$type": found}, list(types)]}, found, otherwise]}
+
+
+ID: Expression = _of_ours("i", ["string"], "$_id")
+TENANT: Expression = _of_ours("t", ["string"], "")
+
+_INTEGERS = ["int", "long"]
 _METADATA: Mapping[str, Expression] = {
     metadata.ID: ID,
-    metadata.VERSION: {"$ifNull": ["$_aol.v", 1]},
-    metadata.CREATED_AT: {"$ifNull": ["$_aol.c", 0]},
-    metadata.UPDATED_AT: {"$ifNull": ["$_aol.u", 0]},
-    metadata.DELETED_AT: {"$ifNull": ["$_aol.d", None]},
-    metadata.OWNER: {"$ifNull": ["$_aol.o", None]},
-    metadata.TENANT: {"$ifNull": ["$_aol.t", None]},
+    metadata.VERSION: _of_ours("v", _INTEGERS, 1),
+    metadata.CREATED_AT: _of_ours("c", _INTEGERS, 0),
+    metadata.UPDATED_AT: _of_ours("u", _INTEGERS, 0),
+    metadata.DELETED_AT: _of_ours("d", _INTEGERS, None),
+    metadata.OWNER: _of_ours("o", ["string"], None),
+    metadata.TENANT: _of_ours("t", ["string"], None),
     metadata.ACL: {"$ifNull": ["$_aol.a", None]},
 }
 

@@ -5,6 +5,7 @@ lies outside of an index, plans by what the first stage says.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from math import inf, nextafter
 from typing import Any
@@ -16,7 +17,8 @@ from aol_adapters.mongodb.patterns import is_for_here
 from aol_adapters.mongodb.stored import key, stored
 from aol_adapters.mongodb.texts import search
 from aol_wire import metadata
-from aol_wire.filters import And, Compare, Filter, Member, Operator, Path, Text
+from aol_wire.adapter import SortKey
+from aol_wire.filters import And, Compare, Exists, Filter, Member, Operator, Or, Path, Regex, Text
 from aol_wire.indexes import IndexSpec, IndexType
 
 _ID: Path = (metadata.ID,)
@@ -60,6 +62,27 @@ def _plan(collection: Collection, tenant: str | None, parts: Sequence[Filter]) -
     used = {id(part) for part in best.parts}
     rest = tuple(compiler.compile(part) for part in parts if id(part) not in used)
     return Plan(best.served, rest, best.index, best.ranged)
+
+
+def may_use_index(collection: Collection, filter: Filter | None, sort: Sequence[SortKey] = ()) -> bool:
+    """Return whether an index of values may find or sort some of a query's documents, for MongoDB's own planner too."""
+    return any(key.path in collection.indexed for key in sort) or _is_narrowed(filter, collection.indexed)
+
+
+def _is_narrowed(filter: Filter | None, indexed: AbstractSet[Path]) -> bool:
+    match filter:
+        case And(filters) | Or(filters):
+            return any(_is_narrowed(part, indexed) for part in filters)
+        case Compare(path, operator, _):
+            return operator is not Operator.NE and path in indexed
+        case Member(path, _, negated):
+            return not negated and path in indexed
+        case Exists(path, exists):
+            return not exists and path in indexed
+        case Regex(path):
+            return path in indexed
+        case _:
+            return False
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import secrets
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import Context
@@ -92,12 +93,17 @@ class Server:
     def open(self) -> None:
         """Make the client; nothing is connected yet.
 
-        :raises DataError: ADAPTER_DOWN for a URI that is none.
+        :raises DataError: ADAPTER_DOWN for a URI that is none, or has an option that is none: it may be one that was
+            to make the connection a safe one.
         """
         try:
-            self._client = AsyncMongoClient(**self.settings.client_arguments())
-        except (PyMongoError, ValueError) as error:
-            raise (failure(error) or _bad_uri()) from None
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                self._client = AsyncMongoClient(**self.settings.client_arguments())
+        except OSError:
+            raise DataError(Reason.ADAPTER_DOWN, "a file that the URI names cannot be read; correct it") from None
+        except (PyMongoError, ValueError, UserWarning):
+            raise _bad_uri() from None
 
     async def close(self) -> None:
         """Close the connections, those of calls under way too."""
@@ -226,7 +232,9 @@ class Server:
                 await session.start_transaction()
                 await scratch.insert_one({"_id": "undone"}, session=session)
                 await session.abort_transaction()
-        except OperationFailure:
+        except OperationFailure as error:
+            if is_undone(error):
+                raise
             return False
         return await scratch.find_one({"_id": "undone"}) is None
 

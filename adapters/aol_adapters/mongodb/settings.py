@@ -22,6 +22,7 @@ class Settings:
     :ivar prefix: what the names of the adapter's databases begin with.
     :ivar at_once_up_to: how many documents a collection has at most whose indexes are built before `ensure_collection`
         returns. Those of larger ones are built in the background.
+    :ivar at_once_s: how long `ensure_collection` waits for them at most; they go on in the background then.
     :ivar upkeep_interval_s: how long between two rounds of what is done unasked.
     :ivar catalogue_age_s: how long what the catalogue said is believed.
     :ivar clock: by which documents expire, in microseconds since 1970.
@@ -35,6 +36,7 @@ class Settings:
     selection_timeout_s: float = 2.0
     prefix: str = "aol"
     at_once_up_to: int = 20_000
+    at_once_s: float = 10.0
     upkeep_interval_s: float = 60.0
     catalogue_age_s: float = 1.0
     clock: Callable[[], int] = now_us

@@ -9,7 +9,7 @@ points (MongoDB compares objects key by key, in the order in which they stand). 
 `_id` is the document's id, or with a tenant: the tenant, NUL, and the id, which then stands in `i` too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -22,6 +22,7 @@ from aol_wire.filters import Json
 from aol_wire.limits import INT64_MAX, INT64_MIN
 
 META = "_aol"
+_TYPES: Mapping[str, type] = {**dict.fromkeys("vcud", int), **dict.fromkeys("tiow", str)}
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 
 
@@ -77,32 +78,47 @@ def json_of(value: Any) -> str:
     return orjson.dumps(value, default=_extended, option=_OPTIONS).decode()
 
 
+def metadata_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a document, without what other tools have put there that is none of ours; `places` takes
+    that for missing too."""
+    found = document.get(META)
+    if type(found) is not dict:
+        return {}
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and isinstance(value, _TYPES.get(name, object)) and not isinstance(value, bool)
+    }
+
+
+def guard(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the condition for a document that is still as it was read, whoever has written its metadata."""
+    held = document.get(META)
+    names = {f"{META}.{name}": held.get(name) for name in "vcud"} if isinstance(held, dict) else {META: held}
+    return {"_id": document["_id"], **names}
+
+
 def row(document: dict[str, Any]) -> Row:
     """Return a document as pages hold it; it is used up."""
-    id_, meta = document.pop("_id", ""), document.pop(META, None)
-    if not isinstance(meta, dict):
-        meta = {}
+    meta = metadata_of(document)
+    id_, _ = document.pop("_id", ""), document.pop(META, None)
     acl = meta.get("a")
     return Row(
         str(meta.get("i", id_)),
         json_of(document),
-        _integer(meta.get("c"), 0),
-        _integer(meta.get("u"), 0),
-        _integer(meta.get("v"), 1),
+        int(meta.get("c", 0)),
+        int(meta.get("u", 0)),
+        int(meta.get("v", 1)),
         meta.get("o"),
         str(meta.get("t", "")),
         None if acl is None else json_of(acl),
-        _integer(meta.get("d"), 0) or None,
+        int(meta.get("d", 0)) or None,
     )
 
 
 def rows(documents: Iterable[dict[str, Any]]) -> list[Row]:
     """Return documents as pages hold them."""
     return [row(document) for document in documents]
-
-
-def _integer(value: Any, otherwise: int) -> int:
-    return int(value) if isinstance(value, int | float) else otherwise
 
 
 def _extended(value: Any) -> Any:

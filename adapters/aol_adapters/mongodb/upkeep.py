@@ -5,11 +5,12 @@ from contextlib import suppress
 
 import structlog
 
+from aol_adapters.mongodb.building import drop
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue
 from aol_adapters.mongodb.expiring import expired_in, range_of
 from aol_adapters.mongodb.naming import Place
-from aol_adapters.mongodb.server import Deadline, Document, Server
+from aol_adapters.mongodb.server import Deadline, Document, Server, StaleError
 from aol_wire.adapter import Target
 from aol_wire.errors import DataError
 from aol_wire.faults import describe_fault
@@ -28,6 +29,8 @@ class Upkeep:
         self._catalogue = catalogue
         self._builds = builds
         self._task: asyncio.Task[None] | None = None
+        # The first round looks after what was cut off just as an index failed, too: its rule is still held to.
+        self._begun = {IndexState.BUILDING, IndexState.FAILED}
 
     def start(self) -> None:
         """Begin the rounds, with one at once."""
@@ -46,11 +49,17 @@ class Upkeep:
         removed = 0
         with self._server.within(Deadline(None)):
             for known in await self._catalogue.read_all():
-                if any(it.state is IndexState.BUILDING for it in known.indexes):
-                    self._builds.begin(Target(known.service, known.name))
+                target = Target(known.service, known.name)
+                if known.is_going:
+                    with suppress(StaleError):
+                        await drop(self._server, self._catalogue, target)
+                    continue
+                if any(it.state in self._begun for it in known.indexes):
+                    self._builds.begin(target)
                 for index in known.expiring:
                     for place in self._catalogue.places(known):
                         removed += await self._remove(place, index)
+            self._begun = {IndexState.BUILDING}
         return removed
 
     async def _go_round(self) -> None:

@@ -72,9 +72,12 @@ class Writing:
         async def work() -> Outcome:
             known, place = await self._known(request.target)
             changing = Changing(self._server, place, known, request.target, mutation)
-            if not (await self._server.abilities()).transactions or await changing.is_of_one():
+            if not (await self._server.abilities()).transactions:
                 return outcome(await changing.one_by_one(), return_ids=request.return_ids)
-            return (await self._transaction(request, [mutation]))[0]
+            ids = await changing.alone()
+            if ids is None:
+                return (await self._transaction(request, [mutation]))[0]
+            return outcome(ids, return_ids=request.return_ids)
 
         try:
             return await self._server.again(work, until, self._catalogue.forget)

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 
+import orjson
+
 from aol.data.v1.document_pb2 import Page
 from aol_broker.moving.digests import copied
 from aol_broker.registry.moves import Progress
 from aol_wire.adapter import Adapter, Deleted, Find, Target, Write
+from aol_wire.documents import ensure_document
 from aol_wire.errors import DataError, Reason
 
 PAGE_DOCUMENTS = 1000
@@ -29,6 +32,7 @@ async def copy(
             where, limit=PAGE_DOCUMENTS, position=progress.position, deleted=Deleted.INCLUDE, timeout_s=left_s()
         )
         found = await source.find(query)
+        _check(found.page)
         await _store(target, where, found.page, left_s)
         copied_now = progress.copied + len(found.page.id)
         progress = replace(progress, copied=copied_now, position=found.next_position)
@@ -36,6 +40,27 @@ async def copy(
             return progress, True
         if time.monotonic() >= until:
             return progress, False
+
+
+def _check(page: Page) -> None:
+    """Return if the documents of a page are such as services write: those of other tools may be more than JSON.
+
+    :raises DataError: BAD_DOCUMENT or TOO_LARGE.
+    """
+    wrong: list[DataError] = []
+    for json in page.json:
+        try:
+            ensure_document(orjson.loads(json))
+        except DataError as error:
+            wrong.append(error)
+    if wrong:
+        places = ", ".join(dict.fromkeys(it.path for error in wrong[:3] for it in error.violations))
+        raise DataError(
+            wrong[0].reason,
+            f"{len(wrong)} of {len(page.id)} documents of a page are not such as services write, as at {places}. "
+            "Other tools stored them: correct them in the database. The copy goes on from here when it is started "
+            "again.",
+        )
 
 
 async def _store(target: Adapter, where: Target, page: Page, left_s: Callable[[], float]) -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import signal
+from collections import Counter
+from dataclasses import dataclass, field
 
 import pytest
 
+from aol_adapters.mongodb.adapter import MongodbAdapter
+from aol_adapters.mongodb.settings import Settings
 from aol_wire.adapter import Delete, Insert, Write
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filter_parser import parse_filter
-from mongodb_adapters import TARGET, failure_of, insert, opened, own_server, query, spec, update
+from mongodb_adapters import TARGET, documents, failure_of, insert, opened, own_server, query, spec, update
 from mongodb_server import MongodbServer, native
 
 SECRET = "the-secret-of-all"
@@ -20,40 +24,63 @@ async def until_well(adapter: object) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed_in_mid_load() -> None:
-    acknowledged: list[str] = []
-    failures: list[DataError] = []
+@dataclass
+class Load:
+    """What some writers, each on its own, were told."""
 
-    async def load(adapter: object, lane: int, stop: asyncio.Event) -> None:
+    adapter: MongodbAdapter
+    inserted: list[str] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    uncertain: Counter[str] = field(default_factory=Counter)
+    failures: list[DataError] = field(default_factory=list)
+
+    async def run(self, lane: str, stop: asyncio.Event) -> None:
+        """Insert a document and count it in another, one at a time or in one transaction with a third."""
         number = 0
         while not stop.is_set():
-            id_ = f"{lane}-{number}"
-            error = await failure_of(adapter.write(insert({id_: {"n": number}}, timeout_s=5)))  # type: ignore[attr-defined]
-            if error is None:
-                acknowledged.append(id_)
-            else:
-                failures.append(error)
             number += 1
+            id_ = f"{lane}-{number}"
+            if await self._done(insert({id_: {"n": number}}, timeout_s=5)):
+                self.inserted.append(id_)
+            counters = {"counts": lane} if number % 2 else {"_id": lane}
+            if await self._done(update(counters, {"$inc": {"times": 1}}, timeout_s=5)):
+                self.counted[lane] += 1
+            elif self.failures[-1].applied is not Applied.NO:
+                self.uncertain[lane] += 1
 
+    async def _done(self, write: Write) -> bool:
+        error = await failure_of(self.adapter.write(write))
+        if error is not None:
+            self.failures.append(error)
+        return error is None
+
+
+async def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed_in_mid_load() -> None:
+    lanes = ["a", "b", "c", "d"]
     async with own_server("--sync-on-commit") as server, opened(server.uri()) as adapter:
         await adapter.ensure_collection(spec())
-        stop = asyncio.Event()
-        lanes = [asyncio.create_task(load(adapter, lane, stop)) for lane in range(4)]
-        while len(acknowledged) < 50:
+        for lane in lanes:
+            await adapter.write(insert({lane: {"counts": lane, "times": 0}, f"{lane}2": {"counts": lane}}))
+        load, stop = Load(adapter), asyncio.Event()
+        tasks = [asyncio.create_task(load.run(lane, stop)) for lane in lanes]
+        while len(load.inserted) < 50:
             await asyncio.sleep(0.01)
         await server.stop(signal.SIGKILL)
-        while not failures:
+        while not load.failures:
             await asyncio.sleep(0.01)
-        before = len(acknowledged)
+        before = len(load.inserted)
         await server.start()
-        while len(acknowledged) < before + 50:
+        while len(load.inserted) < before + 50:
             await asyncio.sleep(0.01)
         stop.set()
-        await asyncio.gather(*lanes)
-        kept = set((await adapter.find(query(limit=10_000))).page.id)
-        assert set(acknowledged) <= kept
-        assert {error.reason for error in failures} <= {Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.OVERLOADED}
-        assert all(error.applied is not None for error in failures)
+        await asyncio.gather(*tasks)
+        kept = documents(await adapter.find(query(limit=10_000)))
+        assert set(load.inserted) <= kept.keys()
+        for lane in lanes:
+            assert load.counted[lane] <= kept[lane]["times"] <= load.counted[lane] + load.uncertain[lane]
+        assert {error.reason for error in load.failures} <= {Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.OVERLOADED}
+        assert Reason.ADAPTER_DOWN in {error.reason for error in load.failures}
+        assert all(error.applied is not None for error in load.failures)
 
 
 async def test_a_server_that_is_not_there_at_the_start_is_waited_for() -> None:
@@ -199,6 +226,19 @@ async def test_an_insert_fails_alone_among_those_that_go_with_it(mongodb_uri: st
         assert answers == [bad, bad, None, duplicate, None]
 
 
+async def test_of_inserts_with_one_id_each_is_answered_as_if_those_before_it_were_done(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter:
+        await adapter.ensure_collection(spec({"fields": ["u"], "type": "unique"}))
+        await adapter.write(insert({"0": {"u": 0}}))
+        # The first and the third meet the value of another document, but the third meets the id of the second before.
+        one_id = [Insert("1", json, 2) for json in ('{"u":0}', '{"u":1}', '{"u":0}', '{"u":1}', '{"u":2}')]
+        answers = [it.error and it.error.reason for it in await adapter.write(Write(TARGET, one_id))]
+        duplicate = Reason.DUPLICATE_ID
+        assert answers == [Reason.UNIQUE_VIOLATION, None, duplicate, None, duplicate]
+
+
 async def test_what_the_server_lacks_is_not_declared(mongodb_uri: str, mongodb_prefix: str) -> None:
     """The server of these tests makes no text indexes, unless the environment names another one."""
     async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter, native(mongodb_uri) as client:
@@ -213,3 +253,23 @@ async def test_what_the_server_lacks_is_not_declared(mongodb_uri: str, mongodb_p
             error = await failure_of(adapter.ensure_collection(spec({"fields": ["s"], "type": "text"})))
             assert error is not None
             assert error.reason is Reason.CAPABILITY_UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"mongodb://aol:{SECRET}@localhost:port/",
+        f"mongodb://aol:{SECRET}/x@localhost/",
+        f"mongodb://aol:{SECRET}@localhost/?tsl=true",
+        f"mongodb://aol:{SECRET}@localhost/?maxPoolSize={SECRET}",
+        f"mongodb://aol:{SECRET}@localhost/?tls=true&tlsCAFile=/none/{SECRET}",
+        f"mongodb://aol:{SECRET}@localhost/?authMechanism={SECRET}",
+    ],
+)
+async def test_a_uri_with_something_wrong_in_it_is_refused_without_being_shown(uri: str) -> None:
+    """A `tls` that is not spelt so would leave the connection in clear text."""
+    with pytest.raises(DataError) as caught:
+        await MongodbAdapter(Settings(uri=uri)).start()
+    assert caught.value.reason is Reason.ADAPTER_DOWN
+    assert "URI" in caught.value.message
+    assert SECRET not in caught.value.message

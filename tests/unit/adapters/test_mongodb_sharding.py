@@ -1,9 +1,11 @@
 """Which commands shard a collection, and what does a server without shards say? No cluster is there to run them on."""
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.naming import Place
+from aol_adapters.mongodb.preparing import make
 from aol_adapters.mongodb.sharding import check_indexes, check_unmoved, commands
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
@@ -11,6 +13,7 @@ from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.storage import Storage
 from mongodb_adapters import failure_of, opened, spec
+from mongodb_listeners import listened_to
 
 PLACE = Place("aol_shop", "orders")
 
@@ -23,6 +26,21 @@ def test_a_collection_is_sharded_by_these_commands(shard_key: str, key: dict[str
         {"enableSharding": "aol_shop"},
         {"shardCollection": "aol_shop.orders", "key": key},
     ]
+
+
+async def test_the_commands_go_to_the_database_of_administrators_once_the_collection_is_there(
+    mongodb_uri: str, mongodb_prefix: str
+) -> None:
+    """The server of the tests is no mongos, and refuses the first of them."""
+    known = Collection("shop", "orders", 1, (), Storage(shard_key="_id"))
+    async with listened_to(mongodb_uri, mongodb_prefix) as (adapter, commands, _):
+        place = Place(f"{mongodb_prefix}_shop", "orders")
+        with pytest.raises(OperationFailure):
+            await make(adapter._server, place, known)
+        sent = list(commands.sent)
+        assert sent.index("create") < sent.index("enableSharding")
+        assert commands.sent["enableSharding"]["enableSharding"] == place.database
+        assert commands.sent["enableSharding"]["$db"] == "admin"
 
 
 def test_a_sharded_collection_has_no_unique_index() -> None:

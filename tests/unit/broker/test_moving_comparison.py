@@ -17,6 +17,7 @@ from aol_broker.moving.digests import copied, digested
 from aol_broker.registry.moves import Differences, Move, Phase, Progress, move_from_row, move_to_row
 from aol_wire.adapter import CollectionSpec, Deleted, Find, Insert, Stamps, Target, Write
 from aol_wire.datetimes import from_us
+from aol_wire.errors import DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 
@@ -168,3 +169,13 @@ async def test_all_metadata_is_copied() -> None:
         "[]",
     )
     assert item.insert.stamps == stamps
+
+
+@pytest.mark.parametrize("theirs", [{"at": {"$date": "2025-11-22T00:00:00Z"}}, {"a.b": 1}])
+async def test_what_no_service_could_write_is_not_copied_as_if_one_had(theirs: dict[str, Any]) -> None:
+    source, target = await side({("", "1"): {"n": 1}, ("", "2"): theirs}), await side({})
+    with pytest.raises(DataError) as caught:
+        await copy(source, target, WHERE, Progress(), until=0, left_s=lambda: 1.0)
+    assert caught.value.reason is Reason.BAD_DOCUMENT
+    assert "1 of 2 documents" in caught.value.message
+    assert not (await target.find(Find(WHERE))).page.id
