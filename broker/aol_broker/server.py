@@ -16,12 +16,13 @@ from aol_broker.audit.log import AuditFolderError, AuditLog
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.audit import SearchAudit, SummarizeAudit
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.moves import AbortCopy, CopyCollection
-from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
+from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
@@ -132,9 +133,7 @@ class Broker:
 
     def _open_audit(self) -> AuditLog:
         settings = self.settings
-        audit = AuditLog(
-            settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes, max_files=settings.audit.max_files
-        )
+        audit = AuditLog(settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes)
         audit.open()
         self._stack.callback(audit.close)
         return audit
@@ -238,7 +237,8 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
-        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
+        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit.directory, settings.broker_id),
+        f"/{ADMIN_SERVICE}/SummarizeAudit": SummarizeAudit(audit.directory, settings.broker_id),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
     }

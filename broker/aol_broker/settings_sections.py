@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from aol_broker.manifest.storage import retention_s
+
 OPERATOR_TOKEN_MIN_CHARS = 16
 
 # A password where SQLAlchemy would find one in a URL, or where it would hand one on to the driver.
@@ -81,7 +83,27 @@ class AuditSettings(_Section):
 
     directory: Path | None = Field(default=None, description="`audit` in the data directory when not given.")
     max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A file that is this large is closed.")
-    max_files: int = Field(default=64, ge=2, description="How many files are kept; the oldest goes first.")
+    retain_bytes: int = Field(
+        default=4 << 30,
+        ge=0,
+        description="Beyond so many bytes in files the oldest closed ones are removed; 0 is no limit.",
+    )
+    retain_for: str | None = Field(
+        default=None,
+        description="How long records are kept: days or hours, as 90d or 36h; no limit when not given.",
+    )
+
+    @field_validator("retain_for")
+    @classmethod
+    def _days_or_hours(cls, text: str | None) -> str | None:
+        if text is not None:
+            retention_s(text)
+        return text
+
+    @property
+    def retain_for_s(self) -> int | None:
+        """How long records are kept, in seconds; None for no limit."""
+        return None if self.retain_for is None else retention_s(self.retain_for)
 
 
 class AuthenticationSettings(_Section):

@@ -79,6 +79,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/SummarizeAudit": Verb("summarize_audit", admin_pb2.SummarizeAuditRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/CopyCollection": Verb(
         "copy_collection", admin_pb2.CopyCollectionRequest, Right.OPERATOR, writes=True, names="collection"
     ),

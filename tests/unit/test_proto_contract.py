@@ -67,6 +67,7 @@ CALLS = {
         "DropCollection",
         "ListGrants",
         "SearchAudit",
+        "SummarizeAudit",
         "CopyCollection",
         "AbortCopy",
     },

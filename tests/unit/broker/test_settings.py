@@ -185,7 +185,9 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
             "broker.yaml:1 authentication",
             "exclude",
         ),
-        ("audit: {max_files: 1}", "broker.yaml:1 audit.max_files", "greater"),
+        ("audit: {retain_bytes: -1}", "broker.yaml:1 audit.retain_bytes", "greater"),
+        ("audit: {retain_for: 90}", "broker.yaml:1 audit.retain_for", "text"),
+        (f"audit: {{retain_for: {SECRET}}}", "broker.yaml:1 audit.retain_for", "days or hours"),
         ("collections: {allow_undeclared: perhaps}", "broker.yaml:1 collections.allow_undeclared", "boolean"),
         ("slow_call_s: -1", "broker.yaml:1 slow_call_s", "greater"),
         ("limits: [1]", "broker.yaml:1 limits", "dictionary"),
@@ -202,11 +204,11 @@ def test_a_mistake_is_named_with_its_place_and_without_its_value(file: Path, tex
 
 
 def test_all_mistakes_are_in_one_error(file: Path, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AOL_AUDIT__MAX_FILES", SECRET)
+    environment.setenv("AOL_AUDIT__RETAIN_BYTES", SECRET)
     environment.setenv("AOL_LOG__LEVL", SECRET)
     message = _refusal(file, "listn: 1\nslow_call_s: x")
     assert message.startswith("4 problems")
-    assert "environment AOL_AUDIT__MAX_FILES: should be a valid integer" in message
+    assert "environment AOL_AUDIT__RETAIN_BYTES: should be a valid integer" in message
     assert "environment AOL_LOG__LEVL: unknown key; did you mean 'level'?" in message
     assert "broker.yaml:1 listn" in message
     assert "broker.yaml:2 slow_call_s" in message

@@ -65,6 +65,11 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.FromString,
                 _registered_method=True)
+        self.SummarizeAudit = channel.unary_unary(
+                '/aol.admin.v1.Admin/SummarizeAudit',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditResponse.FromString,
+                _registered_method=True)
         self.CopyCollection = channel.unary_unary(
                 '/aol.admin.v1.Admin/CopyCollection',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.CopyCollectionRequest.SerializeToString,
@@ -124,6 +129,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SummarizeAudit(self, request, context):
+        """Says who used a collection, how often, and when last, from the audit records of the broker that answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CopyCollection(self, request, context):
         """Takes the next step of copying a collection to another adapter; at the end, that adapter keeps it. Call it until the
         phase is DONE or DIFFERENT. A copy that was interrupted goes on where it was.
@@ -171,6 +183,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SearchAudit,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.SerializeToString,
+            ),
+            'SummarizeAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeAudit,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditResponse.SerializeToString,
             ),
             'CopyCollection': grpc.unary_unary_rpc_method_handler(
                     servicer.CopyCollection,
@@ -346,6 +363,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/SearchAudit',
             aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/SummarizeAudit',
+            aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,
