@@ -49,6 +49,7 @@ class Chain:
         self.folder = folder
         self.seq = 0
         self.head = GENESIS
+        self._intents: list[int] = []
 
     def segment(self, records: Iterable[AuditRecord], *, closed: bool = True) -> Path:
         """Write a segment."""
@@ -56,12 +57,18 @@ class Chain:
         path = self.folder / file_name(first_seq)
         lines = []
         for record in records:
+            if record.stage is Stage.INTENDED:
+                self._intents.append(self.seq + 1)
+            elif record.intent in self._intents:
+                self._intents.remove(record.intent)
             line, self.head = chained(record.body(self.seq + 1, self.head))
             self.seq += 1
             lines.append(line)
         if closed:
             time = from_us(START_US)
-            checkpoint = Checkpoint("here", time, path.name, first_seq, self.seq, prev, self.head, closed=True)
+            checkpoint = Checkpoint(
+                "here", time, path.name, first_seq, self.seq, prev, self.head, closed=True, intents=tuple(self._intents)
+            )
             lines.append(checkpoint.line(KEY))
         path.write_bytes(b"".join(lines))
         return path
