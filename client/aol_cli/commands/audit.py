@@ -156,6 +156,8 @@ def who(
     as_json: AsJson = False,
 ) -> None:
     """Show who used a collection or tried to, how often, and when last; the last first."""
+    if "." not in collection:
+        raise typer.BadParameter("write service.collection", param_hint="COLLECTION")
     from aol.admin.v1 import admin_pb2 as pb
 
     asked = pb.SummarizeAuditRequest(

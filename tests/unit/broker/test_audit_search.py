@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from aol_broker.audit.record import AuditRecord, Outcome
 from aol_broker.audit.search import AuditQuery, AuditRecords, search
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import AUDIT_ANSWER_MAX_BYTES
+from audit_samples import folder_of, intended, record
 
 
 @pytest.fixture
@@ -77,6 +79,48 @@ async def test_files_that_retention_removes_meanwhile_are_passed_over(log: Audit
 
     first = json.loads(files[1].read_text().partition("\n")[0])["seq"]
     assert seqs(search(log.directory, AuditQuery(limit=10_000), removing)) == list(range(first, 501))
+
+
+def followed(folder: Path, after_seq: int, **more: Any) -> list[int]:
+    return seqs(search(folder, AuditQuery(after_seq=after_seq, follow=True, limit=3, **more)))
+
+
+async def test_who_follows_gets_every_record_once_in_order(log: AuditLog) -> None:
+    await fill(log, 500)
+    assert len(files_of(log.directory)) > 3
+    read: list[int] = []
+    while found := followed(log.directory, read[-1] if read else 0):
+        read += found
+    assert read == list(range(1, 501))
+    await fill(log, 2)
+    assert followed(log.directory, 500) == [501, 502]
+    assert followed(log.directory, 502) == []
+
+
+def test_who_follows_is_shown_ends_and_no_intentions_unless_asked(tmp_path: Path) -> None:
+    end = record(1, operation="insert", intent=1)
+    folder = folder_of(tmp_path, [[intended(end), end], [intended(end)]])
+    assert followed(folder, 0) == [2]
+    assert followed(folder, 0, stages=("intended",)) == [1, 3]
+
+
+@pytest.mark.parametrize("torn", [b'{"seq": 500', b"x" * 5_000_000])
+async def test_a_line_without_its_end_is_not_there_yet(log: AuditLog, torn: bytes) -> None:
+    await fill(log, 5)
+    with files_of(log.directory)[-1].open("ab") as file:
+        file.write(torn)
+    assert seqs(search(log.directory, AuditQuery())) == [1, 2, 3, 4, 5]
+    assert followed(log.directory, 3) == [4, 5]
+
+
+async def test_a_line_longer_than_any_record_is_passed_over(log: AuditLog) -> None:
+    await fill(log, 3)
+    with files_of(log.directory)[-1].open("ab") as file:
+        file.write(b"x" * 5_000_000 + b"\n")
+    await fill(log, 3)
+    assert seqs(search(log.directory, AuditQuery())) == [1, 2, 3, 4, 5, 6]
+    assert followed(log.directory, 2) == [3, 4, 5]
+    assert followed(log.directory, 3) == [4, 5, 6]
 
 
 @pytest.mark.parametrize("what", ["gone", "a file", "a folder in place of a file"])
