@@ -8,6 +8,7 @@ import os
 import sys
 from array import array
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,14 @@ from aol_broker.audit.index_file import (
 from aol_broker.audit.lines import blocks_forwards, whole_lines_end
 from aol_broker.audit.query import EQUAL_KEYS
 from aol_broker.audit.record import Stage
-from aol_broker.audit.stored import intent_of, record_time_us, stage_of, stored_record, text_of
+from aol_broker.audit.stored import intent_of, stage_of, text_of, timed_record
 from aol_wire.faults import describe_fault
 
-_NICE = 10
+# The lowest priority: on a busy machine it waits.
+_NICE = 19
+_TEXTS = {str}
+
+_values = itemgetter(*EQUAL_KEYS, "stage")
 
 
 def index_folder(directory: Path) -> list[Path]:
@@ -109,16 +114,16 @@ class _Gathered:
         self.announced: dict[int, tuple[Values, int, int]] = {}
 
     def add(self, line: bytes, place: int) -> None:
-        record = stored_record(line)
-        moment_us = record_time_us(record) if record is not None else None
-        if record is None or moment_us is None:
+        """Add a line that begins there, if it is a record."""
+        found = timed_record(line)
+        if found is None:
             return
+        record, moment_us = found
         self.places.append(place)
         self.requests.append(id_hash(text_of(record, "request_id")))
         self.traces.append(id_hash(text_of(record, "trace_id")))
-        stage = stage_of(record)
-        values = (*_equal_values(record), stage)
-        if stage == Stage.INTENDED:
+        values = _values_of(record)
+        if values[-1] == Stage.INTENDED:
             self.announced[record["seq"]] = (values, place, moment_us)
             return
         self._post(values, place, moment_us)
@@ -146,9 +151,16 @@ class _Gathered:
         postings.times_us.append(moment_us)
 
 
-def _equal_values(record: dict[str, Any]) -> tuple[str, str, str, str, str]:
+def _values_of(record: dict[str, Any]) -> Values:
+    try:
+        values: Values = _values(record)
+    except KeyError:
+        values = ("", "", "", "", "", "")
+    if all(values) and set(map(type, values)) == _TEXTS:
+        return values
+    # Of an operator, say, who has no service; or of somebody else's making.
     service, collection, operation, outcome, principal = (text_of(record, key) for key in EQUAL_KEYS)
-    return service, collection, operation, outcome, principal
+    return service, collection, operation, outcome, principal, stage_of(record)
 
 
 def _read(segment: Path, descriptor: int, status: os.stat_result) -> bytes:

@@ -11,14 +11,16 @@ from aol_broker.audit.stored import stored_record
 BLOCK_BYTES = 1 << 20
 # Longer ones are no records: those are bounded, and end well below.
 LINE_MAX_BYTES = BLOCK_BYTES
-_AROUND_BYTES = 32 << 10
+_STEP_BYTES = 32 << 10
+# Some records before and after the one that is asked for.
+_AROUND_BYTES = 4 << 10
 
 
 def whole_lines_end(descriptor: int) -> int:
     """Return where the last whole line of a file ends."""
     end = os.fstat(descriptor).st_size
     while end > 0:
-        start = max(0, end - _AROUND_BYTES)
+        start = max(0, end - _STEP_BYTES)
         at = os.pread(descriptor, end - start, start).rfind(b"\n")
         if at >= 0:
             return start + at + 1
@@ -99,7 +101,7 @@ def _line_start(descriptor: int, place: int, end: int) -> int:
     """Return where the first line begins, from a place on."""
     at = max(0, place - 1)
     while at < end and place > 0:
-        data = os.pread(descriptor, _AROUND_BYTES, at)
+        data = os.pread(descriptor, _STEP_BYTES, at)
         found = data.find(b"\n")
         if found >= 0:
             return min(end, at + found + 1)
@@ -128,7 +130,7 @@ class LineReader:
         self._data = os.pread(self._descriptor, offset - self._start + _AROUND_BYTES, self._start)
         at = offset - self._start
         stop = self._data.find(b"\n", at)
-        if stop < 0:  # longer than any record of ours
+        if stop < 0:  # a long one
             self._data = os.pread(self._descriptor, LINE_MAX_BYTES, offset)
             self._start, at, stop = offset, 0, self._data.find(b"\n")
         return self._data[at:stop] if stop >= 0 else b""

@@ -68,13 +68,20 @@ class Matcher:
         self._one_of = _named(query.field) if query.field else ()
         # Whether it has to be known of announced writes that they ended.
         self.needs_ends = (query.unresolved or not query.stages) and query.outcome in ("", Outcome.PENDING.value)
+        # Whether it is about those without an end, so that of every end it has to be known.
+        self.asks_for_open = self.needs_ends and (query.unresolved or query.outcome == Outcome.PENDING)
         self.looks_inside = bool(query.document_id or query.field or query.text)
 
     def may_hold(self, data: bytes) -> bool:
         """Whether a line, or one of many, can match; cheap, on bytes as they are stored."""
-        return all(part in data for part in self._contained) and (
-            not self._one_of or any(part in data for part in self._one_of)
-        )
+        # Loops, as this is asked of every line that is read.
+        for part in self._contained:
+            if part not in data:
+                return False
+        for part in self._one_of:
+            if part in data:
+                return True
+        return not self._one_of
 
     def is_in_time(self, line: bytes) -> bool:
         """Whether the time of a line, which is not decoded, is that of the query."""

@@ -19,18 +19,25 @@ _NO_INTENT = b"0,"
 def stored_record(line: bytes) -> dict[str, Any] | None:
     """Return the record of a line; None for a checkpoint, and for a line that is damaged or that somebody else wrote.
 
-    `seq` is a number above 0, and `time_us` of its timestamp is not None.
+    `seq` is a number above 0, and `record_time_us` is not None.
     """
+    found = timed_record(line)
+    return None if found is None else found[0]
+
+
+def timed_record(line: bytes) -> tuple[dict[str, Any], int] | None:
+    """Return the same with the time at which the record's call began, microseconds since 1970."""
     if is_checkpoint(line):
         return None
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(record, dict) or record_time_us(record) is None:
+    moment_us = record_time_us(record) if isinstance(record, dict) else None
+    if moment_us is None:
         return None
     seq = record.get("seq")
-    return record if isinstance(seq, int) and not isinstance(seq, bool) and seq > 0 else None
+    return (record, moment_us) if isinstance(seq, int) and not isinstance(seq, bool) and seq > 0 else None
 
 
 def record_time_us(record: dict[str, Any]) -> int | None:
@@ -41,17 +48,12 @@ def record_time_us(record: dict[str, Any]) -> int | None:
 
 def time_us(text: str) -> int | None:
     """Return the microseconds since 1970 of a timestamp as records have it; None for any other text."""
-    second_us = _second_us(text[:_SECOND_CHARACTERS])
-    fraction = text[_SECOND_CHARACTERS + 1 : -1]
-    good = (
-        second_us is not None
-        and len(text) == _TIME_CHARACTERS
-        and text[_SECOND_CHARACTERS] == "."
-        and text[-1] == "Z"
-        and fraction.isascii()
-        and fraction.isdigit()
-    )
-    return second_us + int(fraction) if good and second_us is not None else None
+    if len(text) != _TIME_CHARACTERS:
+        return None
+    second_us, fraction = _second_us(text[:_SECOND_CHARACTERS]), text[_SECOND_CHARACTERS + 1 : -1]
+    if second_us is None or text[_SECOND_CHARACTERS] != "." or text[-1] != "Z":
+        return None
+    return second_us + int(fraction) if fraction.isascii() and fraction.isdigit() else None
 
 
 # Neighbours are of the same second.

@@ -9,9 +9,10 @@ from aol_broker.audit.files import files_of
 from aol_broker.audit.index_file import IndexFile, IndexUnusableError, Row, discard_index
 from aol_broker.audit.lines import LineReader
 from aol_broker.audit.query import EQUAL_KEYS, AuditQuery, Matcher
+from aol_broker.audit.reading import Reading, row_may_match
 from aol_broker.audit.record import Stage
-from aol_broker.audit.search import Reading, row_may_match, unreadable
-from aol_broker.audit.stored import record_time_us, stored_record, text_of
+from aol_broker.audit.search import unreadable
+from aol_broker.audit.stored import record_time_us, text_of
 
 ROWS_MAX = 10_000
 
@@ -75,7 +76,7 @@ class _Counting:
             with segment.open("rb") as file:
                 descriptor = file.fileno()
                 counted = self._indexed(segment, descriptor)
-                for use, count, first_us, last_us in self._scanned(descriptor) if counted is None else counted:
+                for use, count, first_us, last_us in self._scanned(segment, descriptor) if counted is None else counted:
                     self._add(use, count, first_us, last_us)
         except FileNotFoundError:  # removed by retention
             return
@@ -118,16 +119,14 @@ class _Counting:
             if times_us:
                 yield _use(row.values), len(times_us), min(times_us), max(times_us)
 
-    def _scanned(self, descriptor: int) -> Iterator[_Counted]:
-        for line in self._reading.scanned(descriptor):
+    def _scanned(self, segment: Path, descriptor: int) -> Iterator[_Counted]:
+        for line in self._reading.scanned(segment, descriptor):
             yield from self._of_line(line)
 
     def _of_line(self, line: bytes) -> Iterator[_Counted]:
-        record = stored_record(line)
+        record = self._reading.wanted(line)
         moment_us = record_time_us(record) if record is not None else None
-        if record is None or moment_us is None:
-            return
-        if self._matcher.matches(record, record["seq"] in self._reading.ends):
+        if record is not None and moment_us is not None:
             values = tuple(text_of(record, key) for key in EQUAL_KEYS)
             yield _use(values), 1, moment_us, moment_us
 
