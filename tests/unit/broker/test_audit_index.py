@@ -1,9 +1,10 @@
 """An index makes a search fast and never changes what it finds, whatever the records, the clock and the files are."""
 
+import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aol_broker.audit.files import files_of
+from aol_broker.audit.files import file_name, files_of
 from aol_broker.audit.index_file import index_path
 from aol_broker.audit.indexer import Indexer
 from aol_broker.audit.indexing import has_index, index_folder
@@ -260,6 +261,26 @@ def test_no_index_is_made_where_the_room_is_needed_for_records(folder: Path, mon
 async def test_the_broker_makes_indexes_in_a_process_of_its_own(folder: Path) -> None:
     await Indexer(folder).once()
     assert [has_index(path) for path in files_of(folder)] == [True, True, False]
+
+
+async def test_an_index_is_made_when_a_file_was_closed(folder: Path) -> None:
+    indexer = Indexer(folder)
+    running = asyncio.create_task(indexer.run())
+    await until(lambda: has_index(files_of(folder)[0]))
+    closed = files_of(folder)[-1]
+    (folder / file_name(31)).touch()
+    indexer.wake()
+    await until(lambda: has_index(closed))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for another process."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 async def test_indexes_that_cannot_be_made_are_told_of_in_the_log(

@@ -166,6 +166,36 @@ async def test_a_search_of_the_audit_log_takes_only_times_that_there_are(line: L
     assert (await operator(line, "SearchAudit", latest)).error is None
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("limit", -1),
+        ("after_seq", -1),
+        ("outcome", "good"),
+        ("stages", ["completed", "begun"]),
+        ("text", "x" * 1025),
+        ("recorded_request_id", "x" * 1025),
+    ],
+)
+async def test_a_search_of_the_audit_log_takes_only_what_records_can_hold(line: Line, path: str, value: Any) -> None:
+    refusal = await operator_refusal(line, "SearchAudit", admin_pb2.SearchAuditRequest(**{path: value}))
+    assert refusal.reason is Reason.BAD_REQUEST
+    assert [violation.path for violation in refusal.violations] == [path]
+
+
+@pytest.mark.parametrize(
+    "request_message",
+    [
+        admin_pb2.SummarizeAuditRequest(),
+        admin_pb2.SummarizeAuditRequest(collection="s" * 1025),
+        admin_pb2.SummarizeAuditRequest(collection="s.c", since_us=-1),
+    ],
+    ids=["no collection", "a long one", "no time"],
+)
+async def test_a_summary_of_the_audit_log_is_of_a_collection(line: Line, request_message: Any) -> None:
+    assert (await operator_refusal(line, "SummarizeAudit", request_message)).reason is Reason.BAD_REQUEST
+
+
 async def test_an_answer_of_the_audit_log_says_when_not_all_fits(line: Line) -> None:
     found = json.dumps({"a": "x" * 15_000})
     for _ in range(150):
