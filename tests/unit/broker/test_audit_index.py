@@ -63,7 +63,7 @@ def segments(draw: st.DrawFn) -> list[list[AuditRecord]]:
     written: list[AuditRecord] = []
     open_writes: list[tuple[int, AuditRecord]] = []
     for call in draw(st.lists(calls(), max_size=25)):
-        match draw(st.sampled_from(["read", "begin", "end"])):
+        match draw(st.sampled_from(["read", "begin", "begin", "end"])):
             case "begin":
                 written.append(intended(call))
                 open_writes.append((len(written), call))
@@ -78,24 +78,27 @@ def segments(draw: st.DrawFn) -> list[list[AuditRecord]]:
 
 
 TIMES = st.sampled_from([0, 1, START_US, START_US + 10_000_000, START_US + 1_000_000_000])
+CONDITIONS = st.one_of(
+    st.tuples(st.just("service"), SERVICES),
+    st.tuples(st.just("collection"), st.sampled_from(["s.c", "t.c"])),
+    st.tuples(st.just("operation"), st.sampled_from(["insert", "query"])),
+    st.tuples(st.just("outcome"), st.sampled_from(["ok", "pending", "unknown"])),
+    st.tuples(st.just("principal"), st.sampled_from(["operator", "service:s"])),
+    st.tuples(st.just("document_id"), st.sampled_from(["d1", "d2"])),
+    st.tuples(st.just("field"), st.sampled_from(["a", "a.b", "b"])),
+    st.tuples(st.just("request_id"), IDS),
+    st.tuples(st.just("trace_id"), st.just("t1")),
+    st.tuples(st.just("text"), st.sampled_from(["r", "d1", "operator", '"'])),
+    st.tuples(st.just("since_us"), TIMES),
+    st.tuples(st.just("until_us"), TIMES),
+    st.tuples(st.just("after_seq"), st.integers(0, 12)),
+    st.tuples(st.just("stages"), st.sampled_from([("intended",), ("completed", "resolved")])),
+    st.tuples(st.just("unresolved"), st.just(True)),
+)
 QUERIES = st.builds(
-    AuditQuery,
-    service=st.just("") | SERVICES,
-    collection=COLLECTIONS,
-    operation=st.sampled_from(["", "insert", "query"]),
-    outcome=st.sampled_from(["", "ok", "pending", "unknown"]),
-    principal=st.sampled_from(["", "operator", "service:s"]),
-    document_id=st.sampled_from(["", "", "d1", "d2"]),
-    field=st.sampled_from(["", "", "a", "a.b", "b"]),
-    request_id=st.just("") | IDS,
-    trace_id=st.sampled_from(["", "t1"]),
-    text=st.sampled_from(["", "", "r", "d1", "operator", '"']),
-    since_us=TIMES,
-    until_us=TIMES,
-    after_seq=st.integers(0, 12),
-    stages=st.sampled_from([(), (), ("intended",), ("completed", "resolved")]),
-    unresolved=st.booleans(),
-    limit=st.sampled_from([1, 3, 1000]),
+    lambda conditions, limit: AuditQuery(**dict(conditions), limit=limit),
+    st.lists(CONDITIONS, max_size=3),
+    st.sampled_from([1, 3, 1000, 1000]),
 )
 
 
