@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import orjson
+
 from aol.admin.v1 import admin_pb2 as pb
 from aol_broker.audit.query import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery
-from aol_broker.audit.record import Outcome, Stage
+from aol_broker.audit.record import FILTER_MAX_BYTES, Outcome, Stage
 from aol_broker.audit.search import search
 from aol_broker.audit.tally import tally
 from aol_broker.registry.snapshot import CollectionRecord
@@ -133,7 +135,9 @@ def _conditions(query: AuditQuery) -> dict[str, Json]:
         found["stages"] = list(query.stages)
     if query.unresolved:
         found["unresolved"] = True
-    return found
+    size_bytes = len(orjson.dumps(found))
+    # A record has to stay a line for which the audit log has room.
+    return found if size_bytes <= FILTER_MAX_BYTES else {"$omitted_characters": size_bytes}
 
 
 def _checked_text(path: str, text: str) -> str:

@@ -183,6 +183,21 @@ async def test_a_search_of_the_audit_log_takes_only_what_records_can_hold(line: 
     assert [violation.path for violation in refusal.violations] == [path]
 
 
+async def test_what_a_search_looked_for_is_recorded_within_the_room_of_a_record(line: Line) -> None:
+    control = "\x01" * 1024
+    request = admin_pb2.SearchAuditRequest(service="s", text=control, trace_id=control, field=control)
+    assert (await operator(line, "SearchAudit", request)).error is None
+    assert line.records()[-1]["filters"].keys() == {"$omitted_characters"}
+    request = admin_pb2.SearchAuditRequest(service="s", since_us=1, stages=["completed"], unresolved=True)
+    assert (await operator(line, "SearchAudit", request)).error is None
+    assert line.records()[-1]["filters"] == {
+        "service": "s",
+        "since": "1970-01-01T00:00:00.000001Z",
+        "stages": ["completed"],
+        "unresolved": True,
+    }
+
+
 @pytest.mark.parametrize(
     "request_message",
     [
