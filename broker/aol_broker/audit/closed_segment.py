@@ -1,6 +1,13 @@
-"""Is a closed audit file whole, and does the next one go on where it ends? Asked before it is removed."""
+"""Is a closed audit file whole, and does the next one go on where it ends? Asked before it is removed.
 
+It is a program, too, of low priority: `python -m aol_broker.audit.closed_segment FILE NEXT_FILE KEY`, the key in
+hexadecimal. It prints what is wrong, and nothing when nothing is.
+"""
+
+import asyncio
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +15,11 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of, hash_of, is_checkpoint
-from aol_broker.audit.files import first_seq_of
+from aol_broker.audit.files import first_seq_of, lines_backwards
 from aol_broker.audit.lines import blocks_forwards, whole_lines_end
+
+_NICE = 10
+_BROKEN = 3
 
 
 def verified_checkpoint(segment: Path, following: Path, key: Ed25519PublicKey) -> Checkpoint:
@@ -45,6 +55,38 @@ def verified_checkpoint(segment: Path, following: Path, key: Ed25519PublicKey) -
     return found
 
 
+async def verify_apart(segment: Path, following: Path, key: Ed25519PublicKey) -> None:
+    """Find a file whole, in a process of its own: hashing every record in a thread would take turns with the calls.
+
+    :raises BrokenChainError: as `verified_checkpoint`.
+    :raises OSError: a file cannot be read, or the process cannot be started.
+    """
+    arguments = (str(segment), str(following), key.public_bytes_raw().hex())
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __spec__.name, *arguments, stdin=null, stdout=pipe, stderr=null
+    )
+    try:
+        said, _ = await program.communicate()
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
+    if program.returncode == _BROKEN:
+        raise BrokenChainError(said.decode().strip())
+    if program.returncode:
+        raise OSError(errno.EIO, f"{segment.name} cannot be verified")
+
+
+def closing_checkpoint(segment: Path, key: Ed25519PublicKey) -> Checkpoint:
+    """Return the checkpoint in which a file ends, without a look at its records.
+
+    :raises BrokenChainError: it does not end in one that is signed with that key.
+    :raises OSError: the file cannot be read.
+    """
+    return checkpoint_of(next(lines_backwards(segment), b""), key)
+
+
 def _check_following(checkpoint: Checkpoint, following: Path) -> None:
     line = next(_lines(following), b"")
     if is_checkpoint(line):
@@ -78,3 +120,19 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _is_torn(path: Path) -> bool:
     with path.open("rb") as file:
         return whole_lines_end(file.fileno()) != os.fstat(file.fileno()).st_size
+
+
+def main(arguments: list[str]) -> int:
+    """Verify a file; return the exit code."""
+    os.nice(_NICE)
+    segment, following, key = arguments
+    try:
+        verified_checkpoint(Path(segment), Path(following), Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)))
+    except BrokenChainError as error:
+        sys.stdout.write(f"{error}\n")
+        return _BROKEN
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

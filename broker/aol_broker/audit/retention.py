@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from aol_broker.audit.chain import BrokenChainError, Checkpoint
-from aol_broker.audit.closed_segment import verified_checkpoint
+from aol_broker.audit.chain import BrokenChainError
+from aol_broker.audit.closed_segment import closing_checkpoint, verify_apart
 from aol_broker.audit.files import files_of, first_seq_of
 from aol_broker.audit.index_file import discard_index
 from aol_broker.audit.times import first_time_us, last_time_us
@@ -64,8 +64,12 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class _Due:
     segment: Path
-    checkpoint: Checkpoint
+    following: Path
     cause: Cause
+
+
+Verify = Callable[[Path, Path, Ed25519PublicKey], Awaitable[None]]
+"""As `verify_apart`."""
 
 
 class Retention:
@@ -82,6 +86,7 @@ class Retention:
         drained_seq: Callable[[], int | None] = lambda: None,
         clock_us: Callable[[], int] = now_us,
         monotonic_s: Callable[[], float] = time.monotonic,
+        verify: Verify = verify_apart,
     ) -> None:
         """Nothing is read yet.
 
@@ -96,6 +101,7 @@ class Retention:
         self._anchored_seq = anchored_seq
         self._drained_seq = drained_seq
         self._clock = _CarefulClock(clock_us, monotonic_s)
+        self._verify = verify
         self._due = asyncio.Event()
         self._told = ""
         # So that a file that cannot be removed is not recorded at each attempt.
@@ -127,32 +133,30 @@ class Retention:
         """
         removed: list[str] = []
         while (due := await asyncio.to_thread(self._oldest_due)) is not None:
-            name, checkpoint = due.segment.name, due.checkpoint
+            try:
+                await self._verify(due.segment, due.following, self._key)
+                checkpoint = await asyncio.to_thread(closing_checkpoint, due.segment, self._key)
+            except BrokenChainError as error:
+                self._tell(due.segment, f"{error}. Verify the log, and move the file to another folder.")
+                break
             # One record for each file: whatever is cut short, no file is gone whose removal is not recorded.
-            said = {"head": checkpoint.head, "segments": [name], "through_seq": checkpoint.last_seq}
             if checkpoint.last_seq > self._recorded_seq:
+                said = {"head": checkpoint.head, "segments": [due.segment.name], "through_seq": checkpoint.last_seq}
                 await self._records.append_own(OPERATION, due.cause.value, said)
                 self._recorded_seq = checkpoint.last_seq
             await asyncio.to_thread(due.segment.unlink, missing_ok=True)
             await asyncio.to_thread(discard_index, due.segment)
-            _log.warning("audit file removed by retention", file=name, cause=due.cause.value)
-            removed.append(name)
+            _log.warning("audit file removed by retention", file=due.segment.name, cause=due.cause.value)
+            removed.append(due.segment.name)
         return removed
 
     def _oldest_due(self) -> _Due | None:
-        """Return the oldest file if it is to go, and may."""
+        """Return the oldest file if it is to go, and may unless it is damaged."""
         segments = files_of(self._directory)
         if len(segments) < 2:
             return None
-        oldest, following, *_ = segments
         cause = self._cause(segments)
-        if cause is None:
-            return None
-        try:
-            return _Due(oldest, verified_checkpoint(oldest, following, self._key), cause)
-        except BrokenChainError as error:
-            self._tell(oldest, f"{error}. Verify the log, and move the file to another folder.")
-            return None
+        return None if cause is None else _Due(segments[0], segments[1], cause)
 
     def _cause(self, segments: list[Path]) -> Cause | None:
         """Return why the oldest file is to go; None when it is not, or must not yet."""

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from audit_samples import folder_of, intended, record
 from running_brokers import StartBroker
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("applied")]
+
+DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
 
 Aol = Callable[..., Result]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -44,6 +47,14 @@ def test_audit_search_finds_calls_by_who_what_and_how(aol: Aol) -> None:
     assert aol("audit", "search", *conditions, "--until", "4m").stdout == "No audit records match.\n"
     limited = aol("audit", "search", "--limit", "2").stdout.splitlines()
     assert limited[-1] == "These are the newest 2; there may be older ones (--limit)."
+
+
+def test_the_documented_ways_to_read_work_as_they_stand(aol: Aol) -> None:
+    section = DOCUMENTATION.split("\n## Reading\n")[1].split("\n## ")[0]
+    commands = re.findall(r"^(aol audit .*)$", section, re.MULTILINE)
+    assert {command.split()[2] for command in commands} == {"tail", "search", "who", "unresolved"}
+    for command in commands:
+        assert aol(*shlex.split(command)[1:]).stdout != ""
 
 
 def test_audit_tail_shows_the_newest_records_a_line_each(aol: Aol) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from aol_broker.audit.chain import Checkpoint, checkpoint_of
+from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of
+from aol_broker.audit.closed_segment import verified_checkpoint, verify_apart
 from aol_broker.audit.files import files_of
 from aol_broker.audit.index_file import index_path
 from aol_broker.audit.indexing import index_folder
@@ -56,12 +58,25 @@ def days(*numbers: int) -> list[list[AuditRecord]]:
     return [[record(number * DAY_S), record(number * DAY_S + HOUR_S)] for number in numbers]
 
 
+async def verify_here(segment: Path, following: Path, key: Ed25519PublicKey) -> None:
+    """As the broker does it in a process of its own."""
+    verified_checkpoint(segment, following, key)
+
+
 def retention(
     folder: Path, log: Log, *, retain_bytes: int = 0, retain_for_s: int | None = None, clock: Clock, **more: Any
 ) -> Retention:
     limits = Limits(retain_bytes, retain_for_s)
     key = PRIVATE_KEY.public_key()
-    return Retention(folder, limits, log, key, clock_us=clock.now_us, monotonic_s=lambda: clock.running_s, **more)
+    return Retention(
+        folder,
+        limits,
+        log,
+        key,
+        clock_us=clock.now_us,
+        monotonic_s=lambda: clock.running_s,
+        **{"verify": verify_here, **more},
+    )
 
 
 @pytest.fixture
@@ -165,6 +180,18 @@ async def test_a_file_that_is_not_whole_is_kept_with_all_after_it(
     assert await keeper.once() == []
     assert files_of(folder) == files[1:]
     assert capsys.readouterr().out.count("audit file is due for removal, and kept") == 1
+
+
+async def test_the_broker_verifies_in_a_process_of_its_own(folder: Path, log: Log, clock: Clock) -> None:
+    files = files_of(folder)
+    changed_record(files[1])
+    keeper = retention(folder, log, retain_bytes=1, clock=clock, verify=verify_apart)
+    assert await keeper.once() == [files[0].name]
+    assert files_of(folder) == files[1:]
+    with pytest.raises(BrokenChainError, match="the record was changed"):
+        await verify_apart(files[1], files[2], PRIVATE_KEY.public_key())
+    with pytest.raises(OSError, match="cannot be verified"):
+        await verify_apart(files[0], files[1], PRIVATE_KEY.public_key())
 
 
 async def test_a_file_after_which_one_is_missing_is_kept(folder: Path, log: Log, clock: Clock) -> None:
