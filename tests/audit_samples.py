@@ -38,7 +38,7 @@ def record(number: int = 0, **changes: object) -> AuditRecord:
 
 def intended(end: AuditRecord) -> AuditRecord:
     """The record that announces a write, of the one of its end."""
-    return replace(end, stage=Stage.INTENDED, outcome=Outcome.PENDING, result_count=0)
+    return replace(end, stage=Stage.INTENDED, outcome=Outcome.PENDING, result_count=0, intent=0)
 
 
 class Chain:

@@ -198,6 +198,29 @@ def folder(tmp_path: Path) -> Path:
     return folder_of(tmp_path / "audit", [[record(number) for number in range(at, at + 10)] for at in (0, 10, 20)])
 
 
+@pytest.mark.parametrize("indexed", [(), (0,), (1,), (0, 1)])
+def test_a_write_is_pending_until_its_end_is_recorded_wherever_that_is(
+    tmp_path: Path, indexed: tuple[int, ...]
+) -> None:
+    writes = [record(number, operation="insert", intent=number) for number in range(1, 5)]
+    in_own, in_next, in_open, never = writes
+    folder = folder_of(tmp_path, [[*map(intended, writes), in_own], [record(9), in_next], [in_open]])
+    index_folder(folder)
+    for number, path in enumerate(files_of(folder)[:2]):
+        if number not in indexed:
+            index_path(path).unlink()
+    never_seq = never.intent
+    assert seqs(folder, AuditQuery(unresolved=True)) == [never_seq]
+    assert seqs(folder, AuditQuery(outcome="pending")) == [never_seq]
+    assert seqs(folder, AuditQuery(operation="insert")) == [never_seq, 5, 7, 8]
+    assert seqs(folder, AuditQuery(request_id=never.request_id)) == [never_seq]
+    assert seqs(folder, AuditQuery(stages=("intended",))) == [1, 2, 3, 4]
+    assert {(use[3], count) for use, (count, _, _) in counted(folder, AuditQuery(operation="insert")).items()} == {
+        ("ok", 3),
+        ("pending", 1),
+    }
+
+
 def test_closed_files_are_indexed_and_the_open_one_is_not(folder: Path) -> None:
     first, second, newest = files_of(folder)
     assert index_folder(folder) == [second, first]
