@@ -65,6 +65,8 @@ class Matcher:
         self._until = from_us(query.until_us).encode() if query.until_us else b"\xff"
         self._timed = bool(query.since_us or query.until_us)
         self._contained = tuple(_contained(query, self._equal))
+        # By which to find those lines: the longer, the fewer there are.
+        self.longest_part = max(self._contained, key=len, default=b"")
         self._one_of = _named(query.field) if query.field else ()
         # Whether it has to be known of announced writes that they ended.
         self.needs_ends = (query.unresolved or not query.stages) and query.outcome in ("", Outcome.PENDING.value)

@@ -8,7 +8,14 @@ from typing import Any
 
 from aol_broker.audit.files import files_of, first_seq_of
 from aol_broker.audit.index_file import ENDED, IndexFile, IndexUnusableError, Row, discard_index
-from aol_broker.audit.lines import LineReader, blocks_backwards, blocks_forwards, place_after, whole_lines_end
+from aol_broker.audit.lines import (
+    LineReader,
+    blocks_backwards,
+    blocks_forwards,
+    lines_with,
+    place_after,
+    whole_lines_end,
+)
 from aol_broker.audit.query import Matcher
 from aol_broker.audit.record import Stage
 from aol_broker.audit.stored import intent_of, raw_intent_of, stage_of, stored_record
@@ -69,9 +76,7 @@ class Reading:
         for block in blocks_backwards(descriptor, start, end):
             if stopped():
                 return
-            if not (matcher.asks_for_open or matcher.may_hold(block)):
-                continue
-            for line in reversed(block.split(b"\n")):
+            for line in self._lines(block):
                 holds = matcher.may_hold(line)
                 if holds or matcher.asks_for_open:
                     self._note_end(line)
@@ -79,6 +84,15 @@ class Reading:
                     if stopped():
                         return
                     yield line
+
+    def _lines(self, block: bytes) -> Iterator[bytes]:
+        """Return the lines of a block that have to be looked at, last one first."""
+        matcher = self.matcher
+        if matcher.asks_for_open:
+            return reversed(block.split(b"\n"))
+        if matcher.longest_part:
+            return reversed(list(lines_with(block, matcher.longest_part)))
+        return reversed(block.split(b"\n")) if matcher.may_hold(block) else iter(())
 
     def _places(self, segment: Path, status: os.stat_result) -> list[int] | None:
         """Return where the lines are that may match, last one first; None when the file is to be read through."""
