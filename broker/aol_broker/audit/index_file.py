@@ -4,7 +4,7 @@ An index is `index/audit-….idx` beside the files. Nothing but speed depends on
 at again, and a file without a sound index is read from end to end. Its parts, each with a checksum (CRC-32):
 
 - a head, JSON: of which file (name, size, time of change) it is, how many records that has, their least and greatest
-  time, and `ends`: the announced writes of earlier files that ended in this one;
+  time, whether there are `unresolved` ones, and `ends`: the announced writes of earlier files that ended in this one;
 - a table, JSON: a row for each combination of values that occurs (see `Values`), with their count and times;
 - for each row, the places of its records (4 bytes each) and their times (8 bytes each);
 - for all records, in the order of the file, places, CRC-32 of request ids, and of trace ids (4 bytes each).
@@ -21,6 +21,8 @@ from typing import Any, Self
 from zlib import crc32
 
 import orjson
+
+from aol_broker.audit.record import Outcome, Stage
 
 FOLDER = "index"
 SEGMENT_MAX_BYTES = 1 << 30
@@ -105,6 +107,7 @@ class IndexFile:
         self.first_us: int = head["first_us"]
         self.last_us: int = head["last_us"]
         self.ends: list[int] = head["ends"]
+        self.has_unresolved: bool = head["unresolved"]
 
     @classmethod
     def opened(cls, segment: Path, status: os.stat_result) -> Self:
@@ -129,17 +132,23 @@ class IndexFile:
         """Close it."""
         os.close(self._descriptor)
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the rows of the table.
+    def rows(self, wanted: Sequence[tuple[int, str]] = ()) -> Iterator[Row]:
+        """Yield the rows of the table, or those that have these values at these places in `values`.
 
         :raises IndexUnusableError: it is damaged.
         """
         table_bytes = self._head["table_bytes"]
         table = _object(self._read(self._table_start, table_bytes), self._head["table_crc"])
         start = self._table_start + table_bytes
-        for *values, count, first_us, last_us, crc in table["rows"]:
-            service, collection, operation, outcome, principal, stage = values
-            yield Row((service, collection, operation, outcome, principal, stage), count, first_us, last_us, start, crc)
+        for row in table["rows"]:
+            service, collection, operation, outcome, principal, stage, count, first_us, last_us, crc = row
+            # A loop, as there may be many rows and few that are wanted.
+            for place, value in wanted:
+                if row[place] != value:
+                    break
+            else:
+                values = (service, collection, operation, outcome, principal, stage)
+                yield Row(values, count, first_us, last_us, start, crc)
             start += count * (_PLACE_BYTES + _TIME_BYTES)
 
     def postings(self, row: Row) -> Postings:
@@ -215,6 +224,7 @@ def encoded_index(
             "first_us": min((first_us for first_us, _ in spans), default=0),
             "last_us": max((last_us for _, last_us in spans), default=0),
             "ends": list(ends),
+            "unresolved": any(values[-1] == Stage.INTENDED or values[3] == Outcome.UNKNOWN for values in rows),
             "table_bytes": len(table),
             "table_crc": crc32(table),
             "ids_crc": [crc32(column) for column in columns],

@@ -61,6 +61,7 @@ class Matcher:
         self.query = query
         keys = (*EQUAL_KEYS, "request_id", "trace_id")
         self._equal = {key: value for key in keys if (value := getattr(query, key))}
+        self.row_values = tuple((place, self._equal[key]) for place, key in enumerate(EQUAL_KEYS) if key in self._equal)
         self._since = from_us(query.since_us).encode() if query.since_us else b""
         self._until = from_us(query.until_us).encode() if query.until_us else b"\xff"
         self._timed = bool(query.since_us or query.until_us)
@@ -116,10 +117,6 @@ class Matcher:
         if self.query.unresolved:
             return open_end or outcome == Outcome.UNKNOWN
         return bool(self.query.stages) or stage != Stage.INTENDED or open_end
-
-    def values_are_wanted(self, values: tuple[str, ...]) -> bool:
-        """Whether records with these values of EQUAL_KEYS are meant, as far as those tell."""
-        return all(value == self._equal.get(key, value) for key, value in zip(EQUAL_KEYS, values, strict=True))
 
 
 def document_ids(record: dict[str, Any]) -> set[str]:

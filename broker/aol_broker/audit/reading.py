@@ -123,7 +123,8 @@ class Reading:
                 yield line
 
     def _note_end(self, line: bytes) -> None:
-        if self.matcher.needs_ends and (intent := raw_intent_of(line)):
+        # A damaged line says nothing, not even this.
+        if self.matcher.needs_ends and (intent := raw_intent_of(line)) and _ends(line, intent):
             self.ends.add(intent)
 
     def _has_ended(self, seq: int) -> bool:
@@ -173,7 +174,9 @@ def candidates(index: IndexFile, matcher: Matcher) -> list[int]:
     places: list[int] = []
     if index.first_us > (query.until_us or index.first_us) or index.last_us < query.since_us:
         return places
-    for row in index.rows():
+    if matcher.asks_for_open and not index.has_unresolved:
+        return places
+    for row in index.rows(matcher.row_values):
         if row_may_match(row, matcher):
             postings = index.postings(row)
             if row.first_us >= query.since_us and (not query.until_us or row.last_us < query.until_us):
@@ -185,13 +188,12 @@ def candidates(index: IndexFile, matcher: Matcher) -> list[int]:
 
 
 def row_may_match(row: Row, matcher: Matcher) -> bool:
-    """Whether records of a row can match, as far as what they have in common tells."""
+    """Whether records of a row, which has the query's values, can match, as far as stage and time tell."""
     query = matcher.query
-    values, stage = row.values[:-1], row.stage
+    stage = row.stage
     ended = stage == ENDED
     return (
-        matcher.values_are_wanted(values)
-        and matcher.stage_is_wanted(Stage.INTENDED.value if ended else stage, row.values[3], ended)
+        matcher.stage_is_wanted(Stage.INTENDED.value if ended else stage, row.values[3], ended)
         and row.last_us >= query.since_us
         and (not query.until_us or row.first_us < query.until_us)
     )

@@ -94,7 +94,7 @@ class _Counting:
         except IndexUnusableError:
             return None
         try:
-            rows = [row for row in index.rows() if row_may_match(row, self._matcher)]
+            rows = [row for row in index.rows(self._matcher.row_values) if row_may_match(row, self._matcher)]
             counted = [part for row in rows for part in self._of_row(index, row, descriptor)]
         except (IndexUnusableError, KeyError, TypeError, ValueError):
             discard_index(segment)

@@ -221,6 +221,19 @@ def test_a_write_is_pending_until_its_end_is_recorded_wherever_that_is(
     }
 
 
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize("query", [AuditQuery(unresolved=True), AuditQuery(request_id="r1"), AuditQuery(service="s")])
+def test_an_end_whose_line_is_damaged_is_none(tmp_path: Path, query: AuditQuery, indexed: bool) -> None:
+    end = record(1, intent=1)
+    folder = folder_of(tmp_path, [[intended(end), end], []])
+    first = files_of(folder)[0]
+    announced, ended, checkpoint = first.read_bytes().splitlines(keepends=True)
+    first.write_bytes(b"".join((announced, ended[:-9], b"\n", checkpoint)))
+    if indexed:
+        assert index_folder(folder) == [first]
+    assert seqs(folder, query) == [1]
+
+
 def test_closed_files_are_indexed_and_the_open_one_is_not(folder: Path) -> None:
     first, second, newest = files_of(folder)
     assert index_folder(folder) == [second, first]
