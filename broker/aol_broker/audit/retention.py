@@ -132,7 +132,7 @@ class Retention:
         :raises OSError: a file cannot be read or removed.
         """
         removed: list[str] = []
-        while (due := await asyncio.to_thread(self._oldest_due)) is not None:
+        while (due := await self._next()) is not None:
             try:
                 await self._verify(due.segment, due.following, self._key)
                 checkpoint = await asyncio.to_thread(closing_checkpoint, due.segment, self._key)
@@ -150,15 +150,19 @@ class Retention:
             removed.append(due.segment.name)
         return removed
 
-    def _oldest_due(self) -> _Due | None:
+    async def _next(self) -> _Due | None:
+        # Asked in the event loop, where anchors and sinks live; files are read in a thread.
+        return await asyncio.to_thread(self._oldest_due, self._anchored_seq(), self._drained_seq())
+
+    def _oldest_due(self, anchored: int | None, drained: int | None) -> _Due | None:
         """Return the oldest file if it is to go, and may unless it is damaged."""
         segments = files_of(self._directory)
         if len(segments) < 2:
             return None
-        cause = self._cause(segments)
+        cause = self._cause(segments, anchored, drained)
         return None if cause is None else _Due(segments[0], segments[1], cause)
 
-    def _cause(self, segments: list[Path]) -> Cause | None:
+    def _cause(self, segments: list[Path], anchored: int | None, drained: int | None) -> Cause | None:
         """Return why the oldest file is to go; None when it is not, or must not yet."""
         held = sum(segment.stat().st_size for segment in segments)
         limit = self._limits.retain_bytes
@@ -166,7 +170,6 @@ class Retention:
         if not too_much and not self._is_too_old(segments):
             return None
         last_seq = first_seq_of(segments[1]) - 1
-        anchored, drained = self._anchored_seq(), self._drained_seq()
         if anchored is not None and last_seq > anchored:
             self._tell(segments[0], "it is not anchored yet")
             return None
