@@ -22,6 +22,9 @@ _STOP_S = 15
 _LOG_LINES_SHOWN = 20
 _TOKEN = "benchmarks-operator"
 _MIB = 1 << 20
+AUDITED = ("aol_cli", "serve")
+UNAUDITED = ("benchmarks.unaudited",)
+"""The programs that can be measured: the broker as users run it, and one that keeps no audit log."""
 
 
 class ChainFailedError(Exception):
@@ -52,7 +55,9 @@ class Chain:
 
 
 @asynccontextmanager
-async def running_chain(folder: Path, adapter: Mapping[str, Any]) -> AsyncIterator[Chain]:
+async def running_chain(
+    folder: Path, adapter: Mapping[str, Any], program: Sequence[str] = AUDITED
+) -> AsyncIterator[Chain]:
     """A broker whose only adapter is configured as `adapter` says, with everything that it keeps in `folder`.
 
     :raises ChainFailedError: it ended, or was not ready in time.
@@ -62,7 +67,7 @@ async def running_chain(folder: Path, adapter: Mapping[str, Any]) -> AsyncIterat
     config.write_text(yaml.safe_dump(_settings(folder, adapter)))
     with log.open("wb") as log_file:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "aol_cli", "serve", "--config", str(config)),
+            *(sys.executable, "-m", *program, "--config", str(config)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=log_file,

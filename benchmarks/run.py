@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.audit_cost import AuditCost
 from benchmarks.bench import BROKER, DIRECT, UNARY, Bench, Measurement
 from benchmarks.brokered import brokered, has_transports
 from benchmarks.bulk import Bulk
@@ -54,9 +55,11 @@ async def run(
     for name in databases:
         async with _running(name, folder / name.lower()) as database:
             many = ManyCollections(database, scale, folder / name.lower())
+            audit = AuditCost(database, scale, folder / name.lower())
             async with _bench(database, scale, folder / name.lower()) as bench:
                 await _measure(measurements_of_one_broker(bench), wanted, lines, on_line)
             await _measure(many.measurements(), wanted, lines, on_line)
+            await _measure(audit.measurements(), wanted, lines, on_line)
     return lines
 
 

@@ -34,6 +34,7 @@ def _at_most(value: float) -> Target:
 TARGETS_OF_BOTH: Mapping[str, Target] = {
     "added p50, insert, 1 in flight": _at_most(1.8),
     "added p50, get by id, 1 in flight": _at_most(1.3),
+    "audited ÷ not audited, insert, 256 in flight": _at_least(0.85),
     "insert_many of 100,000": _at_least(0.6),
     "scan of 100,000": _at_least(0.5),
     "frames ÷ unary, insert, 32 in flight": _at_least(4),

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from benchmarks.audit_cost import AuditCost
 from benchmarks.bench import BROKER, DIRECT, UNARY, Bench
 from benchmarks.many_collections import ManyCollections
 from benchmarks.run import measurements_of_one_broker
@@ -17,5 +18,7 @@ def names(scale: Scale, sides: tuple[str, ...] = (DIRECT, BROKER, UNARY)) -> Ite
     bench = Bench("any", dict.fromkeys(sides, nothing), nothing, scale, nothing)
     for measurement in measurements_of_one_broker(bench):
         yield from measurement.names
-    for measurement in ManyCollections(cast("Any", SimpleNamespace(name="any")), scale, Path()).measurements():
-        yield from measurement.names
+    database = cast("Any", SimpleNamespace(name="any"))
+    for part in (ManyCollections(database, scale, Path()), AuditCost(database, scale, Path())):
+        for measurement in part.measurements():
+            yield from measurement.names

@@ -69,7 +69,11 @@ class Site:
     def audit(self, name: str = "broker") -> list[dict[str, Any]]:
         files = sorted((self.folder / name / "audit").glob("*.jsonl"))
         records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        return [it for it in records if it["operation"] in ("copy_collection", "abort_copy")]
+        return [
+            it
+            for it in records
+            if it.get("stage") != "intended" and it.get("operation") in ("copy_collection", "abort_copy")
+        ]
 
 
 @dataclass

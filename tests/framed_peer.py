@@ -26,15 +26,16 @@ class FramedPeer:
 
     METHODS = frozenset(f"/t.T/{name}" for name in ("Echo", "Hold", "Fail", "Break", "Fill"))
 
-    def __init__(self, max_calls: int = 64, *, keeps_deadlines: bool = False) -> None:
+    def __init__(self, max_calls: int = 64, *, keeps_deadlines: bool = False, lasting: Sequence[str] = ()) -> None:
         self.endpoint = ""
         self.headers: list[dict[str, str | bytes]] = []
         self.begun: list[IncomingCall] = []
         self.cancelled: list[bytes] = []
+        self.finished: list[bytes] = []
         self.release = asyncio.Event()
         self.held = asyncio.Condition()
         limits = FrameLimits(max_calls, MAX_FRAME_BYTES)
-        self.frames = FramesServer(self.METHODS, self._open, limits, keeps_deadlines=keeps_deadlines)
+        self.frames = FramesServer(self.METHODS, self._open, limits, keeps_deadlines=keeps_deadlines, lasting=lasting)
         self._server: grpc.aio.Server | None = None
 
     async def start(self, address: str = "127.0.0.1:0", *, framed: bool = True) -> None:
@@ -60,6 +61,11 @@ class FramedPeer:
         async with self.held:
             await self.held.wait_for(lambda: len(self.cancelled) >= count)
 
+    async def until_finished(self, count: int) -> None:
+        """Wait until so many calls that were held came to their end."""
+        async with self.held:
+            await self.held.wait_for(lambda: len(self.finished) >= count)
+
     def _open(self, context: "grpc.aio.ServicerContext[bytes, bytes]") -> Serve:
         self.headers.append(dict(context.invocation_metadata() or ()))
         return self._serve
@@ -80,6 +86,9 @@ class FramedPeer:
         match call.method:
             case "/t.T/Hold":
                 await self.release.wait()
+                self.finished.append(call.request)
+                async with self.held:
+                    self.held.notify_all()
             case "/t.T/Fail":
                 return Failure(5, "not here", b"details", "the-request", 9)
             case "/t.T/Break":

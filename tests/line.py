@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from aol_adapters.memory.adapter import MemoryAdapter
-from aol_broker.audit.log import AuditLog
+from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.search import AuditQuery, search
+from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
@@ -17,6 +18,7 @@ from aol_broker.server import bound_verbs
 from aol_broker.settings import load_settings
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write
 from aol_wire.errors import DataError
+from audit_logs import audit_log
 
 DATA = "/aol.data.v1.DataBroker/"
 ADMIN = "/aol.admin.v1.Admin/"
@@ -70,7 +72,7 @@ class Line:
         self.adapter = TroubledAdapter()
         self.others = dict(others or {})
         self.folder = folder
-        self.audit = AuditLog(folder / "audit", max_file_bytes=1 << 20)
+        self.audit = audit_log(folder / "audit")
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self._limits = limits
 
@@ -81,15 +83,23 @@ class Line:
         for backend in backends.values():
             await backend.start(1)
         await self.registry.open()
-        self.audit.open()
+        await self.audit.open()
         settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
-        verbs = bound_verbs(settings, self.registry, Backends(backends, "memory"), self.audit, b"k" * 32)
+        verbs = bound_verbs(
+            settings,
+            self.registry,
+            Backends(backends, "memory"),
+            self.audit,
+            AuditBackground(settings.audit, "here"),
+            page_key=b"k" * 32,
+        )
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
-        line = LineSettings(broker_id="here", operator_token=TOKEN, **{**values, **self._limits})
+        hmac_key = await self.registry.secret(KEY_NAME)
+        line = LineSettings(broker_id="here", operator_token=TOKEN, hmac_key=hmac_key, **{**values, **self._limits})
         self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
 
     async def stop(self) -> None:
-        self.audit.close()
+        await self.audit.close()
         await self.registry.close()
         for adapter in (self.adapter, *self.others.values()):
             await adapter.close()

@@ -31,9 +31,10 @@ class RunningBroker:
         return (self.data_dir / "operator.token").read_text().strip()
 
     def audit(self) -> list[dict[str, Any]]:
-        """All audit records, oldest first."""
+        """The audit records of calls that ended, oldest first."""
         files = sorted((self.data_dir / "audit").glob("*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        return [line for line in lines if line.get("stage", "intended") != "intended"]
 
 
 @contextlib.contextmanager

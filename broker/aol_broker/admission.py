@@ -1,13 +1,13 @@
 """Is this document fit to be stored, and as what? Checks it, applies the collection's policies, and normalises it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
 from aol_broker.hints import check_document_fits, check_update_fits
 from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_wire.datetimes import normalise_within
-from aol_wire.documents import parse_document
+from aol_wire.documents import read_document
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.ids import uuid7
@@ -19,8 +19,7 @@ from aol_wire.updates import UpdateOperation
 _RESERVED = IGNORED_ON_INSERT | {ID}
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A document that may be stored: its id, and its JSON text without metadata."""
 
     id: str
@@ -34,14 +33,20 @@ def admit_document(text: str, document_id: str, record: CollectionRecord) -> Adm
 
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED.
     """
-    document = parse_document(text, reserved=_RESERVED)
-    own_id = document.pop(ID, None)
-    for key in IGNORED_ON_INSERT:
-        document.pop(key, None)
+    document, as_written = read_document(text, reserved=_RESERVED)
+    own_id = document.get(ID)
+    if not _RESERVED.isdisjoint(document):
+        as_written = False
+        for key in _RESERVED:
+            document.pop(key, None)
     identifier = _decide_id(document_id, own_id)
-    normalise_within(document, (), record.datetime_paths)
+    if record.datetime_paths:
+        as_written = False
+        normalise_within(document, (), record.datetime_paths)
     if record.validation is not Validation.OFF:
         check_document_fits(document, record)
+    if as_written:
+        return Admitted(identifier, text)
     data = orjson.dumps(document)
     # Numbers and date-times may be longer as they are stored: `1e15` becomes 1000000000000000.0.
     if len(data) > DOCUMENT_MAX_BYTES:

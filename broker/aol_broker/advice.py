@@ -3,6 +3,7 @@
 import orjson
 from google.protobuf.message import Message
 
+from aol_broker.audit.filter_shape import filter_shape
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.adapter import Explanation, SortKey
 from aol_wire.filter_parser import parse_filter
@@ -14,7 +15,6 @@ from aol_wire.paths import parse_sort
 # Looking at this many documents for each one returned, and at this many at least, is worth an index.
 _WASTEFUL_RATIO = 4
 _WASTEFUL_MIN_DOCUMENTS = 100
-_TYPE_NAMES = {bool: "boolean", int: "number", float: "number", str: "string"}
 
 
 def wasteful(explanation: Explanation) -> bool:
@@ -66,17 +66,6 @@ def manifest_line(spec: IndexSpec) -> str:
     if spec.type in {IndexType.ASCENDING, IndexType.DESCENDING}:
         fields = [_name(spec.fields[0].path)]
     return f"- {{fields: [{', '.join(fields)}], type: {spec.type.value}}}"
-
-
-def filter_shape(value: Json) -> Json:
-    """Return a filter's JSON with every value replaced by the name of its type: what logs may show of it."""
-    if isinstance(value, dict):
-        return {key: filter_shape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        if any(isinstance(item, dict) for item in value):
-            return [filter_shape(item) for item in value]
-        return [f"{len(value)} values"]
-    return "null" if value is None else _TYPE_NAMES[type(value)]
 
 
 def _compared(tree: Filter | None) -> tuple[list[Path], list[Path]]:

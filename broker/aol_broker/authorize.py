@@ -1,5 +1,6 @@
 """May this principal do this? The one place where permission is decided (DESIGN section 4)."""
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
@@ -29,6 +30,7 @@ class Right(Enum):
     """To be an operator."""
 
 
+_OWNER, _OPERATOR, _SERVICE = "owner", "operator", "service"
 _PERMISSION = {
     Right.ANY: Permission.READ,
     Right.READ: Permission.READ,
@@ -38,10 +40,20 @@ _PERMISSION = {
 }
 
 
-def authorize(
-    right: Right, principal: Principal, name: CollectionName | None, snapshot: Snapshot
-) -> CollectionRecord | None:
-    """Return the collection's record if `principal` has `right` on it (None for verbs that name no existing one).
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a call may go on with: the collection's record, None for verbs that name no existing one; and by what right.
+
+    `grant` is `owner`, `operator`, `service` (nothing of another's is touched), or origin and permission of the grant
+    that let the call through, as `sharing:read`.
+    """
+
+    record: CollectionRecord | None
+    grant: str
+
+
+def authorize(right: Right, principal: Principal, name: CollectionName | None, snapshot: Snapshot) -> Allowed:
+    """Return the collection's record if `principal` has `right` on it.
 
     The owner has every right. A foreign name that does not exist is answered like one that is not granted, so that
     nobody can ask which collections others have.
@@ -50,31 +62,34 @@ def authorize(
     """
     if right is Right.OPERATOR:
         _require_operator(principal)
-        return None if name is None else _listed(name, snapshot)
+        return Allowed(None if name is None else _listed(name, snapshot), _OPERATOR)
     if right is Right.GRANT and principal.is_operator:
-        return _existing(name, snapshot)
+        return Allowed(_existing(name, snapshot), _OPERATOR)
     if not principal.service:
         raise DataError(
             Reason.NO_CREDENTIALS, "This call is made by a service: name it in the request header 'aol-service'."
         )
     if right is Right.SERVICE or name is None:
-        return None
+        return Allowed(None, _SERVICE)
     record = snapshot.collection(name.service, name.collection)
     if name.service == principal.service:
-        return record if right is Right.OWNER else _existing(name, snapshot)
+        return Allowed(record if right is Right.OWNER else _existing(name, snapshot), _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
     needed = _PERMISSION[right]
     grants = snapshot.grants_of(name.id, principal.service)
-    if record is not None and _allows(right, needed, grants):
-        return record
+    grant = _allowing(right, needed, grants)
+    if record is not None and grant is not None:
+        return Allowed(record, f"{grant.origin.value}:{grant.permission.value}")
     raise _denied(name, principal, needed, grants)
 
 
-def _allows(right: Right, needed: Permission, grants: tuple[Grant, ...]) -> bool:
-    return any(
-        grant.state is GrantState.ACTIVE and (right is Right.ANY or grant.permission.covers(needed)) for grant in grants
-    )
+def _allowing(right: Right, needed: Permission, grants: tuple[Grant, ...]) -> Grant | None:
+    """Return the first grant that allows it."""
+    for grant in grants:
+        if grant.state is GrantState.ACTIVE and (right is Right.ANY or grant.permission.covers(needed)):
+            return grant
+    return None
 
 
 def _require_operator(principal: Principal) -> None:

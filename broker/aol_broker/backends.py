@@ -150,7 +150,7 @@ def require(backend: Backend, needed: frozenset[Capability], role: str = "that k
 
 def target_of(record: CollectionRecord) -> Target:
     """Return where a collection's documents are."""
-    return Target(record.service, record.name)
+    return record.target
 
 
 def spec_of(record: CollectionRecord) -> CollectionSpec:

@@ -1,7 +1,9 @@
 """What does the caller ask for? Bytes of a proto message -> Request; nothing else happens here."""
 
+from functools import cache
 from typing import TypeVar
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
 from aol_wire.adapter import Capability
@@ -31,7 +33,7 @@ def refuse_context(arguments: Message) -> None:
 
     :raises DataError: CAPABILITY_UNSUPPORTED.
     """
-    if "context" not in arguments.DESCRIPTOR.fields_by_name or not arguments.HasField("context"):
+    if not _can_have_context(arguments.DESCRIPTOR) or not arguments.HasField("context"):
         return
     context: Message = getattr(arguments, "context")  # noqa: B009 - which messages have it, only the descriptor knows
     if context.ByteSize():
@@ -42,6 +44,11 @@ def refuse_context(arguments: Message) -> None:
             metadata={"capabilities": Capability.TENANCY.value},
             applied=Applied.NO,
         )
+
+
+@cache
+def _can_have_context(descriptor: Descriptor) -> bool:
+    return "context" in descriptor.fields_by_name
 
 
 def check_request_id(request_id: str) -> str:

@@ -6,7 +6,7 @@ broker listens on loopback only. Operators are never believed by name: they show
 
 import hmac
 
-from aol_broker.request import Peer, Principal
+from aol_broker.request import Peer, Principal, Verified
 from aol_wire.errors import DataError, Reason
 from aol_wire.metadata import SERVICE_HEADER
 from aol_wire.names import SERVICE
@@ -42,7 +42,7 @@ def identify(peer: Peer, operator_token: str) -> Principal:
             f"The call does not say which service it comes from: set the request header '{SERVICE_HEADER}' "
             "(AOLDataClient does it by itself).",
         )
-    return Principal(peer.service, is_operator)
+    return Principal(peer.service, is_operator, Verified.TOKEN if is_operator else Verified.INSECURE)
 
 
 def _same(token: str, expected: str) -> bool:

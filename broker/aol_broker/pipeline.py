@@ -6,7 +6,7 @@ audit( recover -> request id -> deadline -> authentication result -> decode
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ import structlog
 from google.protobuf.message import Message
 
 from aol_broker.advice import shape_of_request
-from aol_broker.audit.log import AuditLog
-from aol_broker.audit.record import AuditRecord, Outcome, recorded_arguments, with_details
+from aol_broker.audit.log import AuditLog, Intent
+from aol_broker.audit.record import AuditRecord, Outcome, Stage, with_details
+from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
 from aol_broker.identity import identify
@@ -23,10 +24,12 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import CollectionName, resolve
+from aol_broker.trace_context import trace_id
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.filters import Json
+from aol_wire.frames.deadlines import Deadlines
 from aol_wire.ids import now_us, uuid7
 from aol_wire.limits import REQUEST_MAX_BYTES
 
@@ -59,6 +62,7 @@ class LineSettings:
     max_deadline_s: float
     max_in_flight: int
     slow_call_s: float
+    hmac_key: bytes
 
 
 class _Call:
@@ -66,27 +70,51 @@ class _Call:
 
     __slots__ = (
         "arguments",
+        "bytes_in",
+        "bytes_out",
         "dispatched",
-        "filters",
+        "expired",
+        "grant",
+        "ids",
+        "intent",
         "name",
+        "named",
+        "peer",
         "principal",
+        "record",
+        "recorded",
         "request_id",
+        "revision",
         "served",
         "started",
+        "task",
         "time_us",
         "verb",
     )
 
-    def __init__(self, bound: BoundVerb) -> None:
+    def __init__(self, bound: BoundVerb, peer: Peer, bytes_in: int) -> None:
         self.verb = bound.verb
-        self.request_id = uuid7()
+        self.peer = peer
+        self.bytes_in = bytes_in
+        self.bytes_out = 0
+        self.request_id = ""
         self.started = time.monotonic()
         self.time_us = now_us()
         self.principal: Principal | None = None
         self.name: CollectionName | None = None
         self.arguments: Message | None = None
+        # The collection of that name, whether the caller may use it or not, and the one that it may use.
+        self.named: CollectionRecord | None = None
         self.served: CollectionRecord | None = None
-        self.filters = b"null"
+        self.grant = ""
+        self.revision = 0
+        self.ids: Sequence[str] = ()
+        # Its record, once that is made: of a write before it is handed on, and changed when it has ended.
+        self.record: AuditRecord | None = None
+        self.intent: Intent | None = None
+        self.recorded = False
+        self.expired = False
+        self.task: asyncio.Task[Any] | None = None
         self.dispatched = False
 
 
@@ -101,14 +129,27 @@ class Pipeline:
         self._audit = audit
         self._settings = settings
         self._in_flight = 0
-        self._writes: set[asyncio.Task[Reply]] = set()
+        self._writes: set[asyncio.Task[Any]] = set()
+        self._deadlines: Deadlines[_Call] | None = None
 
-    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
-        """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time."""
+    async def handle(
+        self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None, *, goes_on: bool = False
+    ) -> Reply:
+        """Serve one call. `method` is the full gRPC name; `timeout_s` what the caller left of its time.
+
+        `goes_on`: this task is not cancelled when the caller of a write goes away.
+        """
         bound = self._verbs[method]
-        call = _Call(bound)
+        call = _Call(bound, peer, len(payload))
         if not bound.verb.writes:
             return await self._serve(bound, call, payload, peer, timeout_s)
+        task = asyncio.current_task()
+        if goes_on and task is not None:
+            self._writes.add(task)
+            try:
+                return await self._serve(bound, call, payload, peer, timeout_s)
+            finally:
+                self._writes.discard(task)
         # A write goes on when its caller goes away, so that its record tells what became of it.
         serving = asyncio.create_task(self._serve(bound, call, payload, peer, timeout_s))
         self._writes.add(serving)
@@ -123,15 +164,17 @@ class Pipeline:
         self._in_flight += 1
         try:
             answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
+            encoded = answer.message.SerializeToString() if answer is not None else b""
+            call.bytes_out = len(encoded)
             error = await self._record(call, answer, error)
         except asyncio.CancelledError:
-            # Nobody waits for an answer; that the call was made is recorded all the same.
-            await self._record(call, None, None, cancelled=True)
+            # Nobody waits for an answer; that the call was made is recorded all the same, unless it is already.
+            if not call.recorded:
+                await self._record(call, None, None, cancelled=True)
             raise
         finally:
             self._in_flight -= 1
-        reply = answer.message.SerializeToString() if answer is not None and error is None else b""
-        return Reply(reply, error, call.request_id, self._registry.snapshot.revision)
+        return Reply(encoded if error is None else b"", error, call.request_id, self._registry.snapshot.revision)
 
     async def _recovered(
         self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None
@@ -139,20 +182,32 @@ class Pipeline:
         """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
         wanted_s = self._settings.default_deadline_s if timeout_s is None else max(0.0, timeout_s)
         limit_s = min(wanted_s, self._settings.max_deadline_s)
-        deadline = asyncio.timeout(limit_s)
+        call.task = asyncio.current_task()
+        if self._deadlines is None:
+            # Made by the first call, as it belongs to the event loop that runs. One timer for all calls: one a call, as
+            # `asyncio.timeout` has it, is a tenth of what a call costs here.
+            self._deadlines = Deadlines(_expire)
+        self._deadlines.add(call, call.started + limit_s)
         try:
-            async with deadline:
-                return await self._line(bound, call, payload, peer, call.started + limit_s), None
+            return await self._line(bound, call, payload, peer, call.started + limit_s), None
         except DataError as error:
             return None, error
+        except asyncio.CancelledError:
+            # As `asyncio.timeout` does it: a cancellation of our own is taken back, unless somebody else wants one too.
+            if call.expired and call.task is not None and call.task.uncancel() == 0:
+                return None, _out_of_time(limit_s)
+            raise
         except Exception as error:  # a bug must not reach the transport: its text could hold anything
-            if deadline.expired():
+            if call.expired:
+                # What something made of the cancellation; whatever it is, the time is over.
                 return None, _out_of_time(limit_s)
             _log.error("bug", request_id=call.request_id, fault=describe_fault(error))
             return None, DataError(
                 Reason.INTERNAL_BUG,
                 f"The broker failed at this call. Its log says where, under the request id {call.request_id}.",
             )
+        finally:
+            self._deadlines.discard(call)
 
     async def _line(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
         verb = bound.verb
@@ -174,10 +229,19 @@ class Pipeline:
         if peer.revision > snapshot.revision:
             snapshot = await self._registry.refresh(peer.revision)
         name = call.name = resolve(request.collection, principal.service) if verb.names else None
-        record = call.served = authorize(verb.right, principal, name, snapshot)
+        call.named = snapshot.collection(name.service, name.collection) if name is not None else None
+        call.revision = snapshot.revision
+        allowed = authorize(verb.right, principal, name, snapshot)
+        record, call.grant = allowed.record, allowed.grant
+        call.served = record
         work = await bound.command.admit(request, record)
+        call.ids = inserted_ids(work)
         if verb.writes:
-            await self._audit.intend(verb.operation, call.request_id)
+            call.record = self._record_of(call)
+            call.intent = self._audit.intend(call.record)
+            await call.intent.durable()
+        else:
+            self._audit.check()
         if request.remaining_s <= 0:
             raise _out_of_time(deadline - call.started)
         call.dispatched = True
@@ -186,10 +250,9 @@ class Pipeline:
     def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
-        call.request_id = check_request_id(arguments.request_id) or call.request_id
+        call.request_id = check_request_id(arguments.request_id) or uuid7()
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        call.filters = recorded_arguments(verb.operation, arguments)
         refuse_context(arguments)
         return Request(principal, verb.operation, collection, arguments, deadline)
 
@@ -198,6 +261,7 @@ class Pipeline:
     ) -> DataError | None:
         """Write the call's audit record; return the error that its caller is told."""
         duration_s = time.monotonic() - call.started
+        call.request_id = call.request_id or uuid7()  # of a call that could not be decoded
         if cancelled:
             outcome, reason = Outcome.FAILED, CANCELLED
         elif error is not None:
@@ -205,28 +269,56 @@ class Pipeline:
             outcome, reason = _outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
-        record = AuditRecord(
-            time_us=call.time_us,
-            service=call.principal.service if call.principal is not None else "",
-            operation=call.verb.operation,
-            collection=call.name.id if call.name is not None else "",
-            filters=with_details(call.filters, answer.details if answer is not None else {}),
-            result_count=answer.result_count if answer is not None else 0,
-            broker=self._settings.broker_id,
-            request_id=call.request_id,
-            principal=call.principal.name if call.principal is not None else "",
-            outcome=outcome,
-            reason=reason,
-            duration_ms=duration_s * 1000,
-        )
+        record = call.record or self._record_of(call)
+        record.stage, record.outcome, record.reason = Stage.COMPLETED, outcome, reason
+        record.intent = call.intent.seq if call.intent is not None else 0
+        record.duration_ms = duration_s * 1000
+        record.bytes_out = call.bytes_out
+        if answer is not None:
+            record.result_count = answer.result_count
+            record.filters = with_details(record.filters, answer.details)
         if duration_s > self._settings.slow_call_s:
             _log_slow(call, record)
+        call.recorded = True
         try:
             await self._audit.complete(record)
         except DataError as unrecorded:
             unrecorded.applied = _applied(call, answer, error)
             return unrecorded
         return error
+
+    def _record_of(self, call: _Call) -> AuditRecord:
+        """Return the call's record, as of a write that is about to be made."""
+        principal, name = call.principal, call.name
+        return AuditRecord(
+            time_us=call.time_us,
+            service=principal.service if principal is not None else "",
+            operation=call.verb.operation,
+            collection=name.id if name is not None else "",
+            filters=recorded(call.verb.operation, call.arguments, call.named, self._settings.hmac_key, call.ids),
+            result_count=0,
+            broker=self._settings.broker_id,
+            request_id=call.request_id,
+            principal=principal.name if principal is not None else "",
+            outcome=Outcome.PENDING,
+            reason="",
+            duration_ms=0.0,
+            stage=Stage.INTENDED,
+            verified_by=principal.verified_by.value if principal is not None else "",
+            on_behalf_of=principal.on_behalf_of if principal is not None else "",
+            peer=call.peer.address,
+            trace_id=trace_id(call.peer.traceparent),
+            grant=call.grant,
+            revision=call.revision,
+            fields=recorded_fields(call.arguments, call.named),
+            bytes_in=call.bytes_in,
+        )
+
+
+def _expire(call: _Call) -> None:
+    call.expired = True
+    if call.task is not None:
+        call.task.cancel()
 
 
 def _log_slow(call: _Call, record: AuditRecord) -> None:

@@ -13,6 +13,7 @@ from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.limits import LIST_MAX_BYTES
+from aol_wire.paths import format_path
 from aol_wire.storage_parser import storage_to_proto
 
 M = TypeVar("M", bound=Message)
@@ -77,6 +78,8 @@ def collection_to_proto(
         declared=record.declared,
         storage=storage_to_proto(record.storage),
         moving_to=record.moving_to,
+        audit=record.audit.level.value,
+        sensitive=map(format_path, record.audit.sensitive),
     )
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -28,17 +29,32 @@ class Peer:
     traceparent: str = ""
 
 
+class Verified(StrEnum):
+    """How it is known who calls."""
+
+    INSECURE = "insecure"
+    """It is not: the service's name is believed as it was given."""
+    TOKEN = "token"  # noqa: S105 - the word, not one
+    """By the operator's token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls, as far as this broker believes it. `service` is empty for an operator who acts for none."""
 
     service: str
     is_operator: bool = False
+    verified_by: Verified = Verified.INSECURE
 
     @property
     def name(self) -> str:
         """How audit records and grants name the caller."""
         return "operator" if self.is_operator else f"service:{self.service}"
+
+    @property
+    def on_behalf_of(self) -> str:
+        """The service that an operator acts for; empty for everybody else."""
+        return self.service if self.is_operator else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,17 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from aol_broker.adapters.host import AdapterHost
-from aol_broker.audit.log import AuditFolderError, AuditLog
+from aol_broker.audit.background import AuditBackground
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.recovery import AuditFolderError
+from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
+from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
 from aol_broker.commands.audit import SearchAudit, SummarizeAudit
+from aol_broker.commands.audit_status import AuditStatus
+from aol_broker.commands.audit_values import HashAuditValue
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
@@ -75,7 +81,7 @@ class Broker:
         """
         try:
             await self._start()
-        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError) as error:
+        except (AuditFolderError, DataFolderError, RegistryVersionError, SettingsError, SigningKeyError) as error:
             await self.stop()
             raise StartError(str(error)) from None
         except DataError as error:
@@ -107,20 +113,23 @@ class Broker:
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
         self._backends = self._make_backends()
+        background = AuditBackground(settings.audit, settings.broker_id)
         registry = Registry(
             settings.registry_url, default_adapter=self._backends.default, password=settings.read_registry_password()
         )
         self._stack.push_async_callback(registry.close)
         await registry.open()
-        audit = self._open_audit()
-        verbs = bound_verbs(settings, registry, self._backends, audit, await registry.secret("page-token"))
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings())
+        audit = await self._open_audit(background)
+        page_key = await registry.secret("page-token")
+        verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
+        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
         self._keep_running(state.follow())
         self._keep_running(registry.follow())
-        self._keep_running(_tend(registry, audit, state, self._tend_every_s))
+        self._keep_running(_tend(registry, state, self._tend_every_s))
+        self._keep_running(_tend_audit(audit, self._tend_every_s))
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -131,11 +140,21 @@ class Broker:
         except (OSError, ValueError) as error:
             raise StartError(f"The operator's token cannot be read: {error}") from None
 
-    def _open_audit(self) -> AuditLog:
+    async def _open_audit(self, background: AuditBackground) -> AuditLog:
         settings = self.settings
-        audit = AuditLog(settings.audit_dir, max_file_bytes=settings.audit.max_file_bytes)
-        audit.open()
-        self._stack.callback(audit.close)
+        audit = AuditLog(
+            settings.audit_dir,
+            key=read_or_make_signing_key(settings.audit_key_file),
+            broker_id=settings.broker_id,
+            max_file_bytes=settings.audit.max_file_bytes,
+            reserve_bytes=settings.audit.reserve_bytes,
+            durable=settings.audit.durability == "fsync",
+        )
+        await audit.open()
+        background.start(audit)
+        self._stack.push_async_callback(background.stop)
+        self._stack.push_async_callback(audit.close)
+        self._stack.push_async_callback(background.leave)
         return audit
 
     def _make_backends(self) -> Backends:
@@ -196,7 +215,7 @@ class Broker:
         task = asyncio.get_running_loop().create_task(work)
         self._stack.push_async_callback(_end, task)
 
-    def _line_settings(self) -> LineSettings:
+    def _line_settings(self, hmac_key: bytes) -> LineSettings:
         settings = self.settings
         return LineSettings(
             broker_id=settings.broker_id,
@@ -205,11 +224,18 @@ class Broker:
             max_deadline_s=settings.limits.max_deadline_s,
             max_in_flight=settings.limits.max_in_flight,
             slow_call_s=settings.slow_call_s,
+            hmac_key=hmac_key,
         )
 
 
 def bound_verbs(
-    settings: Settings, registry: Registry, backends: Backends, audit: AuditLog, page_key: bytes
+    settings: Settings,
+    registry: Registry,
+    backends: Backends,
+    audit: AuditLog,
+    background: AuditBackground,
+    *,
+    page_key: bytes,
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
     dispatch = Dispatch(backends, registry)
@@ -239,8 +265,10 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit.directory, settings.broker_id),
         f"/{ADMIN_SERVICE}/SummarizeAudit": SummarizeAudit(audit.directory, settings.broker_id),
+        f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, background, settings.broker_id),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
+        f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
@@ -251,8 +279,15 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.wait([task], timeout=STOP_GRACE_S)
 
 
-async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: float) -> None:
-    """Follow what other brokers change in the registry, and notice when what failed works again.
+async def _tend_audit(audit: AuditLog, every_s: float) -> None:
+    """Notice a disk that hangs, and try again what failed."""
+    while True:
+        await asyncio.sleep(every_s)
+        await audit.recover()
+
+
+async def _tend(registry: Registry, state: Health, every_s: float) -> None:
+    """Follow what other brokers change in the registry.
 
     Callers that know of a newer registry make it read at once anyway.
     """
@@ -264,10 +299,11 @@ async def _tend(registry: Registry, audit: AuditLog, state: Health, every_s: flo
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-        audit.recover()
 
 
-async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]]) -> None:
+async def run(
+    settings: Settings, on_ready: Callable[[Broker], Awaitable[None]], make: Callable[[Settings], Broker] = Broker
+) -> None:
     """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
 
     :raises StartError: it could not start.
@@ -276,7 +312,7 @@ async def run(settings: Settings, on_ready: Callable[[Broker], Awaitable[None]])
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    broker = Broker(settings)
+    broker = make(settings)
     try:
         await _unless_stopped(stop, broker.start())
         if not stop.is_set():

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         """The folder of the audit records."""
         return self.audit.directory or self.data_dir / "audit"
 
+    @property
+    def audit_key_file(self) -> Path:
+        """The key that signs the audit log's checkpoints."""
+        return self.audit.key_file or self.data_dir / "audit-key.pem"
+
     def read_operator_token(self) -> str | None:
         """Return the operators' token; None when none is configured, and then nobody is an operator.
 
@@ -109,7 +114,7 @@ class Settings(BaseSettings):
         token, file = self.authentication.operator_token, self.authentication.operator_token_file
         if file is None:
             return token.get_secret_value().strip() if token is not None else None
-        text = _read_secret(file, "authentication.operator_token_file", "ASCII").strip()
+        text = read_secret(file, "authentication.operator_token_file", "ASCII").strip()
         if len(text) < OPERATOR_TOKEN_MIN_CHARS:
             raise SettingsError(f"the operator token file holds fewer than {OPERATOR_TOKEN_MIN_CHARS} characters")
         return text
@@ -122,11 +127,7 @@ class Settings(BaseSettings):
         file = self.registry.password_file
         if file is None:
             return None
-        # Files of secrets may end in a line break or not; any other blank may be part of the password.
-        text = _read_secret(file, "registry.password_file", "UTF-8").rstrip("\r\n")
-        if not text or not text.isprintable():
-            raise SettingsError("registry.password_file does not hold one line with the password and nothing else")
-        return text
+        return read_one_line(file, "registry.password_file")
 
     @field_validator("listen")
     @classmethod
@@ -232,12 +233,28 @@ def _broker_id(data_dir: Path) -> str:
     return f"{host}-{hashlib.sha256(str(data_dir.absolute()).encode()).hexdigest()[:6]}"
 
 
-def _read_secret(file: Path, setting: str, encoding: str) -> str:
+def read_secret(file: Path, setting: str, encoding: str = "UTF-8") -> str:
+    """Return the text of a file that `setting` names.
+
+    :raises SettingsError: it cannot be read.
+    """
     try:
         return file.read_text(encoding=encoding)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else f"it is not {encoding} text"
         raise SettingsError(f"{setting} cannot be read: {why}") from None
+
+
+def read_one_line(file: Path, setting: str) -> str:
+    """Return the one line of a file that `setting` names.
+
+    :raises SettingsError: it cannot be read, or does not hold one line.
+    """
+    # Files of secrets may end in a line break or not; any other blank may be part of the secret.
+    text = read_secret(file, setting).rstrip("\r\n")
+    if not text or not text.isprintable():
+        raise SettingsError(f"{setting} does not hold one line with the secret and nothing else")
+    return text
 
 
 def _located(document: YamlDocument, where: Location, text: str) -> Problem:

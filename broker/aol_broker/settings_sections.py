@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -14,6 +14,7 @@ OPERATOR_TOKEN_MIN_CHARS = 16
 # A password where SQLAlchemy would find one in a URL, or where it would hand one on to the driver.
 _PASSWORD_IN_URL = re.compile(r"://[^:/]*:[^@]*@|[?&]password=")
 _POSTGRESQL = "postgresql+asyncpg://"
+_HEADER = re.compile(r"[a-z0-9_.-]+")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -78,11 +79,120 @@ class RegistrySettings(_Section):
         return self
 
 
+class AnchorSettings(_Section):
+    """A second place for the checkpoints of the audit log: a `file`, a `command` or a `sink`; or none."""
+
+    file: Path | None = Field(default=None, description="A file to which they are appended.")
+    command: tuple[str, ...] | None = Field(
+        default=None, min_length=1, repr=False, description="Program and arguments; it gets each on standard input."
+    )
+    sink: str | None = Field(default=None, min_length=1, description="The name of an audit sink.")
+    every_s: float = Field(default=60.0, ge=1, le=86400, description="How often the open segment gets one, if it grew.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.file, self.command, self.sink)) > 1:
+            raise ValueError("takes one of file, command and sink")
+        return self
+
+
+class _SinkSettings(_Section):
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$", description="What the log and `aol audit status` call it.")
+    timeout_s: float = Field(default=10.0, gt=0, le=300, description="How long one delivery may take.")
+
+
+class StdoutSinkSettings(_SinkSettings):
+    """Audit records as JSON lines on standard output."""
+
+    type: Literal["stdout"]
+
+
+class PostgresSinkSettings(_SinkSettings):
+    """Audit records in a table of PostgreSQL."""
+
+    type: Literal["postgres"]
+    url: SecretStr = Field(description="postgresql://user@host/database; ${NAME} takes the broker's variable NAME.")
+    password_file: Path | None = Field(
+        default=None, description="A file that holds the password, in place of one in the URL."
+    )
+    table: str = Field(
+        default="public.aol_audit",
+        # With what is added for the day of a partition, a name has at most 63 characters.
+        pattern=r"^[a-z_][a-z0-9_]{0,47}\.[a-z_][a-z0-9_]{0,47}$",
+        description="schema.table; made when it is not there.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr) -> SecretStr:
+        text = _interpolated(url.get_secret_value())
+        if not text.startswith(("postgresql://", "postgres://")):
+            raise ValueError("starts with postgresql://")
+        return SecretStr(text)
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_file is not None and _PASSWORD_IN_URL.search(self.url.get_secret_value()):
+            raise ValueError("the url holds a password, and password_file names another one: leave one of them out")
+        return self
+
+
+class OtlpSinkSettings(_SinkSettings):
+    """Audit records as OpenTelemetry logs, by OTLP over gRPC."""
+
+    type: Literal["otlp"]
+    endpoint: str = Field(
+        pattern=r"^https?://[^\s/@?#]+:\d{1,5}/?$", description="https://host:port, or http://host:port without TLS."
+    )
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Sent with each request; ${NAME} takes the broker's variable NAME."
+    )
+    header_files: dict[str, Path] = Field(
+        default_factory=dict, description="Headers whose values are secrets: files that hold them."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM of the authorities that vouch for the collector; the system's when not given."
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _fill_in(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        filled = {name: _interpolated(value.get_secret_value()) for name, value in headers.items()}
+        if not all(value.isascii() and value.isprintable() for value in filled.values()):
+            raise ValueError("a header's value is printable ASCII")
+        return {name: SecretStr(value) for name, value in filled.items()}
+
+    @model_validator(mode="after")
+    def _headers_and_tls(self) -> Self:
+        names = [*self.headers, *self.header_files]
+        if not all(_HEADER.fullmatch(name) and not name.startswith("grpc-") for name in names):
+            raise ValueError("a header's name is of a-z, 0-9, '-', '_' and '.', and does not begin with grpc-")
+        if len(set(names)) < len(names):
+            raise ValueError("a header is in headers and in header_files: leave one of them out")
+        if self.ca_file is not None and not self.endpoint.startswith("https://"):
+            raise ValueError("ca_file goes with an endpoint that starts with https://")
+        return self
+
+
+SinkSettings = Annotated[StdoutSinkSettings | PostgresSinkSettings | OtlpSinkSettings, Field(discriminator="type")]
+
+
 class AuditSettings(_Section):
     """Where audit records are written."""
 
+    anchor: AnchorSettings = AnchorSettings()
     directory: Path | None = Field(default=None, description="`audit` in the data directory when not given.")
-    max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A file that is this large is closed.")
+    durability: Literal["fsync", "os"] = Field(
+        default="fsync",
+        description="When a record counts as written: fsync = once the disk has it; os = once the system has it.",
+    )
+    key_file: Path | None = Field(
+        default=None, description="The Ed25519 key (PEM) that signs segments; made in the data directory if not given."
+    )
+    max_file_bytes: int = Field(default=64 << 20, ge=4096, description="A segment that is this large is closed.")
+    reserve_bytes: int = Field(
+        default=1 << 20, ge=0, le=1 << 30, description="Disk space kept for the last records when the disk is full."
+    )
     retain_bytes: int = Field(
         default=4 << 30,
         ge=0,
@@ -92,6 +202,23 @@ class AuditSettings(_Section):
         default=None,
         description="How long records are kept: days or hours, as 90d or 36h; no limit when not given.",
     )
+    sinks: tuple[SinkSettings, ...] = Field(default=(), description="Where records go besides.")
+
+    @field_validator("sinks")
+    @classmethod
+    def _apart(cls, sinks: tuple[SinkSettings, ...]) -> tuple[SinkSettings, ...]:
+        names = [sink.name for sink in sinks]
+        if len(set(names)) < len(names):
+            raise ValueError("two sinks have the same name, by which their places in the records are kept")
+        if sum(sink.type == "stdout" for sink in sinks) > 1:
+            raise ValueError("there is one standard output, for one sink of type stdout")
+        return sinks
+
+    @model_validator(mode="after")
+    def _anchor_is_there(self) -> Self:
+        if self.anchor.sink is not None and self.anchor.sink not in {sink.name for sink in self.sinks}:
+            raise ValueError("anchor.sink is the name of none of the sinks")
+        return self
 
     @field_validator("retain_for")
     @classmethod

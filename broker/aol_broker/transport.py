@@ -34,6 +34,7 @@ from aol_wire.status import to_trailers
 MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
 # What waits beyond it, waits at the client.
 _STREAM_MAX_CALLS = 4096
+_ADDRESS_MAX_CHARACTERS = 128
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _Unary = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Coroutine[Any, Any, bytes]]
@@ -74,7 +75,8 @@ def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
         return _framed(pipeline, peer_of(context.peer(), context.invocation_metadata() or ()))
 
     limits = FrameLimits(min(max_calls, _STREAM_MAX_CALLS), MESSAGE_MAX_BYTES)
-    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True)
+    lasting = [name for name, verb in VERBS.items() if verb.writes]
+    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True, lasting=lasting)
 
 
 def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
@@ -83,7 +85,7 @@ def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
         if peer.revision < call.revision <= REVISION_MAX or call.traceparent != peer.traceparent:
             revision = max(peer.revision, call.revision) if call.revision <= REVISION_MAX else peer.revision
             peer = replace(peer, revision=revision, traceparent=call.traceparent)
-        reply = await pipeline.handle(call.method, call.request, peer, call.timeout_s)
+        reply = await pipeline.handle(call.method, call.request, peer, call.timeout_s, goes_on=True)
         if reply.error is None:
             return Success(reply.payload, reply.request_id, reply.revision)
         message, details = to_trailers(reply.error, reply.request_id)
@@ -96,9 +98,16 @@ def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
     """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
     headers = {key: value for key, value in metadata if isinstance(value, str)}
     return Peer(
-        address,
+        _shown(address),
         service=headers.get(SERVICE_HEADER, ""),
         authorization=headers.get(AUTHORIZATION_HEADER, ""),
         revision=parse_revision(headers.get(REVISION_HEADER, "")),
         traceparent=headers.get(TRACEPARENT_HEADER, ""),
     )
+
+
+def _shown(address: str) -> str:
+    """Return an address as records can show it: whatever it is made of, it is bounded and on one line."""
+    if address.isascii() and address.isprintable() and len(address) <= _ADDRESS_MAX_CHARACTERS:
+        return address
+    return ascii(address[:_ADDRESS_MAX_CHARACTERS])[1:-1][:_ADDRESS_MAX_CHARACTERS]

@@ -11,6 +11,9 @@ from aol_cli.commands import (
     access,
     adapter,
     audit,
+    audit_hmac,
+    audit_status,
+    audit_verify,
     bench,
     collection,
     collections,
@@ -98,6 +101,9 @@ def _make_app() -> typer.Typer:
     ):
         made.command()(command)
     made.add_typer(collection.app, name="collection")
+    audit.app.command()(audit_hmac.hmac)
+    audit.app.command()(audit_status.status)
+    audit.app.command()(audit_verify.verify)
     made.add_typer(audit.app, name="audit")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)

@@ -47,6 +47,8 @@ class BulkInsert:
         self._collection = collection
         self._request_id = request_id
         self._send = send
+        self._chunk = _Chunk()
+        self._place = -1
         self._inserted: dict[int, str] = {}
         self._failed: dict[int, DataClientError] = {}
         self._stopped_by: DataClientError | None = None
@@ -100,21 +102,30 @@ class BulkInsert:
         return self._result()
 
     async def _chunks(self, documents: Documents) -> AsyncGenerator[_Chunk, None]:
-        chunk, place = _Chunk(), -1
-        async with aclosing(_each(documents)) as each:
-            async for document in each:
-                place += 1
-                try:
-                    document_id, text = encode_document(document)
-                except InvalidRequestError as error:
-                    self._failed[place] = error
-                    continue
-                if chunk.ids and not chunk.has_room(len(text)):
-                    yield chunk
-                    chunk = _Chunk()
-                chunk.add(place, document_id, text)
-        if chunk.ids:
-            yield chunk
+        if isinstance(documents, AsyncIterable):
+            async for document in documents:
+                if full := self._add(document):
+                    yield full
+        else:
+            for document in _iterable(documents):
+                if full := self._add(document):
+                    yield full
+        if self._chunk.ids:
+            yield self._chunk
+
+    def _add(self, document: Mapping[str, Any]) -> _Chunk | None:
+        """Put the next document into the chunk that is being filled; return one that it did not fit into."""
+        self._place += 1
+        try:
+            document_id, text = encode_document(document)
+        except InvalidRequestError as error:
+            self._failed[self._place] = error
+            return None
+        chunk = full = self._chunk
+        if chunk.ids and not chunk.has_room(len(text)):
+            chunk = self._chunk = _Chunk()
+        chunk.add(self._place, document_id, text)
+        return None if chunk is full else full
 
     async def _store(self, chunk: _Chunk) -> None:
         try:
@@ -134,6 +145,9 @@ class BulkInsert:
         )
 
     def _note_answer(self, chunk: _Chunk, answer: data_broker_pb2.StoreBatchResponse) -> None:
+        if not answer.failures:
+            self._inserted.update(zip(chunk.places, chunk.ids, strict=True))
+            return
         failures = {item.index: item.status for item in answer.failures}
         if not failures.keys() <= set(range(len(chunk.ids))):
             raise malformed_answer(self._request_id, writes=True)
@@ -174,12 +188,16 @@ async def _each(documents: Documents) -> AsyncGenerator[Mapping[str, Any], None]
     if isinstance(documents, AsyncIterable):
         async for document in documents:
             yield document
-    elif isinstance(documents, Iterable) and not isinstance(documents, Mapping | str | bytes):
-        for document in documents:
-            yield document
     else:
-        kind = type(documents).__qualname__
-        raise invalid_request(Reason.BAD_DOCUMENT, "documents", f"an iterable of dicts is needed, not {kind}")
+        for document in _iterable(documents):
+            yield document
+
+
+def _iterable(documents: Any) -> Iterable[Mapping[str, Any]]:
+    if isinstance(documents, Iterable) and not isinstance(documents, Mapping | str | bytes):
+        return documents
+    kind = type(documents).__qualname__
+    raise invalid_request(Reason.BAD_DOCUMENT, "documents", f"an iterable of dicts is needed, not {kind}")
 
 
 def _at(place: int, error: InvalidRequestError) -> InvalidRequestError:

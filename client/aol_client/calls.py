@@ -28,12 +28,16 @@ class Headers:
             identity.append((AUTHORIZATION_HEADER, f"Bearer {token}"))
         self._identity = tuple(identity)
         self._revision = 0
+        self._noted = ""
         self.current: tuple[tuple[str, str], ...] = self._identity
 
     def note(self, trailers: Any) -> None:
         """Remember the revision in the trailers of an answer; anything that is not one is left aside."""
         for key, value in trailers or ():
-            if key == REVISION_HEADER and isinstance(value, str) and value.isascii() and value.isdigit():
+            if key != REVISION_HEADER or value == self._noted:
+                continue
+            if isinstance(value, str) and value.isascii() and value.isdigit():
+                self._noted = value
                 revision = int(value) if len(value) <= len(str(INT64_MAX)) else 0
                 if self._revision < revision <= INT64_MAX:
                     self._revision = revision

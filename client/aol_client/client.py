@@ -180,7 +180,7 @@ class AOLDataClient:
             collection, filters, projection=projection, sort=sort, limit=limit, skip=skip, deleted=deleted
         )
         found: list[Document] = []
-        async with aclosing(self._pages(request, timeout)) as pages:
+        async with aclosing(self._pages(request, timeout, to_the_end=True)) as pages:
             async for documents in pages:
                 found += documents
         return found
@@ -198,7 +198,8 @@ class AOLDataClient:
         page_size: int | None = None,
         timeout: float | None = None,
     ) -> AsyncGenerator[Document, None]:
-        """Yield what `query` returns, holding one page of at most `page_size` documents at a time."""
+        """Yield what `query` returns, holding one page of at most `page_size` documents, and the next one from the
+        second on."""
         request = query_request(
             collection,
             filters,
@@ -209,7 +210,7 @@ class AOLDataClient:
             deleted=deleted,
             page_size=page_size,
         )
-        async with aclosing(self._pages(request, timeout)) as pages:
+        async with aclosing(self._pages(request, timeout, to_the_end=False)) as pages:
             async for documents in pages:
                 for document in documents:
                     yield document
@@ -384,11 +385,13 @@ class AOLDataClient:
         except ValueError:
             raise malformed_answer(request.request_id) from None
 
-    def _pages(self, request: pb.QueryDataRequest, timeout: float | None) -> AsyncGenerator[list[Document], None]:
+    def _pages(
+        self, request: pb.QueryDataRequest, timeout: float | None, *, to_the_end: bool
+    ) -> AsyncGenerator[list[Document], None]:
         async def send(page_request: pb.QueryDataRequest) -> pb.QueryDataResponse:
             return await self._call("QueryData", page_request, pb.QueryDataResponse, timeout)
 
-        return read_pages(request, send)
+        return read_pages(request, send, to_the_end=to_the_end)
 
     async def _call(self, rpc: str, request: Any, answer: type[Answer], timeout: float | None) -> Answer:
         """Call the broker; `answer` tells the type checker what the stub, which is not typed, returns."""

@@ -51,7 +51,8 @@ class CollectionInfo:
 
     `collection_id` is its full name, for example `flight-ops.flights`; `permissions` are the caller's own;
     `declared` says whether a manifest declares it. `moving_to` is the adapter that it is being copied to, "" while it
-    is not: until that is done, `adapter` keeps it and changes are refused.
+    is not: until that is done, `adapter` keeps it and changes are refused. `audit` (`metadata`, `shape` or `values`)
+    and `sensitive` (paths) say what audit records show of filters.
     """
 
     collection_id: str
@@ -66,6 +67,8 @@ class CollectionInfo:
     declared: bool
     storage: StorageInfo = field(default_factory=StorageInfo)
     moving_to: str = ""
+    audit: str = "values"
+    sensitive: tuple[str, ...] = ()
 
 
 def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
@@ -86,6 +89,9 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         declared=collection.declared,
         storage=_storage_info(collection.storage),
         moving_to=collection.moving_to,
+        # A broker from before there was a choice does not say.
+        audit=collection.audit or "values",
+        sensitive=tuple(collection.sensitive),
     )
 
 

@@ -35,12 +35,14 @@ def encode_document(document: Mapping[str, Any]) -> tuple[str, bytes]:
 
     :raises InvalidRequestError: BAD_DOCUMENT, TOO_LARGE.
     """
-    if not isinstance(document, Mapping):
+    if type(document) is not dict and not isinstance(document, Mapping):
         raise invalid_request(Reason.BAD_DOCUMENT, "document", f"a dict is needed, not {_type_name(document)}")
     if _NOT_SENT.isdisjoint(document):
         return uuid7(), encode(document, "document", Reason.BAD_DOCUMENT, DOCUMENT_MAX_BYTES)
     document_id = check_id(document[ID]) if ID in document else uuid7()
-    body = {key: value for key, value in document.items() if key not in _NOT_SENT}
+    body = dict(document)
+    for key in _NOT_SENT:
+        body.pop(key, None)
     return document_id, encode(body, "document", Reason.BAD_DOCUMENT, DOCUMENT_MAX_BYTES)
 
 

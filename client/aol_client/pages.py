@@ -20,7 +20,9 @@ def documents_of(page: document_pb2.Page, projection: frozenset[str]) -> list[Do
     """
     try:
         documents: list[Document] = [
-            {ID: document_id, **orjson.loads(text)} for document_id, text in zip(page.id, page.json, strict=True)
+            # A slice is a list, which is read much faster than a column.
+            {ID: document_id, **orjson.loads(text)}
+            for document_id, text in zip(page.id[:], page.json[:], strict=True)
         ]
         for key, column, shown in _metadata_columns(page):
             if column and (not projection or key in projection):
@@ -49,6 +51,16 @@ _ABSENT_WHEN_EMPTY = frozenset({OWNER, TENANT, ACL, DELETED_AT})
 
 def _add_column(documents: list[Document], key: str, column: Sequence[Any], shown: Callable[[Any], Any] | None) -> None:
     optional = key in _ABSENT_WHEN_EMPTY
-    for document, value in zip(documents, column, strict=True):
-        if value or not optional:
-            document[key] = value if shown is None else shown(value)
+    last, as_shown = None, None
+    for document, value in zip(documents, column[:], strict=True):
+        if optional and not value:
+            continue
+        if shown is None:
+            document[key] = value
+        elif isinstance(value, int):
+            # Documents that came together have one time.
+            if value != last:
+                last, as_shown = value, shown(value)
+            document[key] = as_shown
+        else:
+            document[key] = shown(value)

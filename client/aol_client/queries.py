@@ -1,6 +1,7 @@
 """How is a query asked, and read to its end? Page by page, until there is no more or the limit is reached."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from aol.data.v1.data_broker_pb2 import CountDataRequest, ExplainQueryRequest, QueryDataRequest, QueryDataResponse
@@ -11,7 +12,10 @@ from aol_client.pages import Document, documents_of
 from aol_wire.ids import uuid7
 from aol_wire.limits import PAGE_MAX_DOCUMENTS
 
-Send = Callable[[QueryDataRequest], Awaitable[QueryDataResponse]]
+Send = Callable[[QueryDataRequest], Coroutine[Any, Any, QueryDataResponse]]
+
+# So many turns of the event loop after it was begun, a call has been handed to gRPC, as a rule.
+_TURNS_TO_SEND = 8
 
 
 def query_request(
@@ -80,26 +84,47 @@ def explain_request(
     )
 
 
-async def read_pages(request: QueryDataRequest, send: Send) -> AsyncGenerator[list[Document], None]:
-    """Yield the documents of each page.
+async def read_pages(
+    request: QueryDataRequest, send: Send, *, to_the_end: bool
+) -> AsyncGenerator[list[Document], None]:
+    """Yield the documents of each page. While the caller has one, the next one is on its way, and no more than that.
 
+    :param to_the_end: the caller will read all pages. Otherwise the second one is asked for when it is wanted: whoever
+        leaves within the first page has not asked for more.
     :raises DataClientError: a page could not be had, or is malformed.
     """
     projection = frozenset(request.projection)
     left = request.limit if request.HasField("limit") else None
-    while True:
-        response = await send(request)
-        try:
-            documents = documents_of(response.page, projection)
-        except ValueError:
-            raise malformed_answer(request.request_id) from None
-        if left is not None:
-            documents = documents[:left]
-            left -= len(documents)
-        yield documents
-        token = response.next_page_token
-        if not token or left == 0:
-            return
-        if token == request.page_token:  # a broker that does not move on would be asked for ever
-            raise malformed_answer(request.request_id)
-        request.page_token = token
+    coming: asyncio.Task[QueryDataResponse] | None = None
+    ahead = to_the_end
+    try:
+        while True:
+            response = await (send(request) if coming is None else coming)
+            shown = len(response.page.id) if left is None else min(left, len(response.page.id))
+            left = None if left is None else left - shown
+            coming, more = None, bool(response.next_page_token) and left != 0
+            if more and response.next_page_token == request.page_token:
+                raise malformed_answer(request.request_id)  # a broker that does not move on would be asked for ever
+            request.page_token = response.next_page_token
+            if more and ahead:
+                coming = await _begin(request, send)
+            try:
+                documents = documents_of(response.page, projection)
+            except ValueError:
+                raise malformed_answer(request.request_id) from None
+            yield documents if len(documents) == shown else documents[:shown]
+            if not more:
+                return
+            ahead = True
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _begin(request: QueryDataRequest, send: Send) -> "asyncio.Task[QueryDataResponse]":
+    coming = asyncio.ensure_future(send(request))
+    # Whoever reads a page without waiting for anything lets nothing else run before its end, so it is sent first.
+    for _ in range(_TURNS_TO_SEND):
+        await asyncio.sleep(0)
+    return coming

@@ -4,6 +4,8 @@ Both directions are total: what is malformed is a `DataError` with BAD_REQUEST, 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import TypeVar
 
 import orjson
@@ -26,14 +28,14 @@ from aol_wire.adapter import (
     Target,
     Write,
 )
-from aol_wire.adapter_codec_filters import malformed, path_from_proto, path_to_proto
+from aol_wire.adapter_codec_filters import fill_filter, malformed, path_from_proto
 from aol_wire.adapter_codec_writes import (
+    add_mutation,
+    add_outcome,
     mutation_from_proto,
-    mutation_to_proto,
     optional_filter,
     optional_message,
     outcome_from_proto,
-    outcome_to_proto,
 )
 from aol_wire.errors import DataError
 from aol_wire.index_parser import index_from_proto, index_to_proto
@@ -55,7 +57,9 @@ _DELETED_BACK: Mapping[int, Deleted] = {
 }
 _CAPABILITIES = {pb.Capability.Value(f"CAPABILITY_{capability.name}"): capability for capability in Capability}
 _STATES = {collection_pb2.IndexState.Value(f"INDEX_STATE_{state.name}"): state for state in IndexState}
-_OPTIONAL_COLUMNS = ("created_us", "updated_us", "version", "owner", "tenant", "acl", "deleted_us")
+_optional_columns = attrgetter("created_us", "updated_us", "version", "owner", "tenant", "acl", "deleted_us")
+
+_TARGETS_KEPT = 4096
 
 
 def decode(kind: type[M], data: bytes) -> M:
@@ -86,7 +90,9 @@ def description_from_proto(message: pb.DescribeResponse) -> Description:
 
 def target_to_proto(target: Target) -> pb.Target:
     """Return the message of a target."""
-    return pb.Target(service=target.service, collection=target.collection, tenant=target.tenant)
+    message = pb.Target()
+    _fill_target(message, target)
+    return message
 
 
 def target_from_proto(message: pb.Target) -> Target:
@@ -94,11 +100,21 @@ def target_from_proto(message: pb.Target) -> Target:
 
     :raises DataError: BAD_REQUEST. An adapter makes file and table names of these, so they are checked on its side too.
     """
+    return _target(message.service, message.collection, message.tenant if message.HasField("tenant") else None)
+
+
+@lru_cache(maxsize=_TARGETS_KEPT)
+def _target(service: str, collection: str, tenant: str | None) -> Target:
     try:
-        service, collection = check_service(message.service), check_collection(message.collection)
+        return Target(check_service(service), check_collection(collection), tenant)
     except DataError as error:
         raise malformed("target", "the service or the collection is no name") from error
-    return Target(service, collection, message.tenant if message.HasField("tenant") else None)
+
+
+def _fill_target(message: pb.Target, target: Target) -> None:
+    message.service, message.collection = target.service, target.collection
+    if target.tenant is not None:
+        message.tenant = target.tenant
 
 
 def collection_to_proto(spec: CollectionSpec) -> pb.EnsureCollectionRequest:
@@ -179,12 +195,11 @@ def inspected_from_proto(message: pb.InspectCollectionResponse) -> tuple[IndexSt
 
 def write_to_proto(request: Write) -> pb.WriteRequest:
     """Return the message of changes. The time left travels as the call's deadline."""
-    return pb.WriteRequest(
-        target=target_to_proto(request.target),
-        mutations=[mutation_to_proto(mutation) for mutation in request.mutations],
-        atomic=request.atomic,
-        return_ids=request.return_ids,
-    )
+    message = pb.WriteRequest(atomic=request.atomic, return_ids=request.return_ids)
+    _fill_target(message.target, request.target)
+    for mutation in request.mutations:
+        add_mutation(message, mutation)
+    return message
 
 
 def write_from_proto(message: pb.WriteRequest, timeout_s: float | None) -> Write:
@@ -192,13 +207,16 @@ def write_from_proto(message: pb.WriteRequest, timeout_s: float | None) -> Write
 
     :raises DataError: BAD_REQUEST.
     """
-    mutations = [mutation_from_proto(item, f"mutations.{number}") for number, item in enumerate(message.mutations)]
+    mutations = [mutation_from_proto(item, number) for number, item in enumerate(message.mutations)]
     return Write(target_from_proto(message.target), mutations, message.atomic, message.return_ids, timeout_s)
 
 
 def outcomes_to_proto(outcomes: list[Outcome]) -> pb.WriteResponse:
     """Return the answer to changes."""
-    return pb.WriteResponse(results=[outcome_to_proto(outcome) for outcome in outcomes])
+    message = pb.WriteResponse()
+    for outcome in outcomes:
+        add_outcome(message, outcome)
+    return message
 
 
 def outcomes_from_proto(message: pb.WriteResponse, expected: int) -> list[Outcome]:
@@ -213,17 +231,22 @@ def outcomes_from_proto(message: pb.WriteResponse, expected: int) -> list[Outcom
 
 def find_to_proto(request: Find) -> pb.FindRequest:
     """Return the message of a query. The time left travels as the call's deadline."""
-    return pb.FindRequest(
-        target=target_to_proto(request.target),
-        filter=optional_message(request.filter),
-        sort=[pb.FindSortKey(path=path_to_proto(key.path), descending=key.descending) for key in request.sort],
-        projection=[path_to_proto(path) for path in request.projection],
+    message = pb.FindRequest(
         limit=request.limit,
         skip=request.skip,
         position=request.position,
         deleted=_DELETED[request.deleted],
         max_bytes=request.max_bytes,
     )
+    _fill_target(message.target, request.target)
+    if request.filter is not None:
+        message.filter.SetInParent()
+        fill_filter(message.filter, request.filter)
+    for key in request.sort:
+        message.sort.add(descending=key.descending).path.segments.extend(key.path)
+    for path in request.projection:
+        message.projection.add().segments.extend(path)
+    return message
 
 
 def find_from_proto(message: pb.FindRequest, timeout_s: float | None) -> Find:
@@ -251,7 +274,10 @@ def find_from_proto(message: pb.FindRequest, timeout_s: float | None) -> Find:
 
 def found_to_proto(found: Found) -> pb.FindResponse:
     """Return the answer to a query."""
-    return pb.FindResponse(page=found.page, next_position=found.next_position)
+    message = pb.FindResponse(next_position=found.next_position)
+    # Handed to the constructor, a page would be copied by encoding and decoding it.
+    message.page.CopyFrom(found.page)
+    return message
 
 
 def found_from_proto(message: pb.FindResponse) -> Found:
@@ -260,9 +286,8 @@ def found_from_proto(message: pb.FindResponse) -> Found:
     :raises DataError: BAD_REQUEST when its columns do not fit together or the position is too long.
     """
     page = message.page
-    count = len(page.id)
-    optional = (len(getattr(page, column)) for column in _OPTIONAL_COLUMNS)
-    if len(page.json) != count or any(size not in {0, count} for size in optional):
+    fit = {0, len(page.id)}
+    if len(page.json) != len(page.id) or not all(len(column) in fit for column in _optional_columns(page)):
         raise malformed("page", "a column has not as many entries as there are ids")
     if len(message.next_position) > POSITION_MAX_BYTES:
         raise malformed("next_position", f"a position has at most {POSITION_MAX_BYTES} bytes")

@@ -63,26 +63,34 @@ def path_from_proto(message: pb.Path, where: str) -> Path:
     return path
 
 
-def value_to_proto(value: Json) -> pb.Value:
-    """Return the message of a JSON value; integers and doubles stay what they are.
+def fill_value(message: pb.Value, value: Json) -> None:
+    """Make an empty message that of a JSON value; integers and doubles stay what they are.
 
     :raises DataError: BAD_REQUEST for a number that JSON or int64 does not have.
     """
-    if value is None:
-        return pb.Value(null=True)
-    if isinstance(value, bool):
-        return pb.Value(boolean=value)
-    if isinstance(value, int):
+    if isinstance(value, str):
+        message.string = value
+    elif value is None:
+        message.null = True
+    elif isinstance(value, bool):
+        message.boolean = value
+    elif isinstance(value, int):
         if not INT64_MIN <= value <= INT64_MAX:
             raise malformed("value", "an integer is beyond int64")
-        return pb.Value(integer=value)
-    if isinstance(value, float):
+        message.integer = value
+    elif isinstance(value, float):
         if not isfinite(value):
             raise malformed("value", "a number is not finite")
-        return pb.Value(double=value)
-    if isinstance(value, str):
-        return pb.Value(string=value)
-    return pb.Value(json=orjson.dumps(value).decode())
+        message.double = value
+    else:
+        message.json = orjson.dumps(value).decode()
+
+
+def value_to_proto(value: Json) -> pb.Value:
+    """Return the message of a JSON value; see `fill_value`."""
+    message = pb.Value()
+    fill_value(message, value)
+    return message
 
 
 def value_from_proto(message: pb.Value, where: str) -> Json:
@@ -91,6 +99,8 @@ def value_from_proto(message: pb.Value, where: str) -> Json:
     :raises DataError: BAD_REQUEST.
     """
     match message.WhichOneof("kind"):
+        case "string":
+            return message.string
         case "null":
             return None
         case "boolean":
@@ -101,47 +111,55 @@ def value_from_proto(message: pb.Value, where: str) -> Json:
             if not isfinite(message.double):
                 raise malformed(where, "a number is not finite")
             return message.double
-        case "string":
-            return message.string
         case "json":
             return _nested(message.json, where)
     raise malformed(where, "a value has no kind")
 
 
-def filter_to_proto(tree: Filter, depth: int = 1) -> pb.Filter:
-    """Return the message of a filter.
+def filter_to_proto(tree: Filter) -> pb.Filter:
+    """Return the message of a filter; see `fill_filter`."""
+    message = pb.Filter()
+    fill_filter(message, tree)
+    return message
+
+
+def fill_filter(message: pb.Filter, tree: Filter, depth: int = 1) -> None:
+    """Make an empty message that of a filter. It is filled in where it stands, as protobuf copies what it is handed.
 
     :raises DataError: BAD_REQUEST for a tree that is too deep to travel.
     """
     _check_depth(depth)
-    message = pb.Filter()
     match tree:
+        case Compare(path, operator, operand):
+            comparison = message.comparison
+            comparison.path.segments.extend(path)
+            comparison.operator = _OPERATORS[operator]
+            fill_value(comparison.operand, operand)
         case And(filters):
             _fill(getattr(message, "and"), filters, depth)
         case Or(filters):
             _fill(getattr(message, "or"), filters, depth)
         case Not(inner):
-            getattr(message, "not").CopyFrom(filter_to_proto(inner, depth + 1))
-        case Compare(path, operator, operand):
-            message.comparison.path.segments.extend(path)
-            message.comparison.operator = _OPERATORS[operator]
-            message.comparison.operand.CopyFrom(value_to_proto(operand))
+            inverted = getattr(message, "not")
+            inverted.SetInParent()
+            fill_filter(inverted, inner, depth + 1)
         case Member(path, values, negated):
-            message.membership.path.segments.extend(path)
-            message.membership.values.extend(value_to_proto(value) for value in values)
-            message.membership.negated = negated
+            membership = message.membership
+            membership.path.segments.extend(path)
+            membership.negated = negated
+            for value in values:
+                fill_value(membership.values.add(), value)
         case Exists(path, exists):
             message.exists.path.segments.extend(path)
             message.exists.exists = exists
         case Contains(path, element):
             message.contains.path.segments.extend(path)
-            message.contains.element.CopyFrom(value_to_proto(element))
+            fill_value(message.contains.element, element)
         case Regex(path, pattern, ignore_case, level):
             regex = pb.Regex(path=path_to_proto(path), pattern=pattern, ignore_case=ignore_case, level=_LEVELS[level])
             message.regex.CopyFrom(regex)
         case Text(words):
             message.text.CopyFrom(pb.Text(words=words))
-    return message
 
 
 def filter_from_proto(message: pb.Filter, where: str = "filter", depth: int = 1) -> Filter:
@@ -152,6 +170,8 @@ def filter_from_proto(message: pb.Filter, where: str = "filter", depth: int = 1)
     """
     _check_depth(depth)
     match message.WhichOneof("node"):
+        case "comparison":
+            return _comparison_from_proto(message.comparison, where)
         case "and":
             return And(_list_from_proto(getattr(message, "and"), where, depth))
         case "or":
@@ -160,14 +180,12 @@ def filter_from_proto(message: pb.Filter, where: str = "filter", depth: int = 1)
             return Not(filter_from_proto(getattr(message, "not"), where, depth + 1))
         case None:
             raise malformed(where, "a filter has no node")
-        case _:
-            return _leaf_from_proto(message, where)
+        case node:
+            return _leaf_from_proto(message, node, where)
 
 
-def _leaf_from_proto(message: pb.Filter, where: str) -> Filter:
-    match message.WhichOneof("node"):
-        case "comparison":
-            return _comparison_from_proto(message.comparison, where)
+def _leaf_from_proto(message: pb.Filter, node: str, where: str) -> Filter:
+    match node:
         case "membership":
             return _membership_from_proto(message.membership, where)
         case "exists":
@@ -211,7 +229,8 @@ def _regex_from_proto(message: pb.Regex, where: str) -> Regex:
 
 
 def _fill(message: pb.FilterList, filters: Iterable[Filter], depth: int) -> None:
-    message.filters.extend(filter_to_proto(item, depth + 1) for item in filters)
+    for item in filters:
+        fill_filter(message.filters.add(), item, depth + 1)
 
 
 def _list_from_proto(message: pb.FilterList, where: str, depth: int) -> tuple[Filter, ...]:

@@ -18,6 +18,9 @@ from aol_wire.names import check_document_id
 from aol_wire.status import from_status, to_status
 from aol_wire.updates import Inc, Push, Set, Unset, UpdateOperation
 
+# What becomes of almost every change of one document.
+_ONE = Outcome(1)
+
 _Filtered = pb.Update | pb.Delete | pb.Restore | pb.FindRequest | pb.CountRequest
 
 
@@ -31,11 +34,17 @@ def optional_message(tree: Filter | None) -> filter_pb2.Filter | None:
     return None if tree is None else filter_to_proto(tree)
 
 
-def mutation_to_proto(mutation: Mutation) -> pb.Mutation:
-    """Return the message of a change."""
+def add_mutation(message: pb.WriteRequest, mutation: Mutation) -> None:
+    """Add a change to the message of changes."""
+    if isinstance(mutation, Insert):
+        # Filled in where it stands: a message that is handed to another one is copied, which costs twice as much.
+        _fill_insert(message.mutations.add().insert, mutation)
+    else:
+        message.mutations.append(_mutation_to_proto(mutation))
+
+
+def _mutation_to_proto(mutation: Update | Delete | Restore) -> pb.Mutation:
     match mutation:
-        case Insert():
-            return pb.Mutation(insert=_insert_to_proto(mutation))
         case Update():
             return pb.Mutation(
                 update=pb.Update(
@@ -62,14 +71,15 @@ def mutation_to_proto(mutation: Mutation) -> pb.Mutation:
             return pb.Mutation(restore=restore)
 
 
-def mutation_from_proto(message: pb.Mutation, where: str) -> Mutation:
-    """Return a change.
+def mutation_from_proto(message: pb.Mutation, number: int) -> Mutation:
+    """Return a change, which is the one of this number in its request.
 
     :raises DataError: BAD_REQUEST.
     """
+    if message.HasField("insert"):
+        return _insert_from_proto(message.insert, number)
+    where = _place(number)
     match message.WhichOneof("change"):
-        case "insert":
-            return _insert_from_proto(message.insert, where)
         case "update":
             return _update_from_proto(message.update, where)
         case "delete":
@@ -88,51 +98,57 @@ def mutation_from_proto(message: pb.Mutation, where: str) -> Mutation:
     raise malformed(where, "a mutation has no change")
 
 
-def outcome_to_proto(outcome: Outcome) -> pb.MutationResult:
-    """Return the message of what became of a mutation."""
-    return pb.MutationResult(
-        affected=outcome.affected,
-        was_duplicate=outcome.was_duplicate,
-        ids=outcome.ids,
-        error=b"" if outcome.error is None else to_status(outcome.error).SerializeToString(),
-    )
+def add_outcome(message: pb.WriteResponse, outcome: Outcome) -> None:
+    """Add what became of a mutation to the answer to changes."""
+    result = message.results.add(affected=outcome.affected)
+    if outcome.was_duplicate:
+        result.was_duplicate = True
+    if outcome.ids:
+        result.ids.extend(outcome.ids)
+    if outcome.error is not None:
+        result.error = to_status(outcome.error).SerializeToString()
 
 
 def outcome_from_proto(message: pb.MutationResult) -> Outcome:
     """Return what became of a mutation. An error that is none of this contract becomes INTERNAL_BUG."""
+    affected, was_duplicate, ids, status = message.affected, message.was_duplicate, message.ids, message.error
+    if affected == 1 and not (was_duplicate or ids or status):
+        return _ONE
     error = None
-    if message.error:
-        error = from_status(message.error) or DataError(
+    if status:
+        error = from_status(status) or DataError(
             Reason.INTERNAL_BUG, "The adapter failed a change without a reason of the contract."
         )
-    return Outcome(message.affected, message.was_duplicate, tuple(message.ids), error)
+    return Outcome(affected, was_duplicate, tuple(ids), error)
 
 
-def _insert_to_proto(insert: Insert) -> pb.Insert:
-    # Almost all inserts have none, and this runs for every document.
-    stamps = None
+def _fill_insert(message: pb.Insert, insert: Insert) -> None:
+    message.id, message.json, message.now_us = insert.id, insert.json, insert.now_us
+    # Almost all inserts have none of these, and this runs for every document.
+    if insert.owner:
+        message.owner = insert.owner
+    if insert.acl:
+        message.acl = insert.acl
     if insert.stamps is not None:
-        kept = insert.stamps
-        stamps = pb.Stamps(
-            created_us=kept.created_us,
-            updated_us=kept.updated_us,
-            version=kept.version,
-            deleted_us=kept.deleted_us,
-        )
-    return pb.Insert(
-        id=insert.id, json=insert.json, now_us=insert.now_us, owner=insert.owner, acl=insert.acl, stamps=stamps
-    )
+        kept, stamps = insert.stamps, message.stamps
+        stamps.created_us, stamps.updated_us = kept.created_us, kept.updated_us
+        stamps.version, stamps.deleted_us = kept.version, kept.deleted_us
 
 
-def _insert_from_proto(message: pb.Insert, where: str) -> Insert:
+def _place(number: int) -> str:
+    return f"mutations.{number}"
+
+
+def _insert_from_proto(message: pb.Insert, number: int) -> Insert:
     try:
-        check_document_id(message.id)
+        id_ = check_document_id(message.id)
     except DataError as error:
-        raise malformed(where, "an insert's id is none") from error
-    if not message.json:
-        raise malformed(where, "an insert has no document")
-    stamps = _stamps_from_proto(message.stamps, where) if message.HasField("stamps") else None
-    return Insert(message.id, message.json, message.now_us, message.owner, message.acl, stamps)
+        raise malformed(_place(number), "an insert's id is none") from error
+    json = message.json
+    if not json:
+        raise malformed(_place(number), "an insert has no document")
+    stamps = _stamps_from_proto(message.stamps, _place(number)) if message.HasField("stamps") else None
+    return Insert(id_, json, message.now_us, message.owner, message.acl, stamps)
 
 
 def _stamps_from_proto(message: pb.Stamps, where: str) -> Stamps:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from aol_wire.filters import Json, Path
 from aol_wire.values import array_index
@@ -13,6 +14,7 @@ _PATTERN = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SECONDS_KEPT = 1024
 
 
 def normalise(text: str) -> str | None:
@@ -35,7 +37,14 @@ def from_us(us: int) -> str:
 
     :raises OverflowError: the time is not in the years 1 to 9999.
     """
-    return _format(_EPOCH + timedelta(microseconds=us))
+    seconds, microseconds = divmod(us, 1_000_000)
+    return f"{_to_seconds(seconds)}.{microseconds:06}Z"
+
+
+@lru_cache(maxsize=_SECONDS_KEPT)
+def _to_seconds(seconds: int) -> str:
+    """Times that are shown together are of a few seconds, as a rule."""
+    return _format(_EPOCH + timedelta(seconds=seconds))[: -len(".000000Z")]
 
 
 def normalise_within(value: Json, place: Path, datetime_paths: Iterable[Path]) -> Json:

@@ -12,13 +12,18 @@ from aol_wire.json_values import examine, sound
 from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.paths import below
 
-__all__ = ["encode", "ensure_document", "parse_document"]
+__all__ = ["encode", "ensure_document", "parse_document", "read_document"]
 
 _ROOT = "document"
 
 
 def parse_document(text: str, reserved: AbstractSet[str] = frozenset()) -> dict[str, Json]:
-    """Return the object that a document's text holds.
+    """Return the object that a document's text holds; see `read_document`."""
+    return read_document(text, reserved)[0]
+
+
+def read_document(text: str, reserved: AbstractSet[str] = frozenset()) -> tuple[dict[str, Json], bool]:
+    """Return the object that a document's text holds, and whether the text is how `encode` would write it.
 
     :param reserved: the top-level keys with a leading `_` that are let through.
     :raises DataError: BAD_DOCUMENT with the path that is wrong, TOO_LARGE.
@@ -30,13 +35,14 @@ def parse_document(text: str, reserved: AbstractSet[str] = frozenset()) -> dict[
     if NUL_ESCAPE in data or not sound(value, keys=True):
         examine(value, Reason.BAD_DOCUMENT, _ROOT, keys=True)
     # Equal bytes mean that no key was dropped and no integer rounded.
-    if orjson.dumps(value) != data:
+    as_written = orjson.dumps(value) == data
+    if not as_written:
         value = cast("dict[str, Json]", load_strictly(text, Reason.BAD_DOCUMENT, _ROOT))
     for key in value:
         if key[0] == "_" and key not in reserved:
             description = "top-level keys that start with '_' are metadata, which the broker keeps"
             raise DataError.invalid(Reason.BAD_DOCUMENT, below(_ROOT, key), description)
-    return value
+    return value, as_written
 
 
 def ensure_document(document: dict[str, Json]) -> None:

@@ -119,6 +119,17 @@ class DataError(Exception):
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
 
+    def copy(self) -> "DataError":
+        """An error that says the same, for another call that fails for the same reason."""
+        return DataError(
+            self.reason,
+            self.message,
+            violations=self.violations,
+            metadata=self.metadata,
+            retry_after_s=self.retry_after_s,
+            applied=self.applied,
+        )
+
     @classmethod
     def invalid(cls, reason: Reason, path: str, description: str) -> Self:
         """An error about one place of a request."""

@@ -3,7 +3,9 @@
 import os
 import threading
 import time
-import uuid
+
+_RANDOM_BITS = (1 << 62) - 1
+_VARIANT = 0b10 << 62
 
 _lock = threading.Lock()
 _last_tick = 0
@@ -16,15 +18,13 @@ def uuid7() -> str:
     method 3), moved on by one tick when two ids fall into the same one.
     """
     global _last_tick  # noqa: PLW0603 - one clock per process is what makes the order strict
-    now_ns = time.time_ns()
-    milliseconds, rest_ns = divmod(now_ns, 1_000_000)
+    milliseconds, rest_ns = divmod(time.time_ns(), 1_000_000)
     tick = (milliseconds << 12) | (rest_ns * 4096 // 1_000_000)
     with _lock:
-        tick = max(tick, _last_tick + 1)
-        _last_tick = tick
-    random = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
-    value = ((tick >> 12) << 80) | (0x7 << 76) | ((tick & 0xFFF) << 64) | (0b10 << 62) | random
-    return str(uuid.UUID(int=value))
+        _last_tick = tick = max(tick, _last_tick + 1)
+    # Written out as it is laid out, which costs half of making a `uuid.UUID` first.
+    moment, random = f"{tick >> 12:012x}", f"{int.from_bytes(os.urandom(8)) & _RANDOM_BITS | _VARIANT:016x}"
+    return f"{moment[:8]}-{moment[8:]}-7{tick & 0xFFF:03x}-{random[:4]}-{random[4:]}"
 
 
 def now_us() -> int:

@@ -45,7 +45,7 @@ def check_document_id(value: str, path: str = "_id") -> str:
     :raises DataError: BAD_DOCUMENT.
     """
     try:
-        size = len(value.encode())
+        size = len(value) if value.isascii() else len(value.encode())
     except UnicodeEncodeError:
         size = 0
     if not 0 < size <= DOCUMENT_ID_MAX_BYTES or "\0" in value:

@@ -50,6 +50,8 @@ def shown(segments: Iterable[str]) -> str:
     text = ".".join(segments)
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "…"
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 

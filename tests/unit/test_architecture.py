@@ -48,18 +48,20 @@ GRPC_EDGES = (
     "broker/aol_broker/health.py",
     "broker/aol_broker/adapters/proxy.py",
     "broker/aol_broker/adapters/host.py",
+    "broker/aol_broker/audit/sinks/otlp.py",
     "adapters/aol_adapters/kit/*.py",
 )
 
 # A driver is imported where its database is spoken to, and nowhere else.
-DRIVERS = {
+DRIVERS: dict[str, str | tuple[str, ...]] = {
     "apsw": "adapters/aol_adapters/sqlite/",
-    "asyncpg": "adapters/aol_adapters/postgres/",
+    "asyncpg": ("adapters/aol_adapters/postgres/", "broker/aol_broker/audit/sinks/postgres"),
     "pymongo": "adapters/aol_adapters/mongodb/",
     "bson": "adapters/aol_adapters/mongodb/",
     "sqlalchemy": "broker/aol_broker/registry/",
     "alembic": "broker/aol_broker/registry/",
     "aiosqlite": "broker/aol_broker/registry/",
+    "opentelemetry": "broker/aol_broker/audit/sinks/otlp",
 }
 
 # What `pip install aol-data-broker` brings, by the names it is imported under.

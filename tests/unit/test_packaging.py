@@ -98,7 +98,7 @@ def test_the_base_install_is_the_sdk_alone(metadata: Message) -> None:
 
 
 def test_the_extras_are_those_of_the_design(metadata: Message) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"cli", "broker", "postgres", "mongodb", "all", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"cli", "broker", "postgres", "mongodb", "otlp", "all", "dev"}
 
 
 def test_the_wheel_says_its_licence_and_its_pythons(metadata: Message, names: set[str]) -> None:

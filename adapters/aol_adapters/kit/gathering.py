@@ -186,13 +186,4 @@ def _patience(batch: Sequence[_Waiting[T, R]]) -> float | None:
 
 def _copy(error: Exception) -> Exception:
     """Return an error of its own for each caller: an exception object that several raise gathers all their frames."""
-    if not isinstance(error, DataError):
-        return error
-    return DataError(
-        error.reason,
-        error.message,
-        violations=error.violations,
-        metadata=error.metadata,
-        retry_after_s=error.retry_after_s,
-        applied=error.applied,
-    )
+    return error.copy() if isinstance(error, DataError) else error

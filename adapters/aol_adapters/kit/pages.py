@@ -101,20 +101,17 @@ class PageBuilder:
 
     def page(self) -> Page:
         """Return the page. Columns that no document has a value for are left empty."""
-        rows = self._rows
-        page = Page(
-            id=[row[0] for row in rows],
-            json=self._texts,
-            created_us=[row[2] for row in rows],
-            updated_us=[row[3] for row in rows],
-            version=[row[4] for row in rows],
-        )
+        if not self._rows:
+            return Page()
+        ids, _, created_us, updated_us, version, owners, tenants, acls, deleted_us = zip(*self._rows, strict=True)
+        page = Page(id=ids, json=self._texts, created_us=created_us, updated_us=updated_us, version=version)
         # Where there is nothing, a row has None, or "" for a tenant.
-        for number, column in ((5, page.owner), (6, page.tenant), (7, page.acl)):
-            texts = [row[number] for row in rows]
-            if any(texts):
-                column.extend(text or "" for text in texts)
-        deleted = [row[8] for row in rows]
-        if any(deleted):
-            page.deleted_us.extend(us or 0 for us in deleted)
+        if any(owners):
+            page.owner.extend([text or "" for text in owners])
+        if any(tenants):
+            page.tenant.extend([text or "" for text in tenants])
+        if any(acls):
+            page.acl.extend([text or "" for text in acls])
+        if any(deleted_us):
+            page.deleted_us.extend([us or 0 for us in deleted_us])
         return page

@@ -15,6 +15,7 @@ from aol_adapters.kit.health import AdapterHealth
 from aol_adapters.kit.lifetime import stop_on_signals, stop_with_broker
 from aol_adapters.kit.logs import configure_logs
 from aol_adapters.kit.servicer import AdapterServicer
+from aol_wire import garbage
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.faults import describe_fault
@@ -102,6 +103,7 @@ async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch) ->
     await health.check()
     await server.start()
     watch = asyncio.create_task(health.watch())
+    garbage.calm()
     try:
         _announce(_bound(launch.address, port), launch.cookie)
         await stop.wait()

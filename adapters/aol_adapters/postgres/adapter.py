@@ -7,7 +7,6 @@ from typing import NamedTuple, TypeVar
 
 from aol.data.v1.document_pb2 import Page
 from aol_adapters.kit.gathering import Gathering
-from aol_adapters.kit.gets import wanted_id
 from aol_adapters.postgres import building, explaining, finding, getting, keyed, writing
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
@@ -37,6 +36,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.capabilities import required_by_filter, required_by_indexes, required_by_storage
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.gets import wanted_id
 from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import asyncpg
 
-from aol_adapters.kit.gets import wanted_id
 from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection
@@ -17,6 +16,7 @@ from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.finding import COLUMNS
 from aol_adapters.postgres.tenants import Place
 from aol_wire.adapter import Deleted, Find, Found
+from aol_wire.gets import wanted_id
 
 
 class Lane(NamedTuple):

@@ -168,22 +168,22 @@ class Inserting:
 
     async def _insert(self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline) -> set[str]:
         """Insert what can be in one statement, all of one tenant, and return the ids of that."""
-        collection = self._collection
+        collection, inserts = self._collection, [item.insert for item in items]
         columns: dict[str, tuple[str, Sequence[object]]] = {
-            "id": ("text", [item.insert.id for item in items]),
-            "created_us": ("int8", [item.insert.stamped.created_us for item in items]),
+            "id": ("text", [insert.id for insert in inserts]),
+            "created_us": ("int8", [it.stamps.created_us if it.stamps is not None else it.now_us for it in inserts]),
             "doc": ("text", [item.text for item in items]),
         }
-        if any(item.insert.stamps for item in items):
+        if any(insert.stamps is not None for insert in inserts):
             stamps = [item.insert.stamped for item in items]
             columns["version"] = "int8", [it.version for it in stamps]
             columns["updated_us"] = "int8", [it.updated_us for it in stamps]
             columns["deleted_us"] = "int8", [it.deleted_us or None for it in stamps]
         # Each array costs something for each document, so what nobody has is left out.
-        if any(item.insert.owner for item in items):
-            columns["owner"] = "text", [item.insert.owner or None for item in items]
-        if any(item.insert.acl for item in items):
-            columns["acl"] = "text", [item.insert.acl or None for item in items]
+        if any(insert.owner for insert in inserts):
+            columns["owner"] = "text", [insert.owner or None for insert in inserts]
+        if any(insert.acl for insert in inserts):
+            columns["acl"] = "text", [insert.acl or None for insert in inserts]
         for it in collection.words:
             columns[it.column] = "text", [document_words(item.document, it.paths) for item in items]
         if collection.partitioned is not None:

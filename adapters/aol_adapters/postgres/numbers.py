@@ -25,6 +25,8 @@ def jsonb_text(value: Json) -> str:
         data = orjson.dumps(value)
     except TypeError:  # an integer beyond 64 bits, which is exactly a double
         return _written_out(value)
+    if b"e1" not in data and b"e+1" not in data:  # which is looked for much faster
+        return data.decode()
     return data.decode() if _LARGE.search(data) is None else _written_out(value)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
+from functools import cache
 
 from aol_adapters.kit.keyset import RANGES, Order, Place, Scalar, Term, paths_with
 from aol_adapters.postgres.bindings import Bindings
@@ -36,6 +37,8 @@ def order(
 
     :param by_field: a field partitions the collection, so that an id may stand once in each partition.
     """
+    if not sort:
+        return _by_key(tenant is None, by_field)
     fixed = set(paths_with(filter, (Operator.EQ,)))
     keys = tuple(key for key in sort if key.path not in fixed)
     strings = set(_string_ranges(filter))
@@ -55,13 +58,23 @@ def order(
         if key.path not in strings:
             add(at.number, key.descending, number, _NUMBER)
         add(at.text, key.descending, number, _TEXT)
-    last_descending = bool(sort) and sort[-1].descending
+    last_descending = sort[-1].descending
     if tenant is None:
         add("tenant", last_descending, len(keys), _TENANT)
     add("id", last_descending, len(keys), _ID)
     if by_field:
         add("part", last_descending, len(keys), _PART)
     return Order(keys, tuple(terms.values()))
+
+
+@cache
+def _by_key(all_tenants: bool, by_field: bool) -> Order:
+    """Return the order of a query that asks for none, as most do."""
+    columns = {"tenant": _TENANT} if all_tenants else {}
+    columns["id"] = _ID
+    if by_field:
+        columns["part"] = _PART
+    return Order((), tuple(Term(column, False, 0, part) for column, part in columns.items()))
 
 
 def binding(bindings: Bindings) -> Callable[[Term, Place], str]:

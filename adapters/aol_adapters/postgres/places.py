@@ -13,6 +13,7 @@ so that one index over the two serves every comparison and every order of the qu
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from aol_adapters.postgres.bindings import Bindings
@@ -26,6 +27,7 @@ NOTHING, NUMBER, STRING, OBJECT, ARRAY, BOOLEAN = range(6)
 
 LEAST, TEXTS, OTHERS = "'-Infinity'::numeric", "'Infinity'::numeric", "'NaN'::numeric"
 _TEXT_OF_CLASS: Mapping[int, str] = {OBJECT: "a", ARRAY: "b"}
+_PLACES_KEPT = 4096
 _WHITESPACE = " \t\n\v\f\r"
 
 
@@ -64,6 +66,7 @@ def place(path: Path, indexed: AbstractSet[Path], bindings: Bindings) -> Documen
     return document_place(_reach("doc", path, bindings), is_indexed=False)
 
 
+@lru_cache(maxsize=_PLACES_KEPT)
 def indexed_place(path: Path) -> DocumentPlace:
     """Return a place as an index has it: no part of it is bound."""
     return document_place(f"doc #> {quote_path(path)}", is_indexed=True)

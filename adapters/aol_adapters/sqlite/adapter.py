@@ -10,7 +10,6 @@ from pathlib import Path
 import apsw
 
 from aol_adapters.kit.gathering import Gathering
-from aol_adapters.kit.gets import wanted_id
 from aol_adapters.sqlite import building, explaining, finding, writing
 from aol_adapters.sqlite.builds import Builds
 from aol_adapters.sqlite.files import Files
@@ -33,6 +32,7 @@ from aol_wire.adapter import (
 )
 from aol_wire.capabilities import required_by_indexes, required_by_storage
 from aol_wire.errors import DataError, Reason
+from aol_wire.gets import wanted_id
 from aol_wire.ids import now_us
 from aol_wire.indexes import IndexStatus
 from aol_wire.names import check_collection

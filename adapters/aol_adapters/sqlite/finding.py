@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import apsw
 import orjson
 
-from aol_adapters.kit.gets import wanted_id
 from aol_adapters.kit.keyset import Order
 from aol_adapters.kit.pages import PageBuilder
 from aol_adapters.sqlite.bindings import Bindings
@@ -19,6 +18,7 @@ from aol_adapters.sqlite.order import binding, order
 from aol_adapters.sqlite.session import Session
 from aol_adapters.sqlite.values import SqlValue
 from aol_wire.adapter import Count, Find, Found
+from aol_wire.gets import wanted_id
 
 # The parts of a `Row`.
 _COLUMNS = "id, json(doc), created_us, updated_us, version, owner, tenant, acl, deleted_us"

@@ -64,7 +64,7 @@ class Mutations:
         """
         match mutation:
             case Insert():
-                return 1, self._insert(mutation), [mutation.id]
+                return 1, self.insert(mutation), [mutation.id]
             case Update():
                 matches = _of_version(self._selected(mutation), mutation)
                 self._update(matches, mutation)
@@ -76,8 +76,11 @@ class Mutations:
                 self._mark_deleted(matches, None)
         return len(matches), False, [match.id for match in matches]
 
-    def _insert(self, insert: Insert) -> bool:
-        """Insert; return whether an equal document was there."""
+    def insert(self, insert: Insert) -> bool:
+        """Insert; return whether an equal document was there.
+
+        :raises DataError: nothing was changed.
+        """
         document: dict[str, Json] | None = None
         if self._checked:
             document = orjson.loads(insert.json)

@@ -1,6 +1,7 @@
 """In which order are documents found? As columns that an index of the collection may have in this order."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from aol_adapters.kit.keyset import RANGES, Order, Place, Term, paths_with
 from aol_adapters.sqlite.bindings import Bindings
@@ -22,6 +23,8 @@ def order(
     A key that the filter fixes to one value is left out, and so is the type rank of the first key where the filter
     fixes that: with them, no index could find the place where a page begins.
     """
+    if not sort:
+        return _by_key(tenant is None)
     fixed = set(paths_with(filter, (Operator.EQ,)))
     keys = tuple(key for key in sort if key.path not in fixed)
     of_one_type = set(paths_with(filter, RANGES))
@@ -33,10 +36,19 @@ def order(
             terms.setdefault(at.rank, Term(at.rank, key.descending, number, 0))
         if at.order != "0":
             terms.setdefault(at.order, Term(at.order, key.descending, number, 1))
-    ties = (("id", 1),) if tenant is not None else (("tenant", 0), ("id", 1))
-    for sql, part in ties:
-        terms.setdefault(sql, Term(sql, bool(sort) and sort[-1].descending, len(keys), part))
+    for sql, part in _ties(tenant is None):
+        terms.setdefault(sql, Term(sql, sort[-1].descending, len(keys), part))
     return Order(keys, tuple(terms.values()))
+
+
+@cache
+def _by_key(all_tenants: bool) -> Order:
+    """Return the order of a query that asks for none, as most do."""
+    return Order((), tuple(Term(sql, False, 0, part) for sql, part in _ties(all_tenants)))
+
+
+def _ties(all_tenants: bool) -> tuple[tuple[str, int], ...]:
+    return (("tenant", 0), ("id", 1)) if all_tenants else (("id", 1),)
 
 
 def binding(bindings: Bindings) -> Callable[[Term, Place], str]:

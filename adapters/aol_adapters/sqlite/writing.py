@@ -12,6 +12,8 @@ from aol_wire.adapter import Insert, Mutation, Outcome, Write
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filters import Compare, Operator
 
+_INSERTED = Outcome(1)
+
 
 def weight(request: Write) -> int:
     """Return what a request weighs among those that share a transaction; what may take long goes alone."""
@@ -57,6 +59,8 @@ def _apply(session: Session, connection: apsw.Connection, request: Write) -> lis
         session.stop_if_told()
         if request.atomic:
             outcomes.append(_outcome(mutations, mutation, request.return_ids))
+        elif isinstance(mutation, Insert):
+            outcomes.append(_inserted(mutations, mutation, request.return_ids))
         else:
             outcomes.append(_alone(connection, mutations, mutation, request.return_ids))
     return outcomes
@@ -77,22 +81,30 @@ def _outcome(mutations: Mutations, mutation: Mutation, return_ids: bool) -> Outc
     return Outcome(affected, was_duplicate, tuple(ids) if return_ids else ())
 
 
+def _inserted(mutations: Mutations, insert: Insert, return_ids: bool) -> Outcome:
+    """Insert a document. A failure changes nothing, so that no savepoint is needed: much for one of thousands."""
+    try:
+        was_duplicate = mutations.insert(insert)
+    except DataError as error:
+        if error.reason is Reason.DEADLINE:
+            # Nobody waits for the others any more.
+            raise
+        error.applied = Applied.NO
+        return Outcome(error=error)
+    return Outcome(1, was_duplicate, (insert.id,) if return_ids else ()) if was_duplicate or return_ids else _INSERTED
+
+
 def _alone(connection: apsw.Connection, mutations: Mutations, mutation: Mutation, return_ids: bool) -> Outcome:
     """Apply a mutation whose failure does not touch the others."""
-    # An insert that fails has changed nothing; what a savepoint costs is much for one of thousands.
-    in_savepoint = not isinstance(mutation, Insert)
-    if in_savepoint:
-        connection.execute("SAVEPOINT mutation")
+    connection.execute("SAVEPOINT mutation")
     try:
         outcome = _outcome(mutations, mutation, return_ids)
     except DataError as error:
         if error.reason is Reason.DEADLINE:
             # Nobody waits for the others any more.
             raise
-        if in_savepoint:
-            connection.execute("ROLLBACK TO mutation")
+        connection.execute("ROLLBACK TO mutation")
         error.applied = Applied.NO
         outcome = Outcome(error=error)
-    if in_savepoint:
-        connection.execute("RELEASE mutation")
+    connection.execute("RELEASE mutation")
     return outcome

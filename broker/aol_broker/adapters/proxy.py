@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 
 from aol.adapter.v1 import adapter_pb2 as pb
+from aol_broker.adapters.joined import JoinedCalls
 from aol_wire import adapter_codec as codec
 from aol_wire.adapter import (
     Adapter,
@@ -56,6 +57,7 @@ class AdapterProxy(Adapter):
         self._calls: dict[str, Call] = {}
         self._channel: grpc.aio.Channel | None = None
         self._frames: FramesChannel | None = None
+        self._joined = JoinedCalls(self._write, self._find)
 
     def connect(self, channel: grpc.aio.Channel) -> None:
         """Send calls through this channel from here on: in frames, if the adapter has them."""
@@ -128,6 +130,13 @@ class AdapterProxy(Adapter):
 
     async def write(self, request: Write) -> list[Outcome]:
         """Apply mutations."""
+        return await self._joined.write(request)
+
+    async def find(self, request: Find) -> Found:
+        """Find a page."""
+        return await self._joined.find(request)
+
+    async def _write(self, request: Write) -> list[Outcome]:
         answer = await self._call("Write", codec.write_to_proto(request), request.timeout_s, writes=True)
         message = self._decode(pb.WriteResponse, answer, Applied.UNKNOWN)
         try:
@@ -135,8 +144,7 @@ class AdapterProxy(Adapter):
         except DataError as error:
             raise self._nonsense(error, Applied.UNKNOWN) from error
 
-    async def find(self, request: Find) -> Found:
-        """Find a page."""
+    async def _find(self, request: Find) -> Found:
         answer = await self._call("Find", codec.find_to_proto(request), request.timeout_s)
         message = self._decode(pb.FindResponse, answer)
         try:

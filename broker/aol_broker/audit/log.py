@@ -1,234 +1,287 @@
-"""Where do audit records go? Into files of JSON lines, written before the answer of a call leaves.
+"""Can a call be recorded, and is it? Decides what callers are told when it cannot.
 
-A file holds up to `max_file_bytes`; its name carries the sequence number of its first record, so that names sort by
-time. Sequence numbers go on over restarts. A record that cannot be written makes the call fail, and from then on writes
-are refused before they change anything, until there is room for a record of the largest size again.
+Records go to the disk by the `Journal`. While they cannot be written, calls are refused before they do anything. On a
+full disk the refusals, and the calls that were under way, are recorded all the same, out of the `Reserve`.
 """
 
-import errno
-import os
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import structlog
 
-from aol_broker.audit.chain import GENESIS, chained
-from aol_broker.audit.files import file_name, files_of, first_seq_of, lines_backwards
-from aol_broker.audit.record import FILTER_MAX_BYTES, AuditRecord
+from aol_broker.audit.faults import Fault, FaultKind, fault_of
+from aol_broker.audit.journal import Journal, NotWrittenError
+from aol_broker.audit.record import AuditRecord, Outcome, Stage
+from aol_broker.audit.recovery import AuditFolderError, LeftBehind, read_left_behind, resolved
+from aol_broker.audit.reserve import Reserve
+from aol_broker.audit.signing import PUBLIC_KEY_FILE, SigningKey
+from aol_broker.audit.writer import Writer
 from aol_broker.folder_lock import FolderInUseError, FolderLock
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.filters import Json
+from aol_wire.ids import now_us, uuid7
+
+STALLED_AFTER_S = 5.0
+"""A disk that does not answer for so long is taken to have failed: callers are told, instead of waiting with it."""
+
+PRINCIPAL = "broker"
+"""The principal of records of what the broker itself did."""
 
 _LOCK_FILE = "audit.lock"
-_BLOCK_BYTES = 64 << 10
-# No record comes near it: what has no line end for longer is not the torn end of an audit file.
-_TORN_MAX_BYTES = 1 << 20
-# As long as the longest record: its filter, and names and ids, all of which are bounded.
-_PROBE = bytes(FILTER_MAX_BYTES + (4 << 10))
+_STOP_WAIT_S = 2.0
+# How much of the reserve calls that are refused may take; the rest is for those that were under way.
+_REFUSALS_SHARE = 4
+_REFUSAL_BYTES = 1 << 10
+_WITHHELD = Reason.AUDIT_UNAVAILABLE.value
 
 _log = structlog.get_logger("aol.audit")
 
 
-class AuditFolderError(Exception):
-    """The audit folder cannot be used; the message says why and what to do."""
+class Intent:
+    """That a write is about to be handed to its adapter. `seq` is the number of its record, 0 when it has none."""
+
+    __slots__ = ("_log", "_written", "seq")
+
+    def __init__(self, log: "AuditLog", seq: int, written: "asyncio.Future[None]") -> None:
+        self.seq = seq
+        self._log = log
+        self._written = written
+
+    async def durable(self) -> None:
+        """Return when the record is on the disk; the write may begin then.
+
+        :raises DataError: AUDIT_UNAVAILABLE.
+        """
+        try:
+            await self._written
+        except NotWrittenError:
+            self.seq = 0
+            raise self._log.refusal() from None
 
 
 class AuditLog:
-    """Appends records. Used from one event loop; a write is one system call of a short line."""
+    """The audit log of one broker. Used from one event loop."""
 
-    def __init__(self, directory: Path, *, max_file_bytes: int, max_files: int = 0) -> None:
-        """`max_files` 0 keeps every file; else the oldest are removed beyond so many, and the log says so."""
-        self._directory = directory
-        self._max_file_bytes = max_file_bytes
-        self._max_files = max_files
-        self._opened = False
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        key: SigningKey,
+        broker_id: str,
+        max_file_bytes: int = 64 << 20,
+        reserve_bytes: int = 1 << 20,
+        durable: bool = True,
+    ) -> None:
+        """`durable` false leaves it to the operating system when a record reaches the disk."""
+        self.directory = directory
+        self.broker_id = broker_id
+        self._key = key
+        self._writer = Writer()
+        self._reserve = Reserve(directory, reserve_bytes)
+        self._journal = Journal(
+            directory,
+            key=key,
+            broker_id=broker_id,
+            max_file_bytes=max_file_bytes,
+            reserve=self._reserve,
+            durable=durable,
+            writer=self._writer,
+            listener=self,
+        )
         self._lock: FolderLock | None = None
-        self._descriptor = -1
-        self._size = 0
-        self._seq = 0
-        self._head = GENESIS
-        self._failure = ""
-        self._callbacks: list[Callable[[], None]] = []
+        self._opened = False
+        self._fault: Fault | None = None
+        self._on_reserve = False
+        """Whether records are still written although there is a fault: into the room of the reserve."""
+        self._room_for_refusals = 0
+        self._refused = 0
+        self._withheld: list[AuditRecord] = []
+        self._on_change: list[Callable[[], None]] = []
+        self._on_durable: list[Callable[[], None]] = []
+        self._on_closed: list[Callable[[Path, bytes], None]] = []
 
     @property
     def failure(self) -> str:
         """Why records cannot be written; empty while they can."""
-        return self._failure
+        return self._fault.text if self._fault is not None else ""
+
+    @property
+    def durable_seq(self) -> int:
+        """The number of the newest record that is on the disk."""
+        return self._journal.written.seq
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback` whenever `failure` begins or ends."""
-        self._callbacks.append(callback)
+        self._on_change.append(callback)
 
-    @property
-    def directory(self) -> Path:
-        """Where the files are."""
-        return self._directory
+    def on_durable(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever `durable_seq` has grown: it costs every call what it costs."""
+        self._on_durable.append(callback)
 
-    def open(self) -> None:
-        """Take the folder for this process alone, and go on after the last record that is there.
+    def on_closed(self, callback: Callable[[Path, bytes], None]) -> None:
+        """Call `callback` with the path and the checkpoint line of each segment that is closed."""
+        self._on_closed.append(callback)
 
-        :raises AuditFolderError: another broker writes there, the folder cannot be made or written, or its newest file
-            does not tell which record was the last.
+    async def open(self) -> None:
+        """Take the folder for this process alone, go on after the last record, and end what was left without an end.
+
+        :raises AuditFolderError: another broker writes there, the folder cannot be made or written, its newest segment
+            does not tell which record was the last, or there is no room for the reserve.
         """
+        self._writer.start()
         try:
-            self._go_on()
+            left: LeftBehind = await self._writer.run(self._take_folder)
         except OSError as error:
-            self.close()
+            self._leave()
             raise AuditFolderError(
-                f"The audit log cannot be written in {self._directory}: {error.strerror}. A broker that cannot record "
-                "calls serves none."
+                f"The audit log cannot be written in {self.directory}: {fault_of(error).text}. A broker that cannot "
+                "record calls serves none."
             ) from None
         except BaseException:
-            self.close()
+            self._leave()
             raise
         self._opened = True
+        ends = [self._journal.add(resolved(record)) for record in left.intents.values()]
+        if ends:
+            _log.warning("writes were under way when the broker ended: see `aol audit unresolved`", writes=len(ends))
+        if left.damaged:
+            ends.append(self._journal.add(self._resumed(FaultKind.SEGMENT_DAMAGED, left.damaged)))
+        await asyncio.gather(*ends, return_exceptions=True)
 
-    def close(self) -> None:
-        """Close the file, and let another broker have the folder."""
-        self._opened = False
-        self._close_file()
-        self._unlock()
-
-    def recover(self) -> bool:
-        """While records cannot be written, try whether they can be now; return whether they can.
-
-        That is so when the folder is this broker's and there is room for a record of the largest size. Only this ends
-        a `failure`: a short record that still fits on a full disk says nothing about the next. Costs nothing while
-        there is no failure; while there is one, the server calls it now and then, as nobody else may.
-        """
-        if self._failure and self._opened:
-            self._close_file()
+    async def close(self) -> None:
+        """Write what waits, close the segment with its checkpoint, and let another broker have the folder."""
+        was_open, self._opened = self._opened, False
+        if was_open:
             try:
-                self._go_on()
-                self._prove_room()
-            except AuditFolderError as error:
-                self._set_failure(str(error))
-            except OSError as error:
-                self._set_failure(_problem(error))
-            else:
-                self._set_failure("")
-        return not self._failure
+                # A disk that does not answer does not hold up a stop.
+                async with asyncio.timeout(_STOP_WAIT_S):
+                    await self._journal.drained()
+                    await self._journal.close(sound=self._fault is None)
+            except (OSError, TimeoutError):
+                _log.error("audit segment could not be closed", error=self.failure)
+        self._leave()
 
-    async def intend(self, operation: str, request_id: str) -> None:
-        """Called before a write reaches the adapter: refuse it when its record could not be kept.
+    def check(self) -> None:
+        """Refuse a call whose record could not be written, before it does anything.
 
         :raises DataError: AUDIT_UNAVAILABLE.
         """
-        del operation, request_id  # what is durable of an intention is decided with the durable segments
-        if not self._can_write():
-            raise DataError(
-                Reason.AUDIT_UNAVAILABLE,
-                f"The audit log cannot be written ({self._failure}), so the call is refused and nothing is changed. "
-                "An operator sees to the broker's audit folder.",
-                retry_after_s=1.0,
-                applied=Applied.NO,
-            )
+        if self._fault is not None or not self._opened:
+            raise self.refusal()
+
+    def refusal(self) -> DataError:
+        """Return what the caller of a call is told that was refused before it did anything."""
+        return DataError(
+            Reason.AUDIT_UNAVAILABLE,
+            f"The audit log cannot be written ({self._why()}), so the call is refused and nothing is changed. "
+            "An operator sees to the broker's audit folder.",
+            retry_after_s=1.0,
+            applied=Applied.NO,
+        )
+
+    def intend(self, record: AuditRecord) -> Intent:
+        """Record that a write is about to be handed to its adapter; the caller awaits that it is durable.
+
+        :raises DataError: AUDIT_UNAVAILABLE.
+        """
+        self.check()
+        written = self._journal.add(record)
+        return Intent(self, self._journal.added_seq, written)
 
     async def complete(self, record: AuditRecord) -> None:
-        """Write a call's record.
+        """Write the record of a call that ended, or was refused.
 
         :raises DataError: AUDIT_UNAVAILABLE; the caller decides what `applied` says.
         """
-        if not self._can_write():
+        if not self._may_add(record):
             raise self._lost(record)
-        line, digest = chained(record.body(self._seq + 1, self._head))
         try:
-            if self._size and self._size + len(line) > self._max_file_bytes:
-                self._rotate()
-            self._append(line)
-        except OSError as error:
-            self._set_failure(_problem(error))
+            await self._journal.add(record)
+        except NotWrittenError:
             raise self._lost(record) from None
-        self._seq += 1
-        self._head = digest
-        self._size += len(line)
 
-    def _can_write(self) -> bool:
-        """Whether records can be written, as far as can be told without writing one."""
-        if not self._failure and (self._descriptor < 0 or os.fstat(self._descriptor).st_nlink == 0):
-            # Writing would succeed, into a file that nobody can find.
-            self._set_failure("its file was removed" if self._opened else "it is closed")
-        return self.recover()
+    async def append_own(self, operation: str, reason: str, filters: Mapping[str, Json]) -> None:
+        """Write a record of what the broker itself did.
 
-    def _append(self, data: bytes) -> None:
-        """Add bytes to the file, all of them or none."""
-        written = os.write(self._descriptor, data)
-        if written != len(data):
-            os.ftruncate(self._descriptor, self._size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _prove_room(self) -> None:
-        """Write as much as the next record may need, where it will be written, and take it away again."""
-        if self._size and self._size + len(_PROBE) > self._max_file_bytes:
-            self._rotate()
-        self._append(_PROBE)
-        os.ftruncate(self._descriptor, self._size)
-
-    def _rotate(self) -> None:
-        self._close_file()
-        self._open_file(self._directory / file_name(self._seq + 1))
-        if self._max_files:
-            self._remove_oldest()
-
-    def _remove_oldest(self) -> None:
+        :raises DataError: AUDIT_UNAVAILABLE.
+        """
+        self.check()
         try:
-            for path in files_of(self._directory)[: -self._max_files]:
-                path.unlink(missing_ok=True)
-                _log.warning("audit file removed by retention", file=path.name)
+            await self._journal.add(self._own_record(operation, reason, filters))
+        except NotWrittenError:
+            raise self.refusal() from None
+
+    def checkpoint(self) -> bytes:
+        """Return a signed line about the open segment, as far as it is on the disk."""
+        return self._journal.checkpoint().line(self._key)
+
+    async def recover(self) -> bool:
+        """Try whether records can be written again, when they could not; return whether they can.
+
+        Notices a disk that does not answer, too. The server calls it now and then; nothing else ends a `failure`.
+        """
+        if self._journal.under_way_s > STALLED_AFTER_S:
+            self._journal.give_up_waiting()
+            self._begin_fault(Fault(FaultKind.DISK_STALLED, f"the disk has not answered for {STALLED_AFTER_S:.0f} s"))
+        fault = self._fault
+        if fault is None or not self._opened or self._journal.under_way_s:
+            return fault is None
+        try:
+            await self._writer.run(self._hold_folder)
+            given_up = await self._journal.reopen()
+        except AuditFolderError as error:
+            self._begin_fault(Fault(FaultKind.FOLDER_TAKEN, str(error)))
+            return False
         except OSError as error:
-            _log.error("audit files cannot be removed by retention", error=_problem(error))
+            self._begin_fault(fault_of(error))
+            return False
+        return await self._resume(fault, given_up)
 
-    def _go_on(self) -> None:
-        """Open the newest file, or the first, in a folder that is this process's alone."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._lock is None or not self._lock.holds():
-            self._unlock()
-            self._lock = self._locked()
-        files = files_of(self._directory)
-        newest = files[-1] if files else self._directory / file_name(self._seq + 1)
-        self._open_file(newest)
-        self._seq = max(self._seq, _last_seq(newest))
+    # What the journal tells.
 
-    def _locked(self) -> FolderLock:
-        try:
-            return FolderLock(self._directory / _LOCK_FILE)
-        except FolderInUseError as error:
-            raise AuditFolderError(
-                f"The audit folder {self._directory} is in use by another broker (process {error.process}), and each "
-                "needs one of its own: set audit.directory."
-            ) from None
+    def written(self) -> None:
+        """Records are on the disk."""
+        for callback in self._on_durable:
+            callback()
 
-    def _unlock(self) -> None:
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
+    def short_of_room(self, error: OSError) -> None:
+        """Records were written out of the reserve: no call is begun any more, and those under way can be recorded."""
+        self._on_reserve = True
+        self._room_for_refusals = self._reserve.size_bytes // _REFUSALS_SHARE
+        self._begin_fault(fault_of(error))
 
-    def _open_file(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
-        self._cut_torn_line(path)
+    def failed(self, error: OSError) -> None:
+        """Records could not be written."""
+        self._on_reserve = False
+        self._begin_fault(fault_of(error))
 
-    def _close_file(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+    def closed(self, path: Path, checkpoint: bytes) -> None:
+        """A segment was closed."""
+        for callback in self._on_closed:
+            callback(path, checkpoint)
 
-    def _cut_torn_line(self, path: Path) -> None:
-        # A crash in the middle of a write leaves a line without its end; it belongs to a call that was never answered.
-        whole = _end_of_last_line(self._descriptor, self._size)
-        torn = self._size - whole
-        if torn > _TORN_MAX_BYTES:
-            raise AuditFolderError(
-                f"{path} is damaged: its last {torn:,} bytes hold no end of a line. Move it to another folder, to be "
-                "looked at; nothing was changed."
-            )
-        if torn:
-            os.ftruncate(self._descriptor, whole)
-            self._size = whole
-            _log.warning("audit file ended in a torn record, which was cut", file=path.name, bytes=torn)
+    def _may_add(self, record: AuditRecord) -> bool:
+        if self._fault is None:
+            return self._opened
+        if not self._on_reserve:
+            return False
+        if record.intent == 0 and record.reason == Reason.AUDIT_UNAVAILABLE.value:
+            self._room_for_refusals -= _REFUSAL_BYTES
+            return self._room_for_refusals >= 0
+        return True
 
     def _lost(self, record: AuditRecord) -> DataError:
-        """Return what the caller of an unrecorded call is told, and leave the only trace of the call in the log."""
+        """Return what the caller of an unrecorded call is told, and leave the only trace of the call in the log.
+
+        That of a write which was announced is recorded when that is possible again.
+        """
+        if record.intent:
+            self._withheld.append(record)
+        else:
+            self._refused += 1
         _log.error(
             "call is not in the audit log",
             operation=record.operation,
@@ -236,67 +289,102 @@ class AuditLog:
             collection=record.collection,
             request_id=record.request_id,
             outcome=record.outcome.value,
-            error=self._failure,
+            error=self._why(),
         )
         return DataError(
             Reason.AUDIT_UNAVAILABLE,
-            f"The call's audit record cannot be written ({self._failure}), so its answer is withheld; of a write, "
+            f"The call's audit record cannot be written ({self._why()}), so its answer is withheld; of a write, "
             "`applied` says whether it was made. An operator sees to the broker's audit folder.",
             retry_after_s=1.0,
         )
 
-    def _set_failure(self, failure: str) -> None:
-        before, self._failure = self._failure, failure
-        if failure and failure != before:
-            _log.error("audit log cannot be written", error=failure)
-        elif before and not failure:
-            _log.warning("audit log can be written again")
-        if bool(failure) != bool(before):
-            for callback in self._callbacks:
-                callback()
+    async def _resume(self, fault: Fault, given_up: str) -> bool:
+        """Record that records can be written again, and what could not be meanwhile; return whether that went well."""
+        withheld, self._withheld = self._withheld, []
+        self._on_reserve = False
+        ends = [self._journal.add(self._resumed(fault.kind, given_up))]
+        ends += [
+            self._journal.add(replace(record, stage=Stage.RESOLVED, reason=record.reason or _WITHHELD))
+            for record in withheld
+            if record.intent in self._journal.open_intents
+        ]
+        await asyncio.wait(ends)
+        if any(end.exception() for end in ends) or self._on_reserve:
+            self._withheld = withheld + self._withheld
+            return False
+        self._refused = 0
+        self._fault = None
+        _log.warning("audit log can be written again")
+        self._tell_changed()
+        return True
 
+    def _resumed(self, kind: FaultKind, given_up: str) -> AuditRecord:
+        return self._own_record("audit_resumed", kind.value, {"refused": self._refused, "segment": given_up})
 
-def _problem(error: OSError) -> str:
-    return error.strerror or type(error).__name__
-
-
-def _end_of_last_line(descriptor: int, size: int) -> int:
-    """Return where the last line that has an end ends; 0 when there is none."""
-    end = size
-    while end > 0:
-        start = max(0, end - _BLOCK_BYTES)
-        found = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
-
-
-def _last_seq(newest: Path) -> int:
-    """Return the sequence number of the last record; an empty newest file says it by its name.
-
-    :raises AuditFolderError: the file holds lines, and none of them tells.
-    """
-    unreadable = 0
-    for line in lines_backwards(newest):
-        seq = _seq_of(line)
-        if seq is not None:
-            if unreadable:
-                _log.error("audit file ends in damaged records", file=newest.name, records=unreadable)
-            # A damaged line was a record too, and its number is not given to another.
-            return seq + unreadable
-        unreadable += 1
-    if unreadable:
-        raise AuditFolderError(
-            f"{newest} holds no readable record, so it is not known which number the next one has. Move the file to "
-            "another folder, to be looked at; nothing was changed."
+    def _own_record(self, operation: str, reason: str, filters: Mapping[str, Json]) -> AuditRecord:
+        return AuditRecord(
+            time_us=now_us(),
+            service="",
+            operation=operation,
+            collection="",
+            filters=orjson.dumps(filters, option=orjson.OPT_SORT_KEYS),
+            result_count=0,
+            broker=self.broker_id,
+            request_id=uuid7(),
+            principal=PRINCIPAL,
+            outcome=Outcome.OK,
+            reason=reason,
+            duration_ms=0.0,
         )
-    return first_seq_of(newest) - 1
 
+    def _begin_fault(self, fault: Fault) -> None:
+        before, self._fault = self._fault, fault
+        if before is None or before.text != fault.text:
+            _log.error("audit log cannot be written", error=fault.text, kind=fault.kind.value)
+        if before is None:
+            self._tell_changed()
 
-def _seq_of(line: bytes) -> int | None:
-    try:
-        seq = orjson.loads(line)["seq"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-    return seq if isinstance(seq, int) and not isinstance(seq, bool) and seq > 0 else None
+    def _tell_changed(self) -> None:
+        for callback in self._on_change:
+            callback()
+
+    def _why(self) -> str:
+        return self.failure or "it is closed"
+
+    # What the thread does.
+
+    def _take_folder(self) -> LeftBehind:
+        self._hold_folder()
+        self._reserve.take()
+        left = read_left_behind(self.directory)
+        self._journal.go_on_from(left)
+        return left
+
+    def _hold_folder(self) -> None:
+        """Make the folder if it is not there, and have it for this process alone."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._lock is None or not self._lock.holds():
+            self._release_lock()
+            try:
+                self._lock = FolderLock(self.directory / _LOCK_FILE)
+            except FolderInUseError as error:
+                raise AuditFolderError(
+                    f"The audit folder {self.directory} is in use by another broker (process {error.process}), and "
+                    "each needs one of its own: set audit.directory."
+                ) from None
+        self._put_public_key()
+
+    def _put_public_key(self) -> None:
+        path, pem = self.directory / PUBLIC_KEY_FILE, self._key.public_pem()
+        if not path.exists() or path.read_bytes() != pem:
+            path.write_bytes(pem)
+
+    def _release_lock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def _leave(self) -> None:
+        self._opened = False
+        self._writer.stop()
+        self._release_lock()

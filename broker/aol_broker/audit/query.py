@@ -20,6 +20,7 @@ EQUAL_KEYS = ("service", "collection", "operation", "outcome", "principal")
 _FILTERING = frozenset({"query", "count", "update", "delete", "restore", "purge", "explain"})
 _ID = "_id"
 _ID_LISTS = ("document_id", "document_ids")
+_HASH = "$hmac"
 _BRANCHES = ("$and", "$or")
 
 
@@ -29,8 +30,9 @@ class AuditQuery:
 
     `document_id` is looked for where a filter says `_id`, or a list of ids says it. `field` is a path that the call
     reads by name or that its filter asks about, or a path above or below it. `text` is a part of a request id, trace
-    id, document id, principal, or of whom the call was made for. Without `stages`, a write that ended is shown by its
-    end alone. `unresolved` leaves the writes of which nobody can say (yet) whether they were made.
+    id, document id, principal, of whom the call was made for, or of the hash of a sensitive value. Without `stages`, a
+    write that ended is shown by its end alone. `unresolved` leaves the writes of which nobody can say (yet) whether
+    they were made.
 
     `follow` takes the oldest `limit` records after `after_seq` instead of the newest ones.
     """
@@ -143,6 +145,15 @@ def _ids(record: dict[str, Any]) -> Iterator[str]:
     for key in ("request_id", "trace_id", "principal", "on_behalf_of"):
         yield text_of(record, key)
     yield from document_ids(record)
+    yield from _hashes(record.get("filters"))
+
+
+def _hashes(value: Any) -> Iterator[str]:
+    """Yield what stands in the place of sensitive values."""
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _hashes(part)
+    if isinstance(value, dict):
+        yield from _texts(value.get(_HASH))
 
 
 def _ids_asked_for(filters: dict[str, Any]) -> Iterator[str]:

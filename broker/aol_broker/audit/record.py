@@ -1,6 +1,6 @@
 """What does an audit record say? Who did what, when, by what right, and with what outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -48,11 +48,12 @@ class Outcome(StrEnum):
     """A write that has not ended: the outcome of every intended record, and of no other."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that would make it three times as dear to make, twice in each write.
+@dataclass(slots=True)
 class AuditRecord:
     """What is recorded of one call at one stage. Texts are empty, and numbers 0, where there is nothing to tell.
 
-    `filters` is JSON text on one line with sorted keys (see `recorded_filter`). `intent` is the number of the record
+    `filters` is JSON text on one line with sorted keys (see `redaction.recorded`). `intent` is the number of the record
     that announced this write. `grant` says by what right the call was allowed: `owner`, `operator`, `service` (nothing
     of another's is touched), or origin and permission of a grant, as `sharing:read`; `revision` is that of the registry
     in which it stood. `fields` are the paths that a query asks for, None when it asks for whole documents or is none.
@@ -119,14 +120,18 @@ class AuditRecord:
         )
 
 
-def recorded_filter(text: str) -> bytes:
-    """Return a filter as audit records show it, as JSON on one line; what is no JSON, or is too long, by its size."""
+def recorded_filter(text: str, rewritten: Callable[[Json], Json] | None = None) -> bytes:
+    """Return a filter as audit records show it, as JSON on one line; what is no JSON, or is too long, by its size.
+
+    :param rewritten: returns what is shown of a filter; None shows all of it.
+    """
     if not text:
         return b"null"
     if len(text) > FILTER_MAX_BYTES:
         return orjson.dumps({"$omitted_characters": len(text)})
     try:
-        recorded = orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+        value = orjson.loads(text)
+        recorded = orjson.dumps(value if rewritten is None else rewritten(value), option=orjson.OPT_SORT_KEYS)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return orjson.dumps({"$malformed_characters": len(text)})
     # Bytes are what a line is made of: characters take up to four of them, and 1e15 is written out.
@@ -134,11 +139,11 @@ def recorded_filter(text: str) -> bytes:
 
 
 def recorded_arguments(operation: str, arguments: Any) -> bytes:
-    """Return what a record shows under `filters`, as JSON on one line: what a call says beyond its collection.
+    """Return what a record shows under `filters` of a call that has none, as JSON on one line.
 
-    `arguments` is the request message of the operation, which nobody has checked yet. Filters are shown as they are,
-    of grants who is to have which permission, of manifests where they come from, of copies where to, of a drop whether
-    it is one; other calls show null.
+    `arguments` is the request message of the operation, which nobody has checked yet. Of grants it is who is to have
+    which permission, of manifests where they come from, of copies where to, of a drop whether it is one; other calls
+    show null. What is stored in collections is in none of them: filters, and documents, are for `redaction`.
     """
     match operation:
         case "grant_access" | "revoke_access":
@@ -157,13 +162,13 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
             adapter = arguments.to_adapter
             return orjson.dumps({"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)})
         case _:
-            return recorded_filter(getattr(arguments, "filter", ""))
+            return b"null"
 
 
 def with_details(filters: bytes, details: Mapping[str, Json]) -> bytes:
     """Return what a record shows under `filters` with what is known after the call, for example of a batch's failures.
 
-    :param filters: of `recorded_arguments`, null or an object.
+    :param filters: of `redaction.recorded`, null or an object.
     """
     if not details:
         return filters

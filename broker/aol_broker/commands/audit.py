@@ -9,6 +9,7 @@ from typing import TypeVar
 import orjson
 
 from aol.admin.v1 import admin_pb2 as pb
+from aol.admin.v1 import audit_pb2
 from aol_broker.audit.query import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery
 from aol_broker.audit.record import FILTER_MAX_BYTES, Outcome, Stage
 from aol_broker.audit.search import search
@@ -86,7 +87,9 @@ class SummarizeAudit:
         self._directory = directory
         self._broker_id = broker_id
 
-    async def admit(self, request: Request[pb.SummarizeAuditRequest], record: CollectionRecord | None) -> AuditQuery:
+    async def admit(
+        self, request: Request[audit_pb2.SummarizeAuditRequest], record: CollectionRecord | None
+    ) -> AuditQuery:
         """Check the bounds."""
         arguments = request.arguments
         if not arguments.collection:
@@ -96,12 +99,12 @@ class SummarizeAudit:
         return AuditQuery(collection=collection, since_us=arguments.since_us, until_us=arguments.until_us)
 
     async def dispatch(
-        self, request: Request[pb.SummarizeAuditRequest], record: CollectionRecord | None, work: AuditQuery
+        self, request: Request[audit_pb2.SummarizeAuditRequest], record: CollectionRecord | None, work: AuditQuery
     ) -> Answer:
         """Count what the files hold."""
         counted = await _in_thread(lambda stopped: tally(self._directory, work, stopped))
         uses = [
-            pb.AuditUse(
+            audit_pb2.AuditUse(
                 service=use.service,
                 principal=use.principal,
                 operation=use.operation,
@@ -112,7 +115,7 @@ class SummarizeAudit:
             )
             for use, found in counted.rows
         ]
-        response = pb.SummarizeAuditResponse(uses=uses, broker=self._broker_id, truncated=counted.truncated)
+        response = audit_pb2.SummarizeAuditResponse(uses=uses, broker=self._broker_id, truncated=counted.truncated)
         return Answer(response, len(uses), _conditions(work))
 
 

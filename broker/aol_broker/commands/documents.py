@@ -58,7 +58,8 @@ class StoreBatch:
     ) -> list[Admitted | DataError]:
         """Check the documents; with `atomic` the first bad one refuses them all."""
         arguments, record = request.arguments, known(record)
-        documents, ids = arguments.documents, arguments.document_ids
+        # A slice is a list, which is read much faster than a column.
+        documents, ids = arguments.documents[:], arguments.document_ids[:]
         if len(documents) > BATCH_MAX_DOCUMENTS:
             raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
         if ids and len(ids) != len(documents):
@@ -95,6 +96,10 @@ class StoreBatch:
 
 
 def _batch_answer(work: Sequence[Admitted | DataError], outcomes: Sequence[Outcome]) -> Answer:
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    ids = [item.id for item in work if isinstance(item, Admitted)]
+    if len(ids) == len(work) and not failed:
+        return Answer(pb.StoreBatchResponse(document_ids=ids, stored_count=len(ids)), len(ids))
     response = pb.StoreBatchResponse()
     remaining = iter(outcomes)
     reasons: Counter[str] = Counter()

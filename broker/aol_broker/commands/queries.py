@@ -96,7 +96,10 @@ class QueryData:
         token = ""
         if found.next_position and remaining != 0:
             token = self._tokens.seal(PagePosition(found.next_position, remaining), _binding(request, known(record)))
-        return Answer(pb.QueryDataResponse(page=found.page, next_page_token=token), count)
+        response = pb.QueryDataResponse(next_page_token=token)
+        # Handed to the constructor, a page would be copied by encoding and decoding it.
+        response.page.CopyFrom(found.page)
+        return Answer(response, count)
 
 
 class CountData:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aol_broker.audit.policy import AuditPolicy
 from aol_broker.registry.snapshot import Permission, Validation
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
@@ -32,6 +33,7 @@ class DeclaredCollection:
     sharing: tuple[Sharing, ...] = ()
     adapter: str = ""
     storage: Storage = field(default_factory=Storage)
+    audit: AuditPolicy = field(default_factory=AuditPolicy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,11 @@ from aol_wire.limits import (
     DESCRIPTION_MAX_CHARACTERS,
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
+    SENSITIVE_MAX_PATHS,
+    SENSITIVE_PATH_MAX_CHARACTERS,
 )
 from aol_wire.names import ADAPTER, COLLECTION, SERVICE, check_collection, check_service
+from aol_wire.paths import parse_path
 
 _PATH_SCHEMA = {"type": "string", "minLength": 1, "description": "A path of object keys, as a.b."}
 _DIRECTION_SCHEMA = {"enum": ["asc", "desc"]}
@@ -45,6 +48,11 @@ def _check_collection_id(name: str) -> str:
     return name
 
 
+def _check_path(text: str) -> str:
+    parse_path(text)
+    return text
+
+
 def _plain(version: object) -> object:
     if isinstance(version, dict | list):
         raise ValueError("is text or a number")  # noqa: TRY004 - pydantic collects ValueErrors only
@@ -72,6 +80,7 @@ CollectionId = Annotated[
     _checked(_check_collection_id),
     Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}\\.{COLLECTION.pattern}$"}),
 ]
+SensitivePath = Annotated[str, Field(min_length=1, max_length=SENSITIVE_PATH_MAX_CHARACTERS), _checked(_check_path)]
 PermissionName = Literal["read", "write", "admin"]
 
 
@@ -170,6 +179,15 @@ class CollectionModel(_Part):
     )
     storage: StorageModel | None = Field(
         default=None, description="How it is kept. It is chosen when the collection is made, and stays."
+    )
+    audit: Literal["metadata", "shape", "values"] = Field(
+        default="values",
+        description="What audit records show of filters: nothing, their shape without values, or all of them.",
+    )
+    sensitive: list[SensitivePath] | None = Field(
+        default=None,
+        max_length=SENSITIVE_MAX_PATHS,
+        description="Paths whose values, and all under them, audit records show as a keyed hash only.",
     )
 
 

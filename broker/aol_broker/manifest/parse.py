@@ -1,10 +1,11 @@
 """What does this manifest declare? From YAML text to frozen values, or to one error with everything that is wrong."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import pathlib
+from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 
+from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.manifest.models import CollectionModel, DataRequirementsModel, IndexModel, ManifestModel, StorageModel
 from aol_broker.manifest.rules import broken_rules
@@ -21,14 +22,16 @@ from aol_broker.yaml_text import (
     read_yaml,
 )
 from aol_wire.errors import DataError, Reason, Violation
+from aol_wire.filters import Path
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
+from aol_wire.paths import parse_path
 from aol_wire.schema_hint import parse_schema_hint
 
 PROBLEMS_SHOWN = 50
 
 
-def read_manifest(path: Path) -> str:
+def read_manifest(path: pathlib.Path) -> str:
     """Return the text of a manifest file.
 
     :raises DataError: BAD_MANIFEST, it cannot be read, is too large or not UTF-8.
@@ -108,7 +111,13 @@ def _collection(model: CollectionModel) -> DeclaredCollection:
         sharing=tuple(Sharing(item.service, Permission(item.permission)) for item in model.sharing or ()),
         adapter=storage.adapter or "",
         storage=read_storage(storage.model_dump(by_alias=True)),
+        audit=AuditPolicy(AuditLevel(model.audit), _paths(model.sensitive or ())),
     )
+
+
+def _paths(texts: Iterable[str]) -> tuple[Path, ...]:
+    """Return paths in an order that says nothing, so that writing them in another one changes nothing."""
+    return tuple(sorted({parse_path(text) for text in texts}))
 
 
 def _index(model: IndexModel) -> IndexSpec:

@@ -48,6 +48,7 @@ def declared(
         indexes=_union(record, declaration.indexes),
         soft_delete=declaration.soft_delete,
         validation=declaration.validation,
+        audit=declaration.audit,
         declared=True,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
+from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
@@ -34,6 +35,7 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "declared": record.declared,
         "storage": orjson.dumps(record.storage).decode(),
         "moving_to": record.moving_to,
+        "audit": orjson.dumps(record.audit).decode(),
     }
 
 
@@ -51,6 +53,7 @@ def from_row(row: RowMapping) -> CollectionRecord:
         declared=row["declared"],
         storage=_storage(orjson.loads(row["storage"])),
         moving_to=row["moving_to"],
+        audit=_audit(orjson.loads(row["audit"])),
     )
 
 
@@ -71,3 +74,8 @@ def _storage(stored: Mapping[str, Any]) -> Storage:
         # Those that were written before there was one have none.
         stored.get("shard_key", ""),
     )
+
+
+def _audit(stored: Mapping[str, Any]) -> AuditPolicy:
+    # Those that were written before there was one have an empty one.
+    return AuditPolicy(AuditLevel(stored["level"]), tuple(map(tuple, stored["sensitive"]))) if stored else AuditPolicy()

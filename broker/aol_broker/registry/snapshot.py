@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from aol_broker.audit.policy import AuditPolicy
+from aol_wire.adapter import Target
 from aol_wire.filters import Path
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
@@ -64,12 +66,15 @@ class CollectionRecord:
     declared: bool = False
     storage: Storage = field(default_factory=Storage)
     moving_to: str = ""
+    audit: AuditPolicy = field(default_factory=AuditPolicy)
     collection_id: str = field(init=False, repr=False, compare=False)
+    target: Target = field(init=False, repr=False, compare=False)
     datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Computed once, because every call on the collection reads them.
         object.__setattr__(self, "collection_id", f"{self.service}.{self.name}")
+        object.__setattr__(self, "target", Target(self.service, self.name))
         datetimes = frozenset(tuple(path.split(".")) for path, kind in self.schema_hint.items() if kind == "datetime")
         object.__setattr__(self, "datetime_paths", datetimes)
 

@@ -158,9 +158,9 @@ def who(
     """Show who used a collection or tried to, how often, and when last; the last first."""
     if "." not in collection:
         raise typer.BadParameter("write service.collection", param_hint="COLLECTION")
-    from aol.admin.v1 import admin_pb2 as pb
+    from aol.admin.v1 import audit_pb2
 
-    asked = pb.SummarizeAuditRequest(
+    asked = audit_pb2.SummarizeAuditRequest(
         collection=collection, since_us=moment_us("--since", since), until_us=moment_us("--until", until)
     )
     answer = asyncio.run(_call(endpoint, require_token(token_file, data_dir), "SummarizeAudit", asked))
@@ -270,9 +270,9 @@ async def _call(endpoint: str, token: str, rpc: str, request: Any) -> Any:
 
 
 async def _answer(calls: OperatorCalls, rpc: str, request: Any) -> Any:
-    from aol.admin.v1 import admin_pb2 as pb
+    from aol.admin.v1 import admin_pb2, audit_pb2
 
-    answers = {"SearchAudit": pb.SearchAuditResponse, "SummarizeAudit": pb.SummarizeAuditResponse}
+    answers = {"SearchAudit": admin_pb2.SearchAuditResponse, "SummarizeAudit": audit_pb2.SummarizeAuditResponse}
     return await calls.admin(rpc, request, answers[rpc])
 
 

@@ -131,6 +131,7 @@ def describe(
         "storage": storage_in_words(info.storage),
         "validation": info.validation,
         "soft delete": "yes" if info.soft_delete else "no",
+        "audit": audit_in_words(info),
         f"{acting} may": ", ".join(info.permissions) or "nothing",
     }
     say(info.collection_id)
@@ -159,6 +160,11 @@ async def _describe(endpoint: str, service: str, collection: str) -> "Collection
 def adapter_in_words(info: "CollectionInfo") -> str:
     """Return which adapter keeps a collection, and which one it is being copied to."""
     return f"{info.adapter}, being copied to {info.moving_to}" if info.moving_to else info.adapter
+
+
+def audit_in_words(info: "CollectionInfo") -> str:
+    """Return what audit records show of filters on a collection."""
+    return f"{info.audit}; sensitive: {', '.join(info.sensitive)}" if info.sensitive else info.audit
 
 
 def storage_in_words(storage: "StorageInfo") -> str:

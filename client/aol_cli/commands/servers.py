@@ -96,10 +96,15 @@ def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: 
 
     from aol_broker import logs
     from aol_broker.server import StartError, run
+    from aol_wire import garbage
+
+    # Whoever reads audit records from standard output gets nothing else there.
+    tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say
 
     async def on_ready(broker: "Broker") -> None:
         await _apply(broker, manifests)
-        say(
+        garbage.calm()
+        tell(
             f"aol ready on {broker.endpoint} · data {settings.data_dir} · adapter {broker.adapter_summary()}{applied}"
             " · Ctrl-C stops it"
         )

@@ -1,6 +1,7 @@
 """What is a call in a frame, what becomes of it, and how is a broken frame told?"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
@@ -12,6 +13,11 @@ FRAME_TARGET_BYTES = 1 << 20
 
 FRAME_OVERHEAD_BYTES = 64 << 10
 """What a frame may add to the largest message in it: names, ids, a failure's details."""
+
+TURNS = 2
+"""How many turns of the event loop a writer that wakes lets pass while other calls are under way. No timer: an idle
+loop turns at once. What it has at hand already (answers of other connections, the calls of their tasks) comes into the
+same frame by that."""
 
 TIMEOUT_MAX_S = 100 * 366 * 86_400.0
 """A hundred years: what is longer is no limit."""
@@ -25,8 +31,7 @@ class FrameLimits:
     max_frame_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """A call's encoded response. `revision` is the highest registry revision known when its frame was made."""
 
     response: bytes
@@ -34,8 +39,7 @@ class Success:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a call failed: `code` is a google.rpc.Code, `details` an encoded google.rpc.Status."""
 
     code: int

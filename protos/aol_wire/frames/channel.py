@@ -134,25 +134,19 @@ class FramedMethod:
         deserialize: Callable[[bytes], Any] | None,
         unary: "grpc.aio.UnaryUnaryMultiCallable[Any, Any]",
     ) -> None:
+        self.name = method
+        self.deserialize = deserialize
+        self.unary = unary
         self._channel = channel
-        self._method = method
         self._serialize = serialize
-        self._deserialize = deserialize
-        self._unary = unary
 
     def __call__(self, request: Any, *, timeout: float | None = None, metadata: Metadata | None = None) -> Any:
         """Begin the call; awaiting what is returned gives the response, or raises `grpc.aio.AioRpcError`."""
         if not self._channel.framed:
-            return self._unary(request, timeout=timeout, metadata=metadata)
+            return self.unary(request, timeout=timeout, metadata=metadata)
         data = request if self._serialize is None else self._serialize(request)
         deadline = None if timeout is None else time.monotonic() + timeout
-        call = FramedCall(self._method, data, deadline, self._deserialize)
-
-        def make_unary() -> Any:
-            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
-            return self._unary(request, timeout=left_s, metadata=metadata)
-
-        call.make_unary = make_unary
+        call = FramedCall(self, data, deadline, request, metadata)
         self._channel.submit(call, metadata)
         return call
 
@@ -160,21 +154,35 @@ class FramedMethod:
 class FramedCall(PendingCall):
     """A call under way, with what callers use of `grpc.aio.UnaryUnaryCall`."""
 
-    __slots__ = ("_deserialize", "_outcome", "_unary", "make_unary")
-
-    make_unary: Callable[[], Any]
+    __slots__ = ("_metadata", "_method", "_outcome", "_unary", "_undecoded")
 
     def __init__(
-        self, method: str, request: bytes, deadline: float | None, deserialize: Callable[[bytes], Any] | None
+        self, method: FramedMethod, data: bytes, deadline: float | None, request: Any, metadata: Metadata | None
     ) -> None:
-        super().__init__(method, request, deadline)
-        self.stream = None
+        """`data` is the encoded `request`, which is kept for a server that has no frames."""
+        super().__init__(method.name, data, deadline)
         self._outcome: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        self._deserialize = deserialize
+        self._method = method
+        self._undecoded = request
+        self._metadata = metadata
         self._unary: Any = None
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self._response().__await__()
+        try:
+            outcome = yield from self._outcome
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if isinstance(outcome, Success):
+            deserialize = self._method.deserialize
+            return outcome.response if deserialize is None else _decoded(deserialize, outcome.response)
+        if outcome is not None:
+            raise _rpc_error(outcome)
+        if self._unary is None:
+            left_s = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+            self._unary = self._method.unary(self._undecoded, timeout=left_s, metadata=self._metadata)
+        response = yield from self._unary.__await__()
+        return response
 
     def settle(self, outcome: Outcome | None) -> None:
         """Say what became of the call; None: the server has no frames."""
@@ -193,20 +201,6 @@ class FramedCall(PendingCall):
         if outcome is None:
             return tuple(await self._unary.trailing_metadata()) if self._unary is not None else ()
         return _trailers(outcome)
-
-    async def _response(self) -> Any:
-        try:
-            outcome = await self._outcome
-        except asyncio.CancelledError:
-            self.cancel()
-            raise
-        if isinstance(outcome, Success):
-            return outcome.response if self._deserialize is None else _decoded(self._deserialize, outcome.response)
-        if outcome is not None:
-            raise _rpc_error(outcome)
-        if self._unary is None:
-            self._unary = self.make_unary()
-        return await self._unary
 
 
 def _decoded(deserialize: Callable[[bytes], Any], response: bytes) -> Any:

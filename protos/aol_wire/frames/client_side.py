@@ -68,6 +68,11 @@ class ClientSide(Generic[C]):
             return False
         return bool(self._cancelled) or not self._greeted or (bool(self._waiting) and self._room() > 0)
 
+    @property
+    def has_others(self) -> bool:
+        """Whether there are calls whose replies are yet to come, after which callers may make more."""
+        return bool(self._sent)
+
     def submit(self, call: C) -> None:
         """Make a call in one of the next frames."""
         self._waiting[call] = None

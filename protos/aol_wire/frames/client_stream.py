@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 from google.rpc import code_pb2
 
-from aol_wire.frames.calls import Failure, FrameError, Outcome
+from aol_wire.frames.calls import TURNS, Failure, FrameError, Outcome
 from aol_wire.frames.client_side import Call, ClientSide
 from aol_wire.frames.deadlines import Deadlines
 
@@ -24,7 +24,9 @@ class PendingCall(Call):
 
     __slots__ = ("stream",)
 
-    stream: "ClientStream | None"
+    def __init__(self, method: str, request: bytes, deadline: float | None = None) -> None:
+        super().__init__(method, request, deadline)
+        self.stream: ClientStream | None = None
 
     def settle(self, outcome: Outcome | None) -> None:
         """Say what became of the call; None: the server has no frames."""
@@ -118,6 +120,9 @@ class ClientStream:
                 else:
                     self._wake.clear()
                     await self._wake.wait()
+                    if self._side.has_others:
+                        for _ in range(TURNS):
+                            await asyncio.sleep(0)
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass  # the reader learns why
         except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from google.rpc import code_pb2
 
 from aol.frames.v1 import frames_pb2 as pb
 from aol_wire.faults import describe_fault
-from aol_wire.frames.calls import Failure, FrameError, FrameLimits, Outcome
+from aol_wire.frames.calls import TURNS, Failure, FrameError, FrameLimits, Outcome
 from aol_wire.frames.deadlines import Deadlines
 from aol_wire.frames.server_side import IncomingCall, ServerSide
 
@@ -45,15 +45,19 @@ class FramesServer:
         limits: FrameLimits,
         *,
         keeps_deadlines: bool = False,
+        lasting: Collection[str] = (),
     ) -> None:
         """`methods` are full names. `open_stream` is asked once a stream for the function that answers its calls.
 
         `keeps_deadlines`: that function ends by itself when the call's time is over; else its task is cancelled then.
+        Calls of the methods `lasting` go on when their callers go away; nobody is told what becomes of them.
         """
         self._methods = frozenset(methods)
         self._open_stream = open_stream
         self._limits = limits
         self._keeps_deadlines = keeps_deadlines
+        self._lasting = frozenset(lasting)
+        self._alone: set[asyncio.Task[None]] = set()
         self._streams: set[_ServerStream] = set()
         self._left = False
 
@@ -72,7 +76,15 @@ class FramesServer:
         if self._left:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is about to stop.")
         serve = self._open_stream(context)
-        stream = _ServerStream(context, serve, self._methods, self._limits, keeps_deadlines=self._keeps_deadlines)
+        stream = _ServerStream(
+            context,
+            serve,
+            self._methods,
+            self._limits,
+            keeps_deadlines=self._keeps_deadlines,
+            lasting=self._lasting,
+            let_go=self._let_go,
+        )
         self._streams.add(stream)
         try:
             await stream.run()
@@ -81,20 +93,36 @@ class FramesServer:
         finally:
             self._streams.discard(stream)
 
+    def _let_go(self, task: "asyncio.Task[None]") -> None:
+        """Keep a call whose stream does so no more: the event loop holds tasks by weak references only."""
+        self._alone.add(task)
+        task.add_done_callback(self._alone.discard)
+
 
 class _ServerStream:
     """One stream: a reader, a writer, and a task for each call."""
 
     def __init__(
-        self, context: Context, serve: Serve, methods: frozenset[str], limits: FrameLimits, *, keeps_deadlines: bool
+        self,
+        context: Context,
+        serve: Serve,
+        methods: frozenset[str],
+        limits: FrameLimits,
+        *,
+        keeps_deadlines: bool,
+        lasting: frozenset[str],
+        let_go: Callable[["asyncio.Task[None]"], None],
     ) -> None:
         self._context = context
         self._serve = serve
         self._methods = methods
+        self._lasting_methods = lasting
+        self._let_go = let_go
         self._side = ServerSide(limits)
         self._loop = asyncio.get_running_loop()
         self._deadlines: Deadlines[int] | None = None if keeps_deadlines else Deadlines(self._expire)
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._lasting: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -114,6 +142,9 @@ class _ServerStream:
         finally:
             if self._deadlines is not None:
                 self._deadlines.close()
+            for task in self._lasting.values():
+                self._let_go(task)
+            self._lasting.clear()
             work = (reading, writing, *self._tasks.values())
             for task in work:
                 task.cancel()
@@ -143,6 +174,9 @@ class _ServerStream:
             if frame is None:
                 self._wake.clear()
                 await self._wake.wait()
+                if self._side.has_others:
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)
             else:
                 await self._context.write(frame)
                 self._room.set()
@@ -151,33 +185,39 @@ class _ServerStream:
         if call.method not in self._methods:
             self._reply(call.id, _UNKNOWN_METHOD)
             return
-        self._tasks[call.id] = self._loop.create_task(self._answer(call))
+        tasks = self._lasting if call.method in self._lasting_methods else self._tasks
+        tasks[call.id] = self._loop.create_task(self._answer(call, tasks))
         if self._deadlines is not None and call.timeout_s is not None:
             self._deadlines.add(call.id, time.monotonic() + call.timeout_s)
 
-    async def _answer(self, call: IncomingCall) -> None:
+    async def _answer(self, call: IncomingCall, tasks: "dict[int, asyncio.Task[None]]") -> None:
         try:
             outcome = await self._serve(call)
         except Exception as error:  # a bug; its text may hold anything, and goes nowhere
             _log.error("a call in a frame failed on a bug: %s", describe_fault(error))
             outcome = _BUG
-        self._reply(call.id, outcome)
+        if tasks.pop(call.id, None) is not None:
+            self._reply(call.id, outcome)
 
     def _reply(self, number: int, outcome: Outcome) -> None:
-        self._tasks.pop(number, None)
         if self._deadlines is not None:
             self._deadlines.discard(number)
         self._side.reply(number, outcome)
         self._wake.set()
 
     def _cancel(self, number: int, outcome: Failure) -> None:
+        lasting = self._lasting.pop(number, None)
+        if lasting is not None:
+            self._let_go(lasting)
+            self._reply(number, outcome)
+            return
         task = self._tasks.get(number)
         if task is not None and task.cancel():
             # A task that is cancelled before it began runs no line of its own, so this replies for it.
             task.add_done_callback(partial(self._cancelled, number, outcome))
 
     def _cancelled(self, number: int, outcome: Failure, task: "asyncio.Task[None]") -> None:
-        if self._tasks.get(number) is task:
+        if self._tasks.pop(number, None) is not None:
             self._reply(number, outcome)
 
     def _expire(self, number: int) -> None:

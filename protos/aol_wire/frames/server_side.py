@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.rpc import code_pb2
 
@@ -20,8 +20,7 @@ from aol_wire.frames.calls import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingCall:
+class IncomingCall(NamedTuple):
     """A call that came in a frame. `timeout_s` is None when the caller sets no limit."""
 
     id: int
@@ -52,6 +51,11 @@ class ServerSide:
     def finished(self) -> bool:
         """Whether the stream can end: no call comes any more, and all that came were replied to."""
         return (self._no_more or self._left) and not self._in_flight and not self._replies and not self._say_leaving
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are calls whose replies are yet to come."""
+        return bool(self._in_flight)
 
     def receive(self, data: bytes) -> tuple[list[IncomingCall], Sequence[int]]:
         """Take in a frame; return its calls, and the ids of calls to cancel that are under way.

@@ -57,6 +57,16 @@ def test_the_documented_ways_to_read_work_as_they_stand(aol: Aol) -> None:
         assert aol(*shlex.split(command)[1:]).stdout != ""
 
 
+def test_audit_status_shows_how_the_log_is_doing(aol: Aol) -> None:
+    [value] = objects(aol("audit", "status", "--json"))
+    assert (value["failure"], value["oldest_seq"], value["sinks"], value["anchors"]) == ("", 1, [], [])
+    assert value["durable_seq"] >= 1
+    shown = aol("audit", "status").stdout
+    assert re.search(r"^records +[\d,]+ are durable; new ones can be written$", shown, re.MULTILINE)
+    assert re.search(rf"^files +1, [\d,.]+ (bytes|MB), {value['open_segment']} is open$", shown, re.MULTILINE)
+    assert shown.endswith("sinks     none\n")
+
+
 def test_audit_tail_shows_the_newest_records_a_line_each(aol: Aol) -> None:
     aol("query", "cli-owner.tickets", "--as", "cli-tailed", code=3)
     [line] = aol("audit", "tail", "-n", "1").stdout.splitlines()

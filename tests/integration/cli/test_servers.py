@@ -137,7 +137,12 @@ def test_manifests_are_applied_before_it_is_ready_and_recorded_like_any_other_ca
     assert ready(process)[3] == "2"
     [audit] = (tmp_path / "data" / "audit").glob("*.jsonl")
     records = [json.loads(line) for line in audit.read_text().splitlines()]
-    assert [record["outcome"] for record in records if record["operation"] == "apply_manifest"] == ["ok", "ok"]
+    assert [record["outcome"] for record in records if record["operation"] == "apply_manifest"] == [
+        "pending",
+        "ok",
+        "pending",
+        "ok",
+    ]
     process.terminate()
     assert "aol grant owner.things asker write" in process.communicate(timeout=STOP_S)[1]
     again = up("--manifests", str(tmp_path / "manifests" / "owner" / "manifest.yaml"))

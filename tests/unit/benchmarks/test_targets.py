@@ -46,4 +46,5 @@ def test_only_chooses_by_a_part_of_the_name_in_any_case() -> None:
         "scan of 100,000",
         "broker, scan of 100,000",
         "adapter, scan of 100,000",
+        "audited ÷ not audited, insert, 32 in flight",
     ]

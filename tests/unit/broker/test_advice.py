@@ -1,12 +1,10 @@
 """Advice: which index would serve a query, and what a log may show of it."""
 
-import json
-
 import pytest
 import yaml
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_broker.advice import filter_shape, manifest_line, propose_index, shape_of_request
+from aol_broker.advice import manifest_line, propose_index, shape_of_request
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.filter_parser import parse_filter
 from aol_wire.index_parser import parse_index
@@ -55,16 +53,6 @@ def test_a_proposed_line_is_a_manifests_index() -> None:
     line = proposed('{"kind": 1, "a \\"b\\"": 2}', [("at", True)])
     (entry,) = yaml.safe_load(line)
     assert parse_index(entry, "indexes.0").name
-
-
-def test_a_shape_shows_types_and_never_values() -> None:
-    filters = {"a": "canary", "b": {"$in": ["canary", 1]}, "$or": [{"c": {"$gt": 4711}}, {"d": None}, {"e": True}]}
-    shape = filter_shape(json.loads(json.dumps(filters)))
-    assert shape == {
-        "a": "string",
-        "b": {"$in": ["2 values"]},
-        "$or": [{"c": {"$gt": "number"}}, {"d": "null"}, {"e": "boolean"}],
-    }
 
 
 def test_a_slow_query_is_told_by_its_shape_and_the_missing_index() -> None:

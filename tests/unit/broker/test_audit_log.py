@@ -1,136 +1,202 @@
-"""The audit log: every record is a line, in order, and a call that cannot be recorded fails."""
+"""The audit log: every record is a line of a chain, in order, and durable when its call is answered."""
 
+import asyncio
 import json
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
+from aol_broker.audit.chain import GENESIS, checkpoint_of, hash_of
 from aol_broker.audit.files import files_of
 from aol_broker.audit.log import AuditLog
-from aol_broker.audit.record import FILTER_MAX_BYTES, AuditRecord, Outcome, recorded_filter
-from aol_broker.audit.search import AuditQuery, search
-
-
-def record(number: int = 0, **changes: object) -> AuditRecord:
-    values: dict[str, object] = {
-        "time_us": 1_700_000_000_000_000 + number * 1_000_000,
-        "service": "my-service",
-        "operation": "query",
-        "collection": "my-service.events",
-        "filters": recorded_filter('{"event_type": "error"}'),
-        "result_count": number,
-        "broker": "here",
-        "request_id": f"r{number}",
-        "principal": "service:my-service",
-        "outcome": Outcome.OK,
-        "reason": "",
-        "duration_ms": 1.23456,
-    }
-    return AuditRecord(**{**values, **changes})  # type: ignore[arg-type]
+from aol_broker.audit.record import FILTER_MAX_BYTES, recorded_filter
+from aol_broker.audit.signing import PUBLIC_KEY_FILE, read_public_key
+from audit_logs import audit_log, ended, intended, opened, record
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[AuditLog]:
-    log = AuditLog(tmp_path / "audit", max_file_bytes=1 << 20)
-    log.open()
-    yield log
-    log.close()
+async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
+    async with opened(tmp_path / "audit") as log:
+        yield log
+
+
+def lines(directory: Path) -> list[bytes]:
+    return [line for path in files_of(directory) for line in path.read_bytes().splitlines()]
+
+
+def records(directory: Path) -> list[dict[str, Any]]:
+    return [record for record in map(json.loads, lines(directory)) if "checkpoint" not in record]
 
 
 async def test_a_record_is_a_line_of_json_with_the_documented_keys(log: AuditLog) -> None:
-    await log.complete(record(42))
-    line = json.loads(files_of(log.directory)[0].read_text())
-    assert line == {
-        "timestamp": "2023-11-14T22:14:02.000000Z",
-        "service": "my-service",
-        "operation": "query",
-        "collection": "my-service.events",
-        "filters": {"event_type": "error"},
-        "result_count": 42,
+    await log.complete(record(42, grant="owner", revision=7, peer="ipv4:127.0.0.1:1", verified_by="insecure"))
+    (line,) = lines(log.directory)
+    assert json.loads(line) == {
         "broker": "here",
-        "seq": 1,
-        "request_id": "r42",
-        "principal": "service:my-service",
-        "outcome": "ok",
-        "reason": "",
+        "bytes_in": 0,
+        "bytes_out": 0,
+        "collection": "my-service.events",
         "duration_ms": 1.235,
+        "fields": None,
+        "filters": {"event_type": "error"},
+        "grant": "owner",
+        "hash": hash_of(line),
+        "intent": 0,
+        "on_behalf_of": "",
+        "operation": "query",
+        "outcome": "ok",
+        "peer": "ipv4:127.0.0.1:1",
+        "prev": GENESIS,
+        "principal": "service:my-service",
+        "reason": "",
+        "request_id": "r42",
+        "result_count": 42,
+        "revision": 7,
+        "seq": 1,
+        "service": "my-service",
+        "stage": "completed",
+        "timestamp": "2023-11-14T22:14:02.000000Z",
+        "trace_id": "",
+        "verified_by": "insecure",
     }
 
 
-async def test_sequence_numbers_go_on_after_a_restart(log: AuditLog) -> None:
+async def test_what_is_hashed_is_canonical_json(log: AuditLog) -> None:
+    await log.complete(record(1, filters=recorded_filter('{"b": 1, "a": {"d": 1e16, "c": "\u00e9"}}')))
+    (line,) = lines(log.directory)
+    body = line[: line.rindex(b',"hash"')] + b"}"
+    assert orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS) == body
+
+
+async def test_records_that_wait_together_are_chained_in_the_order_in_which_they_came(log: AuditLog) -> None:
+    await asyncio.gather(*(log.complete(record(number)) for number in range(500)))
+    written = records(log.directory)
+    assert [item["result_count"] for item in written] == list(range(500))
+    assert [item["prev"] for item in written] == [GENESIS] + [item["hash"] for item in written[:-1]]
+    assert log.durable_seq == 500
+
+
+async def test_records_that_come_while_the_disk_is_busy_go_to_it_together(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs = 0
+    fdatasync = os.fdatasync
+
+    def counted(descriptor: int) -> None:
+        nonlocal syncs
+        syncs += 1
+        fdatasync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
+    await asyncio.gather(*(log.complete(record(number)) for number in range(500)))
+    assert syncs == 1
+
+
+@pytest.mark.parametrize(("durable", "syncs"), [(True, 3), (False, 0)])
+async def test_a_record_is_forced_to_the_disk_before_its_call_is_answered_unless_that_is_left_to_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool, syncs: int
+) -> None:
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+
+    def noted(descriptor: int) -> None:
+        synced.append(descriptor)
+        fdatasync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    async with opened(tmp_path, durable=durable) as log:
+        for number in range(3):
+            await log.complete(record(number))
+            assert len(records(tmp_path)) == number + 1
+        assert len(synced) == syncs
+
+
+async def test_a_write_is_announced_and_ended_by_two_records(log: AuditLog) -> None:
+    intent = log.intend(intended(1))
+    await intent.durable()
+    assert [item["stage"] for item in records(log.directory)] == ["intended"]
+    await log.complete(ended(1, intent.seq))
+    first, second = records(log.directory)
+    assert (first["outcome"], second["outcome"], second["intent"]) == ("pending", "ok", first["seq"])
+
+
+async def test_numbers_and_hashes_go_on_after_a_restart(tmp_path: Path) -> None:
+    for number in range(3):
+        async with opened(tmp_path) as log:
+            await log.complete(record(number))
+    written = records(tmp_path)
+    assert [item["seq"] for item in written] == [1, 2, 3]
+    assert [item["prev"] for item in written] == [GENESIS, written[0]["hash"], written[1]["hash"]]
+
+
+async def test_full_segments_end_in_a_signed_checkpoint_and_the_chain_goes_on_in_the_next(tmp_path: Path) -> None:
+    closed: list[tuple[Path, bytes]] = []
+    async with opened(tmp_path, max_file_bytes=4096) as log:
+        log.on_closed(lambda path, line: closed.append((path, line)))
+        for number in range(20):
+            await log.complete(record(number))
+    key = read_public_key(tmp_path / PUBLIC_KEY_FILE)
+    head, seq = GENESIS, 0
+    assert len(files_of(tmp_path)) > 3
+    for path in files_of(tmp_path):
+        *body, last = path.read_bytes().splitlines()
+        checkpoint = checkpoint_of(last, key)
+        written = [json.loads(line) for line in body]
+        assert (checkpoint.segment, checkpoint.closed, checkpoint.count) == (path.name, True, len(written))
+        assert (checkpoint.prev, checkpoint.first_seq) == (head, seq + 1)
+        assert (checkpoint.head, checkpoint.last_seq) == (written[-1]["hash"], written[-1]["seq"])
+        assert written[0]["prev"] == head
+        head, seq = checkpoint.head, checkpoint.last_seq
+        assert sum(len(line) + 1 for line in body) <= 4096
+    assert [(path, line.rstrip()) for path, line in closed] == [
+        (path, path.read_bytes().splitlines()[-1]) for path in files_of(tmp_path)
+    ]
+    assert seq == 20
+
+
+async def test_a_batch_that_is_larger_than_a_segment_is_spread_over_several(tmp_path: Path) -> None:
+    async with opened(tmp_path, max_file_bytes=4096) as log:
+        await asyncio.gather(*(log.complete(record(number)) for number in range(50)))
+    assert [item["seq"] for item in records(tmp_path)] == list(range(1, 51))
+    assert len(files_of(tmp_path)) > 5
+
+
+async def test_a_checkpoint_says_which_writes_had_not_ended(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        first, second = log.intend(intended(1)), log.intend(intended(2))
+        await second.durable()
+        await log.complete(ended(1, first.seq))
+        checkpoint = checkpoint_of(log.checkpoint().rstrip(), read_public_key(tmp_path / PUBLIC_KEY_FILE))
+    assert (checkpoint.closed, checkpoint.last_seq, checkpoint.intents) == (False, 3, (second.seq,))
+
+
+async def test_a_log_without_a_record_leaves_no_segment(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        pass
+    assert files_of(tmp_path) == []
+
+
+async def test_whoever_follows_is_told_of_what_is_on_the_disk_and_of_nothing_sooner(log: AuditLog) -> None:
+    told: list[tuple[int, int]] = []
+    log.on_durable(lambda: told.append((log.durable_seq, len(records(log.directory)))))
     for number in range(3):
         await log.complete(record(number))
-    log.close()
-    again = AuditLog(log.directory, max_file_bytes=1 << 20)
-    again.open()
-    await again.complete(record(3))
-    again.close()
-    assert [json.loads(line)["seq"] for line in search(log.directory, AuditQuery()).lines] == [1, 2, 3, 4]
+    assert told == [(1, 1), (2, 2), (3, 3)]
 
 
-async def test_files_rotate_and_keep_their_order(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path, max_file_bytes=1000)
-    log.open()
-    for number in range(20):
-        await log.complete(record(number))
-    log.close()
-    files = files_of(tmp_path)
-    assert len(files) > 3
-    assert all(path.stat().st_size <= 1000 for path in files)
-    assert [json.loads(line)["seq"] for line in search(tmp_path, AuditQuery()).lines] == list(range(1, 21))
-
-
-async def test_retention_removes_the_oldest_files_only(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path, max_file_bytes=1000, max_files=2)
-    log.open()
-    for number in range(20):
-        await log.complete(record(number))
-    log.close()
-    assert len(files_of(tmp_path)) == 2
-    assert json.loads(search(tmp_path, AuditQuery()).lines[-1])["seq"] == 20
-
-
-async def test_a_torn_last_line_is_cut_and_its_number_used_again(log: AuditLog) -> None:
+async def test_a_closed_log_can_be_opened_again(tmp_path: Path) -> None:
+    log = audit_log(tmp_path)
+    await log.open()
     await log.complete(record(1))
-    log.close()
-    file = files_of(log.directory)[0]
-    whole = file.read_bytes()
-    file.write_bytes(whole + b'{"timestamp": "2023')
-    again = AuditLog(log.directory, max_file_bytes=1 << 20)
-    again.open()
-    await again.complete(record(2))
-    again.close()
-    assert [json.loads(line)["seq"] for line in file.read_text().splitlines()] == [1, 2]
-
-
-async def test_search_takes_each_condition(log: AuditLog) -> None:
-    await log.complete(record(1, service="a"))
-    await log.complete(record(2, service="b", collection="b.things"))
-    await log.complete(record(3, service="b", operation="insert"))
-    await log.complete(record(4, service="b", outcome=Outcome.DENIED))
-
-    def found(**conditions: object) -> list[int]:
-        return [json.loads(line)["seq"] for line in search(log.directory, AuditQuery(**conditions)).lines]  # type: ignore[arg-type]
-
-    assert found(service="a") == [1]
-    assert found(collection="b.things") == [2]
-    assert found(operation="insert") == [3]
-    assert found(outcome="denied") == [4]
-    assert found(since_us=1_700_000_003_000_000) == [3, 4]
-    assert found(until_us=1_700_000_003_000_000) == [1, 2]
-    assert found(service="b", limit=2) == [3, 4]
-    assert found(after_seq=3) == [4]
-
-
-async def test_search_reads_lines_longer_than_a_block(log: AuditLog) -> None:
-    long = recorded_filter(json.dumps({"a": "x" * 15_000}))
-    for number in range(120):
-        await log.complete(record(number, filters=long))
-    assert len(search(log.directory, AuditQuery(limit=1000)).lines) == 120
+    await log.close()
+    await log.close()
+    async with opened(tmp_path) as again:
+        await again.complete(record(2))
+    assert [item["seq"] for item in records(tmp_path)] == [1, 2]
 
 
 def test_a_filter_that_is_no_json_or_too_long_is_shown_by_its_size() -> None:
@@ -155,21 +221,3 @@ def test_a_filter_counts_by_the_bytes_that_it_takes_up_in_a_record() -> None:
 
 def test_a_filter_over_several_lines_stays_one_line() -> None:
     assert recorded_filter('{\n "a":\n 1}') == b'{"a":1}'
-
-
-async def test_what_was_recorded_survives_a_kill(tmp_path: Path) -> None:
-    program = (
-        "import asyncio, os, signal, sys\n"
-        "from pathlib import Path\n"
-        "from aol_broker.audit.log import AuditLog\n"
-        "from aol_broker.audit.record import AuditRecord, Outcome\n"
-        "log = AuditLog(Path(sys.argv[1]), max_file_bytes=1 << 20)\n"
-        "log.open()\n"
-        "record = AuditRecord(1, 's', 'query', 's.c', b'null', 0, 'b', 'r', 'p', Outcome.OK, '', 1.0)\n"
-        "for _ in range(100):\n"
-        "    asyncio.run(log.complete(record))\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
-    assert ended.returncode == -signal.SIGKILL
-    assert len(search(tmp_path, AuditQuery()).lines) == 100

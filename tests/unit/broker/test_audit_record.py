@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,16 +9,15 @@ from aol.admin.v1 import admin_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.audit.record import recorded_arguments, with_details
-from aol_broker.verbs import VERBS
 
 
 def test_a_record_of_a_grant_says_who_may_do_what() -> None:
     grant = pb.GrantAccessRequest(
         collection="events", target_service="spy", permission=collection_pb2.PERMISSION_WRITE, reason="secret-4711"
     )
-    assert recorded_arguments("grant_access", grant) == b'{"target_service":"spy","permission":"write"}'
+    assert recorded_arguments("grant_access", grant) == b'{"permission":"write","target_service":"spy"}'
     revoke = pb.RevokeAccessRequest(collection="events", target_service="spy")
-    assert recorded_arguments("revoke_access", revoke) == b'{"target_service":"spy","permission":"all"}'
+    assert recorded_arguments("revoke_access", revoke) == b'{"permission":"all","target_service":"spy"}'
 
 
 def test_a_record_of_a_manifest_says_where_it_comes_from_and_then_what_it_was() -> None:
@@ -35,11 +33,6 @@ def test_a_record_of_a_manifest_says_where_it_comes_from_and_then_what_it_was() 
 def test_details_stand_alone_where_there_is_no_filter() -> None:
     assert with_details(b"null", {"failures": {"BAD_DOCUMENT": 100}}) == b'{"failures":{"BAD_DOCUMENT":100}}'
     assert with_details(b'{"a":1}', {}) == b'{"a":1}'
-
-
-@pytest.mark.parametrize("verb", VERBS.values(), ids=lambda verb: verb.operation)
-def test_every_empty_request_can_be_recorded(verb: "VERBS.values") -> None:  # type: ignore[name-defined]
-    json.loads(recorded_arguments(verb.operation, verb.request()))
 
 
 @given(st.text(), st.integers(-(2**31), 2**31 - 1))

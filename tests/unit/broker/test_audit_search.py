@@ -1,7 +1,7 @@
 """Searching the audit log: the answer is bounded and says so, and files may go while they are read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,14 @@ from aol_broker.audit.record import AuditRecord, Outcome
 from aol_broker.audit.search import AuditQuery, AuditRecords, search
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import AUDIT_ANSWER_MAX_BYTES
+from audit_logs import opened
 from audit_samples import folder_of, intended, record
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[AuditLog]:
-    log = AuditLog(tmp_path / "audit", max_file_bytes=20_000)
-    log.open()
-    yield log
-    log.close()
+async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
+    async with opened(tmp_path / "audit", max_file_bytes=20_000) as log:
+        yield log
 
 
 async def fill(log: AuditLog, count: int, filter_bytes: int = 10) -> None:
@@ -113,14 +112,14 @@ async def test_a_line_without_its_end_is_not_there_yet(log: AuditLog, torn: byte
     assert followed(log.directory, 3) == [4, 5]
 
 
-async def test_a_line_longer_than_any_record_is_passed_over(log: AuditLog) -> None:
-    await fill(log, 3)
-    with files_of(log.directory)[-1].open("ab") as file:
-        file.write(b"x" * 5_000_000 + b"\n")
-    await fill(log, 3)
-    assert seqs(search(log.directory, AuditQuery())) == [1, 2, 3, 4, 5, 6]
-    assert followed(log.directory, 2) == [3, 4, 5]
-    assert followed(log.directory, 3) == [4, 5, 6]
+def test_a_line_longer_than_any_record_is_passed_over(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, [[record(number) for number in range(6)]])
+    lines = files_of(folder)[0].read_bytes().splitlines(keepends=True)
+    lines.insert(3, b"x" * 5_000_000 + b"\n")
+    files_of(folder)[0].write_bytes(b"".join(lines))
+    assert seqs(search(folder, AuditQuery())) == [1, 2, 3, 4, 5, 6]
+    assert followed(folder, 2) == [3, 4, 5]
+    assert followed(folder, 3) == [4, 5, 6]
 
 
 @pytest.mark.parametrize("what", ["gone", "a file", "a folder in place of a file"])

@@ -1,5 +1,7 @@
 """Authorization: the owner has every right, others what they were granted, and nothing is told of foreign names."""
 
+from dataclasses import replace
+
 import pytest
 
 from aol_broker.authorize import Right, authorize
@@ -40,7 +42,7 @@ def refusal(right: Right, principal: Principal, name: CollectionName | None, sta
 
 @pytest.mark.parametrize("right", ON_COLLECTION)
 def test_the_owner_has_every_right(right: Right) -> None:
-    assert authorize(right, Principal("owner"), NAME, snapshot()) is EVENTS
+    assert authorize(right, Principal("owner"), NAME, snapshot()).record is EVENTS
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_a_grant_allows_what_it_covers_and_no_more(held: Permission, allowed: se
     state = snapshot((held, GrantState.ACTIVE))
     for right in ON_COLLECTION:
         if right in allowed:
-            assert authorize(right, OTHER, NAME, state) is EVENTS
+            assert authorize(right, OTHER, NAME, state).record is EVENTS
         else:
             assert refusal(right, OTHER, NAME, state).reason is Reason.GRANT_MISSING
 
@@ -107,7 +109,7 @@ def test_nobody_requests_a_collection_in_anothers_namespace() -> None:
 
 def test_an_operator_may_grant_and_nothing_else() -> None:
     operator = Principal("", is_operator=True)
-    assert authorize(Right.GRANT, operator, NAME, snapshot()) is EVENTS
+    assert authorize(Right.GRANT, operator, NAME, snapshot()).record is EVENTS
     for right in (Right.READ, Right.WRITE, Right.ADMIN):
         assert refusal(right, operator, NAME, snapshot()).reason is Reason.NO_CREDENTIALS
 
@@ -119,3 +121,21 @@ def test_an_operator_who_acts_for_a_service_reads_no_more_than_it() -> None:
 
 def test_a_service_is_no_operator_whatever_its_name() -> None:
     assert refusal(Right.OPERATOR, Principal("operator"), None, snapshot()).reason is Reason.NO_CREDENTIALS
+
+
+def by_what_right(right: Right, principal: Principal, state: Snapshot, name: CollectionName | None = NAME) -> str:
+    return authorize(right, principal, name, state).grant
+
+
+def test_it_is_told_by_what_right_a_call_was_allowed() -> None:
+    operator = Principal("", is_operator=True)
+    shared = Grant("owner.events", "other", Permission.READ, GrantState.ACTIVE, Origin.SHARING)
+    granted = Grant("owner.events", "other", Permission.ADMIN, GrantState.ACTIVE, Origin.GRANT)
+    state = replace(snapshot(), grants={("owner.events", "other"): (shared, granted)})
+    assert by_what_right(Right.READ, Principal("owner"), state) == "owner"
+    assert by_what_right(Right.OWNER, Principal("owner"), state, CollectionName("owner", "new")) == "owner"
+    assert by_what_right(Right.READ, OTHER, state) == "sharing:read"
+    assert by_what_right(Right.WRITE, OTHER, state) == "grant:admin"
+    assert by_what_right(Right.GRANT, operator, state) == "operator"
+    assert by_what_right(Right.OPERATOR, operator, state, None) == "operator"
+    assert by_what_right(Right.SERVICE, OTHER, state, None) == "service"

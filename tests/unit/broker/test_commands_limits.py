@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import admin_pb2, audit_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.registry.snapshot import CollectionRecord, Validation
@@ -201,9 +201,9 @@ async def test_what_a_search_looked_for_is_recorded_within_the_room_of_a_record(
 @pytest.mark.parametrize(
     "request_message",
     [
-        admin_pb2.SummarizeAuditRequest(),
-        admin_pb2.SummarizeAuditRequest(collection="s" * 1025),
-        admin_pb2.SummarizeAuditRequest(collection="s.c", since_us=-1),
+        audit_pb2.SummarizeAuditRequest(),
+        audit_pb2.SummarizeAuditRequest(collection="s" * 1025),
+        audit_pb2.SummarizeAuditRequest(collection="s.c", since_us=-1),
     ],
     ids=["no collection", "a long one", "no time"],
 )

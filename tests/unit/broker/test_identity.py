@@ -3,7 +3,7 @@
 import pytest
 
 from aol_broker.identity import identify
-from aol_broker.request import Peer, Principal
+from aol_broker.request import Peer, Principal, Verified
 from aol_wire.errors import DataError, Reason
 
 TOKEN = "t0ken-of-the-operator"
@@ -21,12 +21,14 @@ def test_a_service_is_who_it_says() -> None:
 
 
 def test_the_token_makes_an_operator() -> None:
-    assert identify(Peer("ipv4:1", authorization=f"Bearer {TOKEN}"), TOKEN) == Principal("", is_operator=True)
+    assert identify(Peer("ipv4:1", authorization=f"Bearer {TOKEN}"), TOKEN) == Principal(
+        "", is_operator=True, verified_by=Verified.TOKEN
+    )
 
 
 def test_an_operator_may_act_for_a_service() -> None:
     peer = Peer("ipv4:1", service="my-service", authorization=f"bearer {TOKEN}")
-    assert identify(peer, TOKEN) == Principal("my-service", is_operator=True)
+    assert identify(peer, TOKEN) == Principal("my-service", is_operator=True, verified_by=Verified.TOKEN)
 
 
 def test_nobody_is_nobody() -> None:
@@ -59,3 +61,8 @@ def test_a_name_that_no_service_can_have_is_refused(name: str) -> None:
 
 def test_no_name_makes_an_operator() -> None:
     assert not identify(Peer("ipv4:1", service="operator"), TOKEN).is_operator
+
+
+def test_only_an_operator_acts_on_behalf_of_another() -> None:
+    assert Principal("my-service", is_operator=True).on_behalf_of == "my-service"
+    assert Principal("my-service").on_behalf_of == ""

@@ -171,7 +171,7 @@ async def test_a_time_out_of_the_adapters_own_is_not_taken_for_the_callers(line:
 async def test_a_write_whose_intention_cannot_be_recorded_is_not_made(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(*_: object) -> None:
+    def refuse(*_: object) -> None:
         raise DataError(Reason.AUDIT_UNAVAILABLE, "no room", applied=Applied.NO)
 
     monkeypatch.setattr(line.audit, "intend", refuse)
@@ -189,6 +189,21 @@ async def test_no_answer_leaves_without_its_record(line: Line, monkeypatch: pyte
     assert (write.reason, write.applied) == (Reason.AUDIT_UNAVAILABLE, Applied.YES)
     read = await line.refusal("QueryData", pb.QueryDataRequest(collection="events"))
     assert (read.reason, read.applied) == (Reason.AUDIT_UNAVAILABLE, None)
+
+
+async def test_a_read_whose_caller_goes_away_while_its_record_is_written_is_recorded_once(line: Line) -> None:
+    """The first turns of the loop bring the call to where it waits for the disk, which takes a thread."""
+    before = len(line.records())
+    for turns in range(12):
+        request = pb.CountDataRequest(collection="events", request_id=f"turn-{turns}")
+        reading = asyncio.create_task(line.call("CountData", request))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await line.call("CountData", pb.CountDataRequest(collection="events", request_id="other"))
+    ids = [record["request_id"] for record in line.records()[before:]]
+    assert len(ids) == len(set(ids)) + 11, "only 'other' comes again"
 
 
 async def test_a_database_that_forgot_a_collection_gets_it_again(line: Line) -> None:

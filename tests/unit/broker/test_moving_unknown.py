@@ -117,7 +117,7 @@ async def test_it_sees_a_copy_that_another_broker_has_begun_meanwhile(
     assert not line.registry.snapshot.collections["my-service.events"].moving_to, "nobody has told this broker"
     clock.turn(JUST_BEYOND_S)
     assert refusal(await store(line)).reason is Reason.OVERLOADED
-    other.audit.close()
+    await other.audit.close()
     await other.registry.close()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.registry.database import Database
 from aol_broker.registry.snapshot import CollectionRecord, Permission, Validation
@@ -95,6 +96,19 @@ async def test_a_manifest_makes_its_collections_and_the_same_text_is_the_same_ve
     assert registry.snapshot.services["shop"].manifest_version == 2
     found = registry.snapshot.collections["shop.events"]
     assert (found.adapter, found.declared, found.soft_delete, found.validation) == ("sqlite", True, True, "strict")
+
+
+async def test_what_audit_records_show_is_what_the_newest_manifest_says(registry: Registry, other: Registry) -> None:
+    hidden = AuditPolicy(AuditLevel.SHAPE, (("_id",), ("login", "pin")))
+    for policy in (AuditPolicy(), hidden, AuditPolicy(AuditLevel.METADATA)):
+        manifest = Manifest("shop", collections=(DeclaredCollection("events", audit=policy),))
+        await registry.apply_manifest(manifest, f"{policy}", "manifest.yaml", "operator")
+        # What a service asks for, or no longer declares, makes nothing readable.
+        await registry.declare_collection(CollectionRecord("shop", "events", "sqlite", "other words"), "shop")
+        await registry.apply_manifest(Manifest("shop"), f"none after {policy}", "manifest.yaml", "operator")
+        assert registry.snapshot.collections["shop.events"].audit == policy
+        found = await other.refresh(registry.snapshot.revision)
+        assert found.collections["shop.events"].audit == policy
 
 
 async def test_a_collection_that_a_manifest_no_longer_names_stays_undeclared_and_unshared(registry: Registry) -> None:

@@ -9,7 +9,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
-from aol_broker.settings_sections import AdapterSettings
+from aol_broker.settings_sections import (
+    AdapterSettings,
+    OtlpSinkSettings,
+    PostgresSinkSettings,
+    StdoutSinkSettings,
+)
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"
@@ -188,6 +193,7 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
         ("audit: {retain_bytes: -1}", "broker.yaml:1 audit.retain_bytes", "greater"),
         ("audit: {retain_for: 90}", "broker.yaml:1 audit.retain_for", "text"),
         (f"audit: {{retain_for: {SECRET}}}", "broker.yaml:1 audit.retain_for", "days or hours"),
+        ("audit: {max_file_bytes: 1}", "broker.yaml:1 audit.max_file_bytes", "greater"),
         ("collections: {allow_undeclared: perhaps}", "broker.yaml:1 collections.allow_undeclared", "boolean"),
         ("slow_call_s: -1", "broker.yaml:1 slow_call_s", "greater"),
         ("limits: [1]", "broker.yaml:1 limits", "dictionary"),
@@ -204,11 +210,11 @@ def test_a_mistake_is_named_with_its_place_and_without_its_value(file: Path, tex
 
 
 def test_all_mistakes_are_in_one_error(file: Path, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AOL_AUDIT__RETAIN_BYTES", SECRET)
+    environment.setenv("AOL_AUDIT__MAX_FILE_BYTES", SECRET)
     environment.setenv("AOL_LOG__LEVL", SECRET)
     message = _refusal(file, "listn: 1\nslow_call_s: x")
     assert message.startswith("4 problems")
-    assert "environment AOL_AUDIT__RETAIN_BYTES: should be a valid integer" in message
+    assert "environment AOL_AUDIT__MAX_FILE_BYTES: should be a valid integer" in message
     assert "environment AOL_LOG__LEVL: unknown key; did you mean 'level'?" in message
     assert "broker.yaml:1 listn" in message
     assert "broker.yaml:2 slow_call_s" in message
@@ -322,11 +328,27 @@ def test_a_file_that_holds_no_password_is_a_mistake(
     assert refused.value.__cause__ is None
 
 
+def test_checkpoints_are_anchored_in_one_place_at_most(file: Path) -> None:
+    assert load_settings().audit.anchor.file is None
+    settings = _load(file, "audit: {anchor: {command: [logger, -t, audit], every_s: 5}}")
+    assert (settings.audit.anchor.command, settings.audit.anchor.every_s) == (("logger", "-t", "audit"), 5)
+    assert "takes one of file, command and sink" in _refusal(file, "audit: {anchor: {file: /a, sink: b}}")
+    assert "audit.anchor.every_s" in _refusal(file, "audit: {anchor: {file: /a, every_s: 0}}")
+
+
+def test_a_sink_that_checkpoints_are_anchored_in_is_one_of_the_sinks(file: Path) -> None:
+    sinks = "sinks: [{name: out, type: stdout}]"
+    assert _load(file, f"audit: {{anchor: {{sink: out}}, {sinks}}}").audit.anchor.sink == "out"
+    assert "anchor.sink is the name of none of the sinks" in _refusal(file, f"audit: {{anchor: {{sink: in}}, {sinks}}}")
+
+
 def test_no_credential_is_in_the_representation(file: Path) -> None:
     settings = _load(
         file,
         f"registry: {{url: 'postgresql+asyncpg://u:{SECRET}@h/d'}}\nauthentication: {{operator_token: {SECRET}}}\n"
-        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}",
+        f"adapters: {{pg: {{command: [x], environment: {{A: {SECRET}}}}}}}\n"
+        f"audit: {{sinks: [{{name: p, type: postgres, url: 'postgresql://u:{SECRET}@h/d'}},"
+        f"{{name: o, type: otlp, endpoint: 'https://h:1', headers: {{authorization: {SECRET}}}}}]}}",
     )
     assert settings.registry_url.endswith(f"u:{SECRET}@h/d")
     assert SECRET not in f"{settings!r} {settings}"
@@ -336,6 +358,9 @@ def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
     names = set()
     for name, info in model.model_fields.items():
         inner = AdapterSettings if name == "adapters" else info.annotation
+        if name == "sinks":
+            for each in (StdoutSinkSettings, PostgresSinkSettings, OtlpSinkSettings):
+                names |= _names(each, f"{prefix}sinks[].")
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             names |= _names(inner, f"{prefix}{name}.{'<name>.' if name == 'adapters' else ''}")
         else:

@@ -25,7 +25,7 @@ class Refusing:
     def __init__(self, error: DataError) -> None:
         self.error = error
 
-    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
+    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None, **_: bool) -> Reply:
         return Reply(b"", self.error, "r" * REQUEST_ID_MAX_BYTES, 2**62)
 
 
@@ -96,7 +96,7 @@ class Noting:
     def __init__(self) -> None:
         self.peers: list[Peer] = []
 
-    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None) -> Reply:
+    async def handle(self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None, **_: bool) -> Reply:
         self.peers.append(peer)
         return Reply(payload, None, "the-request", 3)
 

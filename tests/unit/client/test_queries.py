@@ -1,5 +1,6 @@
 """Is a query read to its end, and no further?"""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -55,6 +56,17 @@ async def test_a_stream_asks_for_a_page_only_when_it_is_needed(
             seen.append((document["n"], len(broker.calls)))
     assert seen == [(1, 1), (2, 1), (3, 2)]
     assert [request.page_size for request in broker.requests("QueryData")] == [2, 2]
+
+
+async def test_a_stream_that_is_read_on_has_one_page_more_on_its_way(
+    broker: "ScriptedBroker", client: AOLDataClient, page_of: PageOf
+) -> None:
+    broker.answer("QueryData", page_of(1, token="t1"), page_of(2, token="t2"), page_of(3, token="t3"), page_of(4))
+    async with asyncio.timeout(20), aclosing(client.stream("events")) as documents:
+        assert [(await anext(documents))["n"], (await anext(documents))["n"]] == [1, 2]
+        while len(broker.calls) < 3:
+            await asyncio.sleep(0)
+    assert [request.page_token for request in broker.requests("QueryData")] == ["", "t1", "t2"]
 
 
 async def test_a_stream_that_is_left_early_asks_for_no_more(

@@ -127,6 +127,33 @@ async def test_a_cancelled_task_cancels_its_call_at_the_server_and_no_other() ->
     assert results[::2] == [b"0", b"2"]
 
 
+@pytest.mark.parametrize("how", ["cancelled", "before it begins", "cut"])
+async def test_a_call_that_lasts_goes_on_when_its_caller_goes_away(how: str) -> None:
+    peer = FramedPeer(max_calls=1, lasting=["/t.T/Hold"])
+    async with running(peer) as others, grpc.aio.insecure_channel(peer.endpoint) as channel:
+        stream = RawStream(channel)
+        await stream.greet()
+        frame = frame_of_calls("/t.T/Hold", b"kept")
+        if how == "before it begins":
+            frame.cancelled_ids.append(1)
+        await stream.send(frame)
+        await peer.until_begun(1)
+        if how == "cancelled":
+            await stream.send(pb.Frame(cancelled_ids=[1]))
+        if how == "cut":
+            stream.rpc.cancel()
+            await others.unary_unary("/t.T/Echo")(b"")
+        else:
+            [failed] = (await stream.receive()).replies.failures
+            assert (failed.id, CODES[failed.code]) == (1, grpc.StatusCode.CANCELLED)
+        peer.release.set()
+        await peer.until_finished(1)
+        assert (peer.finished, peer.cancelled) == ([b"kept"], [])
+        if how != "cut":
+            await stream.send(frame_of_calls("/t.T/Echo", b"2", ids=(2,)))
+            assert list((await stream.receive()).replies.responses) == [b"2"], "and nothing more of the first"
+
+
 async def test_a_call_that_is_cancelled_in_the_frame_that_follows_it_frees_its_place() -> None:
     """The server may read both before it runs the call, which then never begins."""
     peer = FramedPeer(max_calls=1)

@@ -1,3 +1,4 @@
+from aol.admin.v1 import audit_pb2 as _audit_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -14,6 +15,12 @@ class GrantState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_STATE_ACTIVE: _ClassVar[GrantState]
     GRANT_STATE_PENDING: _ClassVar[GrantState]
 
+class AuditSinkState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AUDIT_SINK_STATE_UNSPECIFIED: _ClassVar[AuditSinkState]
+    AUDIT_SINK_STATE_OK: _ClassVar[AuditSinkState]
+    AUDIT_SINK_STATE_BACKING_OFF: _ClassVar[AuditSinkState]
+
 class CopyPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     COPY_PHASE_UNSPECIFIED: _ClassVar[CopyPhase]
@@ -27,6 +34,9 @@ class CopyPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 GRANT_STATE_UNSPECIFIED: GrantState
 GRANT_STATE_ACTIVE: GrantState
 GRANT_STATE_PENDING: GrantState
+AUDIT_SINK_STATE_UNSPECIFIED: AuditSinkState
+AUDIT_SINK_STATE_OK: AuditSinkState
+AUDIT_SINK_STATE_BACKING_OFF: AuditSinkState
 COPY_PHASE_UNSPECIFIED: CopyPhase
 COPY_PHASE_MARKED: CopyPhase
 COPY_PHASE_COPYING: CopyPhase
@@ -206,45 +216,67 @@ class SearchAuditResponse(_message.Message):
     truncated: bool
     def __init__(self, records: _Optional[_Iterable[str]] = ..., broker: _Optional[str] = ..., truncated: bool = ...) -> None: ...
 
-class SummarizeAuditRequest(_message.Message):
-    __slots__ = ("collection", "since_us", "until_us", "request_id")
-    COLLECTION_FIELD_NUMBER: _ClassVar[int]
-    SINCE_US_FIELD_NUMBER: _ClassVar[int]
-    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+class AuditStatusRequest(_message.Message):
+    __slots__ = ("request_id",)
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    collection: str
-    since_us: int
-    until_us: int
     request_id: str
-    def __init__(self, collection: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
 
-class SummarizeAuditResponse(_message.Message):
-    __slots__ = ("uses", "broker", "truncated")
-    USES_FIELD_NUMBER: _ClassVar[int]
+class AuditStatusResponse(_message.Message):
+    __slots__ = ("broker", "durable_seq", "failure", "open_segment", "segment_count", "segment_bytes", "oldest_seq", "oldest_us", "sinks", "anchors")
     BROKER_FIELD_NUMBER: _ClassVar[int]
-    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
-    uses: _containers.RepeatedCompositeFieldContainer[AuditUse]
+    DURABLE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    SINKS_FIELD_NUMBER: _ClassVar[int]
+    ANCHORS_FIELD_NUMBER: _ClassVar[int]
     broker: str
-    truncated: bool
-    def __init__(self, uses: _Optional[_Iterable[_Union[AuditUse, _Mapping]]] = ..., broker: _Optional[str] = ..., truncated: bool = ...) -> None: ...
+    durable_seq: int
+    failure: str
+    open_segment: str
+    segment_count: int
+    segment_bytes: int
+    oldest_seq: int
+    oldest_us: int
+    sinks: _containers.RepeatedCompositeFieldContainer[AuditSink]
+    anchors: _containers.RepeatedCompositeFieldContainer[AuditAnchor]
+    def __init__(self, broker: _Optional[str] = ..., durable_seq: _Optional[int] = ..., failure: _Optional[str] = ..., open_segment: _Optional[str] = ..., segment_count: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., oldest_seq: _Optional[int] = ..., oldest_us: _Optional[int] = ..., sinks: _Optional[_Iterable[_Union[AuditSink, _Mapping]]] = ..., anchors: _Optional[_Iterable[_Union[AuditAnchor, _Mapping]]] = ...) -> None: ...
 
-class AuditUse(_message.Message):
-    __slots__ = ("service", "principal", "operation", "outcome", "count", "first_us", "last_us")
-    SERVICE_FIELD_NUMBER: _ClassVar[int]
-    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
-    OPERATION_FIELD_NUMBER: _ClassVar[int]
-    OUTCOME_FIELD_NUMBER: _ClassVar[int]
-    COUNT_FIELD_NUMBER: _ClassVar[int]
-    FIRST_US_FIELD_NUMBER: _ClassVar[int]
-    LAST_US_FIELD_NUMBER: _ClassVar[int]
-    service: str
-    principal: str
-    operation: str
-    outcome: str
-    count: int
-    first_us: int
-    last_us: int
-    def __init__(self, service: _Optional[str] = ..., principal: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., count: _Optional[int] = ..., first_us: _Optional[int] = ..., last_us: _Optional[int] = ...) -> None: ...
+class AuditSink(_message.Message):
+    __slots__ = ("name", "type", "seq", "lag", "lag_us", "state", "failing_since_us", "last_error", "skipped", "missing")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    LAG_US_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FAILING_SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    seq: int
+    lag: int
+    lag_us: int
+    state: AuditSinkState
+    failing_since_us: int
+    last_error: str
+    skipped: int
+    missing: int
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., seq: _Optional[int] = ..., lag: _Optional[int] = ..., lag_us: _Optional[int] = ..., state: _Optional[_Union[AuditSinkState, str]] = ..., failing_since_us: _Optional[int] = ..., last_error: _Optional[str] = ..., skipped: _Optional[int] = ..., missing: _Optional[int] = ...) -> None: ...
+
+class AuditAnchor(_message.Message):
+    __slots__ = ("name", "anchored_seq")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ANCHORED_SEQ_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    anchored_seq: int
+    def __init__(self, name: _Optional[str] = ..., anchored_seq: _Optional[int] = ...) -> None: ...
 
 class CopyCollectionRequest(_message.Message):
     __slots__ = ("collection", "to_adapter", "request_id")
@@ -307,3 +339,17 @@ class AbortCopyResponse(_message.Message):
     adapter: str
     to_adapter: str
     def __init__(self, aborted: bool = ..., adapter: _Optional[str] = ..., to_adapter: _Optional[str] = ...) -> None: ...
+
+class HashAuditValueRequest(_message.Message):
+    __slots__ = ("value", "request_id")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    request_id: str
+    def __init__(self, value: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class HashAuditValueResponse(_message.Message):
+    __slots__ = ("hmac",)
+    HMAC_FIELD_NUMBER: _ClassVar[int]
+    hmac: str
+    def __init__(self, hmac: _Optional[str] = ...) -> None: ...

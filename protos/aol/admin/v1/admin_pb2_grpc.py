@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
+from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -67,8 +68,13 @@ class AdminStub(object):
                 _registered_method=True)
         self.SummarizeAudit = channel.unary_unary(
                 '/aol.admin.v1.Admin/SummarizeAudit',
-                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditRequest.SerializeToString,
-                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditResponse.FromString,
+                request_serializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditResponse.FromString,
+                _registered_method=True)
+        self.AuditStatus = channel.unary_unary(
+                '/aol.admin.v1.Admin/AuditStatus',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AuditStatusRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AuditStatusResponse.FromString,
                 _registered_method=True)
         self.CopyCollection = channel.unary_unary(
                 '/aol.admin.v1.Admin/CopyCollection',
@@ -79,6 +85,11 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/AbortCopy',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.FromString,
+                _registered_method=True)
+        self.HashAuditValue = channel.unary_unary(
+                '/aol.admin.v1.Admin/HashAuditValue',
+                request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
                 _registered_method=True)
 
 
@@ -136,6 +147,14 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AuditStatus(self, request, context):
+        """Tells how the audit log of the broker that answers is doing: its files, its sinks, its anchors. A broker that cannot
+        write records cannot answer this either: the error, AUDIT_UNAVAILABLE, says why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CopyCollection(self, request, context):
         """Takes the next step of copying a collection to another adapter; at the end, that adapter keeps it. Call it until the
         phase is DONE or DIFFERENT. A copy that was interrupted goes on where it was.
@@ -146,6 +165,14 @@ class AdminServicer(object):
 
     def AbortCopy(self, request, context):
         """Gives up copying a collection: writes are let through again, and what was copied is dropped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HashAuditValue(self, request, context):
+        """Tells how audit records show a value where it is sensitive, so that whoever knows it can look for it. The record of
+        this call says nothing of the value.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,8 +213,13 @@ def add_AdminServicer_to_server(servicer, server):
             ),
             'SummarizeAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.SummarizeAudit,
-                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditRequest.FromString,
-                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditResponse.SerializeToString,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditResponse.SerializeToString,
+            ),
+            'AuditStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuditStatus,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AuditStatusRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AuditStatusResponse.SerializeToString,
             ),
             'CopyCollection': grpc.unary_unary_rpc_method_handler(
                     servicer.CopyCollection,
@@ -198,6 +230,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.AbortCopy,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.SerializeToString,
+            ),
+            'HashAuditValue': grpc.unary_unary_rpc_method_handler(
+                    servicer.HashAuditValue,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -388,8 +425,35 @@ class Admin(object):
             request,
             target,
             '/aol.admin.v1.Admin/SummarizeAudit',
-            aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditRequest.SerializeToString,
-            aol_dot_admin_dot_v1_dot_admin__pb2.SummarizeAuditResponse.FromString,
+            aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuditStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/AuditStatus',
+            aol_dot_admin_dot_v1_dot_admin__pb2.AuditStatusRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.AuditStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -444,6 +508,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/AbortCopy',
             aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.AbortCopyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HashAuditValue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/HashAuditValue',
+            aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
             options,
             channel_credentials,
             insecure,
