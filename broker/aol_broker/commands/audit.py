@@ -1,25 +1,28 @@
 """What do operators ask of the audit log? SearchAudit, SummarizeAudit."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import orjson
-
 from aol.admin.v1 import admin_pb2 as pb
 from aol.admin.v1 import audit_pb2
 from aol_broker.audit.query import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery
-from aol_broker.audit.record import FILTER_MAX_BYTES, Outcome, Stage
+from aol_broker.audit.record import Outcome, Stage
 from aol_broker.audit.search import search
 from aol_broker.audit.tally import tally
+from aol_broker.audit.value_hash import KEY_NAME, hidden
 from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
+from aol_broker.verbs import VERBS
 from aol_broker.yaml_text import did_you_mean
 from aol_wire.datetimes import from_us, to_us
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
+from aol_wire.names import COLLECTION, SERVICE
 
 _LATEST_US = to_us("9999-12-31T23:59:59.999999Z") or 0
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
@@ -39,14 +42,26 @@ _TEXTS = {
     "text": "text",
 }
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TOLD = {
+    "service": SERVICE,
+    "collection": re.compile(rf"{SERVICE.pattern}\.{COLLECTION.pattern}"),
+    "operation": re.compile("|".join((*sorted({verb.operation for verb in VERBS.values()}), "audit_[a-z]+"))),
+    "outcome": re.compile("|".join(_OUTCOMES)),
+    "principal": re.compile(rf"operator|broker|service:{SERVICE.pattern}"),
+    "request_id": _UUID,
+    "trace_id": re.compile(r"[0-9a-f]{32}"),
+}
+
 T = TypeVar("T")
 
 
 class SearchAudit:
     """Searches the audit records of this broker."""
 
-    def __init__(self, directory: Path, broker_id: str) -> None:
+    def __init__(self, directory: Path, broker_id: str, registry: Registry) -> None:
         self._directory = directory
+        self._registry = registry
         self._broker_id = broker_id
 
     async def admit(self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None) -> AuditQuery:
@@ -77,14 +92,15 @@ class SearchAudit:
         """Read the files."""
         found = await _in_thread(lambda stopped: search(self._directory, work, stopped))
         response = pb.SearchAuditResponse(records=found.lines, broker=self._broker_id, truncated=found.truncated)
-        return Answer(response, len(found.lines), _conditions(work))
+        return Answer(response, len(found.lines), await _conditions(work, self._registry))
 
 
 class SummarizeAudit:
     """Says who used a collection, by the audit records of this broker."""
 
-    def __init__(self, directory: Path, broker_id: str) -> None:
+    def __init__(self, directory: Path, broker_id: str, registry: Registry) -> None:
         self._directory = directory
+        self._registry = registry
         self._broker_id = broker_id
 
     async def admit(
@@ -116,7 +132,7 @@ class SummarizeAudit:
             for use, found in counted.rows
         ]
         response = audit_pb2.SummarizeAuditResponse(uses=uses, broker=self._broker_id, truncated=counted.truncated)
-        return Answer(response, len(uses), _conditions(work))
+        return Answer(response, len(uses), await _conditions(work, self._registry))
 
 
 async def _in_thread(read: Callable[[Callable[[], bool]], T]) -> T:
@@ -128,9 +144,18 @@ async def _in_thread(read: Callable[[Callable[[], bool]], T]) -> T:
         over.set()
 
 
-def _conditions(query: AuditQuery) -> dict[str, Json]:
-    """Return what was looked for, for the record of the search itself."""
-    found: dict[str, Json] = {name: value for name in _TEXTS.values() if (value := getattr(query, name))}
+async def _conditions(query: AuditQuery, registry: Registry) -> dict[str, Json]:
+    """Return what was looked for, for the record of the search itself.
+
+    Names that are well formed, and ids, are told; what may be a value that somebody stored is hashed, as sensitive
+    values are.
+    """
+    found: dict[str, Json] = {}
+    for name in _TEXTS.values():
+        text = getattr(query, name)
+        if text:
+            is_told = name in _TOLD and _TOLD[name].fullmatch(text) is not None
+            found[name] = text if is_told else hidden(text, await registry.secret(KEY_NAME))
     for name in ("since_us", "until_us"):
         if getattr(query, name):
             found[name.removesuffix("_us")] = from_us(getattr(query, name))
@@ -138,9 +163,7 @@ def _conditions(query: AuditQuery) -> dict[str, Json]:
         found["stages"] = list(query.stages)
     if query.unresolved:
         found["unresolved"] = True
-    size_bytes = len(orjson.dumps(found))
-    # A record has to stay a line for which the audit log has room.
-    return found if size_bytes <= FILTER_MAX_BYTES else {"$omitted_characters": size_bytes}
+    return found
 
 
 def _checked_text(path: str, text: str) -> str:
