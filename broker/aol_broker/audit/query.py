@@ -19,7 +19,6 @@ EQUAL_KEYS = ("service", "collection", "operation", "outcome", "principal")
 # The calls whose `filters` is a filter; that of others says what was asked for (see `recorded_arguments`).
 _FILTERING = frozenset({"query", "count", "update", "delete", "restore", "purge", "explain"})
 _ID = "_id"
-_ID_LISTS = ("document_id", "document_ids")
 _HASH = "$hmac"
 _BRANCHES = ("$and", "$or")
 
@@ -28,7 +27,7 @@ _BRANCHES = ("$and", "$or")
 class AuditQuery:
     """What to look for; an empty field is no condition. Times are microseconds since 1970, `until_us` exclusive.
 
-    `document_id` is looked for where a filter says `_id`, or a list of ids says it. `field` is a path that the call
+    `document_id` is looked for where a filter says `_id`, as that of an insert does. `field` is a path that the call
     reads by name or that its filter asks about, or a path above or below it. `text` is a part of a request id, trace
     id, document id, principal, of whom the call was made for, or of the hash of a sensitive value. Without `stages`, a
     write that ended is shown by its end alone. `unresolved` leaves the writes of which nobody can say (yet) whether
@@ -126,10 +125,7 @@ def document_ids(record: dict[str, Any]) -> set[str]:
     filters = record.get("filters")
     if not isinstance(filters, dict):
         return set()
-    ids = set(_ids_asked_for(filters))
-    for key in _ID_LISTS:
-        ids.update(_texts(filters.get(key)))
-    return ids
+    return set(_ids_asked_for(filters))
 
 
 def names_field(record: dict[str, Any], field: str) -> bool:

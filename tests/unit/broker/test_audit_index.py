@@ -36,7 +36,7 @@ FILTERS = st.sampled_from(
         {"$or": [{"_id": {"$in": ["d1", "d2"]}}, {"a.b": 1}]},
         {"$not": {"a": {"$gt": 1}}, "intent": 1},
         {"collection": "s.c", "service": "s", "stage": "intended", "intent": 2},
-        {"document_id": "d2", "timestamp": "2023-11-14T22:13:20.000000Z"},
+        {"timestamp": "2023-11-14T22:13:20.000000Z"},
     ]
 )
 
