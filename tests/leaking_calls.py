@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import admin_pb2, audit_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
@@ -190,6 +190,7 @@ REQUESTS: Mapping[str, Message] = {
     "/aol.admin.v1.Admin/DropCollection": admin_pb2.DropCollectionRequest(collection=f"{OWNER}.asked", dry_run=True),
     "/aol.admin.v1.Admin/ListGrants": admin_pb2.ListGrantsRequest(),
     "/aol.admin.v1.Admin/SearchAudit": admin_pb2.SearchAuditRequest(limit=10),
+    "/aol.admin.v1.Admin/SummarizeAudit": audit_pb2.SummarizeAuditRequest(collection=f"{OWNER}.people"),
     "/aol.admin.v1.Admin/AuditStatus": admin_pb2.AuditStatusRequest(),
     "/aol.admin.v1.Admin/CopyCollection": admin_pb2.CopyCollectionRequest(
         collection=f"{OWNER}.people", to_adapter="sqlite"

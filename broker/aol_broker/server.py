@@ -20,6 +20,7 @@ from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.audit import SearchAudit, SummarizeAudit
 from aol_broker.commands.audit_status import AuditStatus
 from aol_broker.commands.audit_values import HashAuditValue
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
@@ -27,7 +28,7 @@ from aol_broker.commands.collections import DescribeCollection, ListCollections,
 from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.moves import AbortCopy, CopyCollection
-from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices, SearchAudit
+from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
@@ -262,7 +263,8 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
-        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit, settings.broker_id),
+        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit.directory, settings.broker_id, registry),
+        f"/{ADMIN_SERVICE}/SummarizeAudit": SummarizeAudit(audit.directory, settings.broker_id, registry),
         f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, background, settings.broker_id),
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from aol_broker.manifest.storage import retention_s
+
 OPERATOR_TOKEN_MIN_CHARS = 16
 
 # A password where SQLAlchemy would find one in a URL, or where it would hand one on to the driver.
@@ -191,6 +193,15 @@ class AuditSettings(_Section):
     reserve_bytes: int = Field(
         default=1 << 20, ge=0, le=1 << 30, description="Disk space kept for the last records when the disk is full."
     )
+    retain_bytes: int = Field(
+        default=4 << 30,
+        ge=0,
+        description="Beyond so many bytes in files the oldest closed ones are removed; 0 is no limit.",
+    )
+    retain_for: str | None = Field(
+        default=None,
+        description="How long records are kept: days or hours, as 90d or 36h; no limit when not given.",
+    )
     sinks: tuple[SinkSettings, ...] = Field(default=(), description="Where records go besides.")
 
     @field_validator("sinks")
@@ -208,6 +219,18 @@ class AuditSettings(_Section):
         if self.anchor.sink is not None and self.anchor.sink not in {sink.name for sink in self.sinks}:
             raise ValueError("anchor.sink is the name of none of the sinks")
         return self
+
+    @field_validator("retain_for")
+    @classmethod
+    def _days_or_hours(cls, text: str | None) -> str | None:
+        if text is not None:
+            retention_s(text)
+        return text
+
+    @property
+    def retain_for_s(self) -> int | None:
+        """How long records are kept, in seconds; None for no limit."""
+        return None if self.retain_for is None else retention_s(self.retain_for)
 
 
 class AuthenticationSettings(_Section):

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import admin_pb2, audit_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -79,6 +79,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/SummarizeAudit": Verb("summarize_audit", audit_pb2.SummarizeAuditRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/AuditStatus": Verb("audit_status", admin_pb2.AuditStatusRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/CopyCollection": Verb(
         "copy_collection", admin_pb2.CopyCollectionRequest, Right.OPERATOR, writes=True, names="collection"

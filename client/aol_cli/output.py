@@ -34,10 +34,11 @@ class Column:
 def shown(text: str, most: int = CELL_MAX_CHARACTERS) -> str:
     """Return text that is safe on a terminal, on one line: control characters escaped, cut visibly to `most`."""
     text = text if len(text) <= most else text[: most - 1] + "…"
-    return _escaped(text)
+    return escaped(text)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text on one line that is safe on a terminal, however long it is: control characters escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -71,7 +72,7 @@ def say_aside(text: str) -> None:
 
 
 def _each_line_escaped(text: str) -> str:
-    return "\n".join(_escaped(line) for line in text.split("\n"))
+    return "\n".join(escaped(line) for line in text.split("\n"))
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, empty: str) -> None:

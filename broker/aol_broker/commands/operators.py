@@ -1,13 +1,10 @@
-"""What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants, SearchAudit."""
+"""What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants."""
 
 import asyncio
-import threading
 from collections import Counter
 from dataclasses import dataclass
 
 from aol.admin.v1 import admin_pb2 as pb
-from aol_broker.audit.log import AuditLog
-from aol_broker.audit.search import DEFAULT_LIMIT, MAX_LIMIT, AuditQuery, search
 from aol_broker.backends import Backends, needed_by, require
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.dispatch import Dispatch
@@ -18,12 +15,9 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.yaml_text import did_you_mean
-from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
-
-_LATEST_US = to_us("9999-12-31T23:59:59.999999Z") or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,43 +176,3 @@ class ListGrants:
             "List the grants of one collection, or to one service, at a time.",
         )
         return Answer(pb.ListGrantsResponse(grants=grants), len(grants))
-
-
-class SearchAudit:
-    """Searches the audit records of this broker."""
-
-    def __init__(self, audit: AuditLog, broker_id: str) -> None:
-        self._audit = audit
-        self._broker_id = broker_id
-
-    async def admit(self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None) -> AuditQuery:
-        """Check the bounds."""
-        arguments = request.arguments
-        if arguments.limit < 0:
-            raise DataError.invalid(Reason.BAD_REQUEST, "limit", "it is 0 or more")
-        for path, value in (("since_us", arguments.since_us), ("until_us", arguments.until_us)):
-            if not 0 <= value <= _LATEST_US:
-                description = "a time from 1970 to the end of the year 9999, in microseconds since 1970"
-                raise DataError.invalid(Reason.BAD_REQUEST, path, description)
-        return AuditQuery(
-            service=arguments.service,
-            collection=arguments.collection,
-            operation=arguments.operation,
-            outcome=arguments.outcome,
-            since_us=arguments.since_us,
-            until_us=arguments.until_us,
-            after_seq=arguments.after_seq,
-            limit=min(arguments.limit or DEFAULT_LIMIT, MAX_LIMIT),
-        )
-
-    async def dispatch(
-        self, request: Request[pb.SearchAuditRequest], record: CollectionRecord | None, work: AuditQuery
-    ) -> Answer:
-        """Read the files in a thread: other calls go on. The thread stops when the call is over before it."""
-        over = threading.Event()
-        try:
-            found = await asyncio.to_thread(search, self._audit.directory, work, over.is_set)
-        finally:
-            over.set()
-        response = pb.SearchAuditResponse(records=found.lines, broker=self._broker_id, truncated=found.truncated)
-        return Answer(response, len(found.lines))

@@ -25,7 +25,7 @@ def read_storage(said: Mapping[str, Json]) -> Storage:
     return Storage(
         by,
         PartitionInterval(interval) if interval else None,
-        _retention_s(retained) if retained else None,
+        retention_s(retained) if retained else None,
         Tenancy(str(said.get("tenancy") or Tenancy.SHARED)),
         str(said.get("shardKey") or ""),
     )
@@ -57,7 +57,11 @@ def _path_key(storage: Storage, path: str) -> str:
     return "shardKey" if path == storage.shard_key and path != storage.partition_by else "partitionBy"
 
 
-def _retention_s(text: str) -> int:
+def retention_s(text: str) -> int:
+    """Return the seconds of a number of days or hours.
+
+    :raises ValueError: it is none.
+    """
     found = RETENTION.fullmatch(text)
     if found is None:
         raise ValueError(RETENTION_FORM)

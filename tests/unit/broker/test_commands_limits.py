@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import admin_pb2, audit_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.registry.snapshot import CollectionRecord, Validation
@@ -164,6 +164,54 @@ async def test_a_search_of_the_audit_log_takes_only_times_that_there_are(line: L
         assert (await operator_refusal(line, "SearchAudit", request)).reason is Reason.BAD_REQUEST
     latest = admin_pb2.SearchAuditRequest(since_us=253402300799999999, until_us=253402300799999999)
     assert (await operator(line, "SearchAudit", latest)).error is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("limit", -1),
+        ("after_seq", -1),
+        ("outcome", "good"),
+        ("stages", ["completed", "begun"]),
+        ("text", "x" * 1025),
+        ("recorded_request_id", "x" * 1025),
+    ],
+)
+async def test_a_search_of_the_audit_log_takes_only_what_records_can_hold(line: Line, path: str, value: Any) -> None:
+    refusal = await operator_refusal(line, "SearchAudit", admin_pb2.SearchAuditRequest(**{path: value}))
+    assert refusal.reason is Reason.BAD_REQUEST
+    assert [violation.path for violation in refusal.violations] == [path]
+
+
+async def test_what_a_search_looked_for_is_recorded_within_the_room_of_a_record(line: Line) -> None:
+    control = "\x01" * 1024
+    request = admin_pb2.SearchAuditRequest(service="s", text=control, trace_id=control, field=control)
+    assert (await operator(line, "SearchAudit", request)).error is None
+    said = line.records()[-1]["filters"]
+    assert said.keys() == {"service", "text", "trace_id", "field"}
+    assert said["service"] == "s"
+    assert said["text"].keys() == {"$hmac"}
+    request = admin_pb2.SearchAuditRequest(service="s", since_us=1, stages=["completed"], unresolved=True)
+    assert (await operator(line, "SearchAudit", request)).error is None
+    assert line.records()[-1]["filters"] == {
+        "service": "s",
+        "since": "1970-01-01T00:00:00.000001Z",
+        "stages": ["completed"],
+        "unresolved": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "request_message",
+    [
+        audit_pb2.SummarizeAuditRequest(),
+        audit_pb2.SummarizeAuditRequest(collection="s" * 1025),
+        audit_pb2.SummarizeAuditRequest(collection="s.c", since_us=-1),
+    ],
+    ids=["no collection", "a long one", "no time"],
+)
+async def test_a_summary_of_the_audit_log_is_of_a_collection(line: Line, request_message: Any) -> None:
+    assert (await operator_refusal(line, "SummarizeAudit", request_message)).reason is Reason.BAD_REQUEST
 
 
 async def test_an_answer_of_the_audit_log_says_when_not_all_fits(line: Line) -> None:

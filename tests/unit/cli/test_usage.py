@@ -116,6 +116,10 @@ USAGE_ERRORS = [
     (["audit", "search", "--until", "5 minutes"], "--until"),
     (["audit", "search", "--outcome", "good"], "good"),
     (["audit", "search", "--limit", "10001"], "--limit"),
+    (["audit", "search", "--json", "--csv"], "--csv"),
+    (["audit", "search", "--stage", "begun"], "begun"),
+    (["audit", "who", "events"], "service.collection"),
+    (["audit", "show", ""], "REQUEST_ID"),
 ]
 
 

@@ -1,3 +1,4 @@
+from aol.admin.v1 import audit_pb2 as _audit_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -166,7 +167,7 @@ class Grant(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., state: _Optional[_Union[GrantState, str]] = ..., origin: _Optional[str] = ..., granted_by: _Optional[str] = ..., reason: _Optional[str] = ..., created_us: _Optional[int] = ...) -> None: ...
 
 class SearchAuditRequest(_message.Message):
-    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "request_id")
+    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "request_id")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -175,6 +176,15 @@ class SearchAuditRequest(_message.Message):
     UNTIL_US_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    UNRESOLVED_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     service: str
     collection: str
@@ -184,8 +194,17 @@ class SearchAuditRequest(_message.Message):
     until_us: int
     limit: int
     after_seq: int
+    principal: str
+    document_id: str
+    field: str
+    recorded_request_id: str
+    trace_id: str
+    text: str
+    stages: _containers.RepeatedScalarFieldContainer[str]
+    unresolved: bool
+    follow: bool
     request_id: str
-    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SearchAuditResponse(_message.Message):
     __slots__ = ("records", "broker", "truncated")

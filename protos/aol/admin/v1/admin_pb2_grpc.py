@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
+from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -64,6 +65,11 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/SearchAudit',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.FromString,
+                _registered_method=True)
+        self.SummarizeAudit = channel.unary_unary(
+                '/aol.admin.v1.Admin/SummarizeAudit',
+                request_serializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditResponse.FromString,
                 _registered_method=True)
         self.AuditStatus = channel.unary_unary(
                 '/aol.admin.v1.Admin/AuditStatus',
@@ -134,6 +140,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SummarizeAudit(self, request, context):
+        """Says who used a collection, how often, and when last, from the audit records of the broker that answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AuditStatus(self, request, context):
         """Tells how the audit log of the broker that answers is doing: its files, its sinks, its anchors. A broker that cannot
         write records cannot answer this either: the error, AUDIT_UNAVAILABLE, says why.
@@ -197,6 +210,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SearchAudit,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.SerializeToString,
+            ),
+            'SummarizeAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SummarizeAudit,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditResponse.SerializeToString,
             ),
             'AuditStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.AuditStatus,
@@ -382,6 +400,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/SearchAudit',
             aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SummarizeAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/SummarizeAudit',
+            aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_audit__pb2.SummarizeAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,
