@@ -11,6 +11,8 @@ import pytest
 from aol.admin.v1 import admin_pb2, audit_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
+from aol_broker.audit.log import Intent
+from aol_broker.audit.record import AuditRecord
 from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_broker.request import Peer, Reply
 from aol_wire.errors import DataError, Reason
@@ -120,9 +122,20 @@ async def test_a_list_that_no_answer_can_carry_is_an_error_with_advice(line: Lin
     assert (await operator(line, "ListCollections", admin_pb2.ListCollectionsRequest(service="other"))).error is None
 
 
-async def test_other_calls_get_their_turn_while_a_large_batch_is_checked(line: Line) -> None:
+async def test_other_calls_get_their_turn_while_a_large_batch_is_checked(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
     documents = ['{"a": "' + "x" * 100_000 + '"}'] * 100
-    turns = 0
+    turns, turns_until_checked = 0, 0
+    intend = line.audit.intend
+
+    def checked(record: AuditRecord) -> Intent:
+        # What comes after waits for the disk, and others get as many turns as the disk takes time.
+        nonlocal turns_until_checked
+        turns_until_checked = turns
+        return intend(record)
+
+    monkeypatch.setattr(line.audit, "intend", checked)
 
     async def take_turns() -> None:
         nonlocal turns
@@ -135,7 +148,7 @@ async def test_other_calls_get_their_turn_while_a_large_batch_is_checked(line: L
         turns = 0
         reply = await line.call("StoreBatch", request)
         assert reply.error is None
-        return turns
+        return turns_until_checked
 
     taking = asyncio.create_task(take_turns())
     few = await turns_during(pb.StoreBatchRequest(collection="events", documents=documents[:1]))
