@@ -33,6 +33,7 @@ GROWTH = [
     "p50, 3 collections ÷ 2",
     "p50, 3 collections ÷ 2, calls to all of them",
 ]
+AUDITED = [f"audited ÷ not audited, insert, {in_flight} in flight" for in_flight in (1, 32, 256)]
 MEMORY = [
     f"{process}, {what}"
     for process in ("broker", "adapter")
@@ -62,7 +63,7 @@ def test_a_tiny_run_has_every_line_of_sqlite() -> None:
     shown = benchmark(*TINY, "--database", "sqlite")
     unary = [f"{name}, unary" for name in PAIRS if " of 50" not in name] if has_transports() else []
     both = [f"frames ÷ unary, {name}" for name in (*CALLS, "mixed 80/20, 32 in flight")] if has_transports() else []
-    assert names(shown["lines"]) == sorted([*PAIRS, *unary, *both, *GROWTH])
+    assert names(shown["lines"]) == sorted([*PAIRS, *unary, *both, *GROWTH, *AUDITED])
     assert names(shown["memory"]) == sorted(MEMORY)
     for line in (*shown["lines"], *shown["memory"]):
         assert line.keys() == KEYS
@@ -78,7 +79,7 @@ def test_with_postgresql_only_what_was_named_is_measured() -> None:
     wanted = ("insert, 32", "filtered query of 10, 1 ", "insert_many", "÷ 2")
     shown = benchmark(*TINY, "--database", "postgresql", *(f"--only={name}" for name in wanted))
     found = [name for name in names(shown["lines"]) if "unary" not in name]
-    assert found == sorted(name for name in (*PAIRS, *GROWTH) if any(part in name for part in wanted))
+    assert found == sorted(name for name in (*PAIRS, *GROWTH, *AUDITED) if any(part in name for part in wanted))
     assert {line["database"] for line in shown["lines"]} == {"PostgreSQL"}
     assert shown["memory"] == []
 
