@@ -1,7 +1,7 @@
 """May this principal do this? The one place where permission is decided (DESIGN section 4)."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.request import Principal
@@ -40,8 +40,7 @@ _PERMISSION = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(NamedTuple):
     """What a call may go on with: the collection's record, None for verbs that name no existing one; and by what right.
 
     `grant` is `owner`, `operator`, `service` (nothing of another's is touched), or origin and permission of the grant

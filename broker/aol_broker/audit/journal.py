@@ -6,9 +6,8 @@ since, and their numbers and places in the chain are given to others.
 """
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aol_broker.audit.chain import GENESIS, Checkpoint, chained
 from aol_broker.audit.faults import NO_SPACE, is_replaced
@@ -45,8 +44,7 @@ class Listener(Protocol):
         """A segment is full, or the journal is closed; its last line is this checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in the chain: the number of a record, and its hash."""
 
     seq: int = 0

@@ -165,7 +165,7 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
             return b"null"
 
 
-def with_details(filters: bytes, details: Mapping[str, Json]) -> bytes:
+def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
     """Return what a record shows under `filters` with what is known after the call, for example of a batch's failures.
 
     :param filters: of `redaction.recorded`, null or an object.
