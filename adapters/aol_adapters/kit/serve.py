@@ -15,7 +15,7 @@ from aol_adapters.kit.health import AdapterHealth
 from aol_adapters.kit.lifetime import stop_on_signals, stop_with_broker
 from aol_adapters.kit.logs import configure_logs
 from aol_adapters.kit.servicer import AdapterServicer
-from aol_wire import garbage
+from aol_wire import garbage, grpc_engine
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.faults import describe_fault
@@ -66,6 +66,7 @@ def serve(adapter: Adapter, *, name: str, listen: str | None = None, insecure_re
         )
         return EXIT_USAGE
     configure_logs(name)
+    grpc_engine.choose()
     return uvloop.run(_run(adapter, launch))
 
 

@@ -92,11 +92,14 @@ def _settings(path: Path | None, overrides: dict[str, object]) -> "Settings":
 
 def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: str) -> None:
     """Run until a signal; the line that says ready goes out once everything is applied."""
+    from aol_wire import garbage, grpc_engine
+
+    # Before anything of gRPC is loaded.
+    grpc_engine.choose()
     import uvloop
 
     from aol_broker import logs
     from aol_broker.server import StartError, run
-    from aol_wire import garbage
 
     # Whoever reads audit records from standard output gets nothing else there.
     tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say
