@@ -39,13 +39,14 @@ def joined(adapter: PoisonedAdapter) -> JoinedCalls:
     return JoinedCalls(adapter.write, adapter.find)
 
 
-def insert(document_id: str, json: str = "{}", timeout_s: float | None = 20) -> Write:
+# Without a limit of time: whether limits are close enough together to share a call is the clock's to say.
+def insert(document_id: str, json: str = "{}", timeout_s: float | None = None) -> Write:
     return Write(TARGET, [Insert(document_id, json, 1)], timeout_s=timeout_s)
 
 
 def read(document_id: str, *, deleted: Deleted = Deleted.EXCLUDE, limit: int = 1) -> Find:
     wanted = Compare(("_id",), Operator.EQ, document_id)
-    return Find(TARGET, wanted, limit=limit, deleted=deleted, timeout_s=20)
+    return Find(TARGET, wanted, limit=limit, deleted=deleted)
 
 
 async def errors_of(*calls: object) -> list[object]:
