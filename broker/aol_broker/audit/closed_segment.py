@@ -8,15 +8,15 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of, hash_of, is_checkpoint
+from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of, is_checkpoint
 from aol_broker.audit.files import first_seq_of, lines_backwards
-from aol_broker.audit.lines import blocks_forwards, whole_lines_end
+from aol_broker.audit.segment_lines import SegmentLines
+from aol_broker.audit.verify import verify_segment
 
 _NICE = 10
 _BROKEN = 3
@@ -28,31 +28,12 @@ def verified_checkpoint(segment: Path, following: Path, key: Ed25519PublicKey) -
     :param following: the next file.
     :raises BrokenChainError: a record was changed, is missing or is out of order; the file has no signed end; or the
         next file does not go on where it ends.
-    :raises OSError: a file cannot be read.
+    :raises VerificationError: the file cannot be read.
+    :raises OSError: a file is gone, or the next one cannot be read.
     """
-    found: Checkpoint | None = None
-    first_seq = first_seq_of(segment)
-    seq = first_seq - 1
-    head = prev = ""
-    for line in _lines(segment):
-        if found is not None:
-            raise BrokenChainError("something stands behind the checkpoint in which it ends")
-        if is_checkpoint(line):
-            found = checkpoint_of(line, key)
-            continue
-        digest = hash_of(line)
-        said_seq, said_prev = _place(line)
-        if said_seq != seq + 1 or (head and said_prev != head):
-            raise BrokenChainError(f"record {seq + 1} is missing, or another stands in its place")
-        prev = prev or said_prev
-        seq, head = said_seq, digest
-    if found is None or not found.closed or _is_torn(segment):
-        raise BrokenChainError("it does not end in a checkpoint")
-    said = (found.segment, found.first_seq, found.last_seq, found.prev, found.head)
-    if said != (segment.name, first_seq, seq, prev or found.prev, head or found.head):
-        raise BrokenChainError("its checkpoint is about other records than it holds")
-    _check_following(found, following)
-    return found
+    checkpoint = verify_segment(segment, [key])
+    _check_following(checkpoint, following)
+    return checkpoint
 
 
 async def verify_apart(segment: Path, following: Path, key: Ed25519PublicKey) -> None:
@@ -88,7 +69,7 @@ def closing_checkpoint(segment: Path, key: Ed25519PublicKey) -> Checkpoint:
 
 
 def _check_following(checkpoint: Checkpoint, following: Path) -> None:
-    line = next(_lines(following), b"")
+    line = _first_line(following)
     if is_checkpoint(line):
         begins = checkpoint_of(line)
         goes_on = (begins.first_seq, begins.prev) == (checkpoint.last_seq + 1, checkpoint.head)
@@ -109,17 +90,10 @@ def _place(line: bytes) -> tuple[int, str]:
         raise BrokenChainError("a line is no record") from None
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file without their ends; of what stands behind the last end, nothing."""
+def _first_line(path: Path) -> bytes:
+    """Return the first whole line of a file, without its end; nothing when there is none yet."""
     with path.open("rb") as file:
-        descriptor = file.fileno()
-        for _, block in blocks_forwards(descriptor, 0, whole_lines_end(descriptor)):
-            yield from block[:-1].split(b"\n")
-
-
-def _is_torn(path: Path) -> bool:
-    with path.open("rb") as file:
-        return whole_lines_end(file.fileno()) != os.fstat(file.fileno()).st_size
+        return next((lines[0] for lines in SegmentLines(file)), b"")
 
 
 def main(arguments: list[str]) -> int:
