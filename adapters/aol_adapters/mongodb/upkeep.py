@@ -1,10 +1,10 @@
 """What is done without being asked? Expired documents go, and interrupted builds are begun again."""
 
-import asyncio
 from contextlib import suppress
 
 import structlog
 
+from aol_adapters.kit.rounds import Rounds
 from aol_adapters.mongodb.building import drop
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue
@@ -12,8 +12,6 @@ from aol_adapters.mongodb.expiring import expired_in, range_of
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.server import Deadline, Document, Server, StaleError
 from aol_wire.adapter import Target
-from aol_wire.errors import DataError
-from aol_wire.faults import describe_fault
 from aol_wire.indexes import IndexSpec, IndexState
 
 _REMOVED_AT_ONCE = 100
@@ -28,21 +26,17 @@ class Upkeep:
         self._server = server
         self._catalogue = catalogue
         self._builds = builds
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.sweep, server.settings.upkeep_interval_s)
         # The first round looks after what was cut off just as an index failed, too: its rule is still held to.
         self._begun = {IndexState.BUILDING, IndexState.FAILED}
 
     def start(self) -> None:
         """Begin the rounds, with one at once."""
-        self._task = asyncio.create_task(self._go_round())
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._rounds.close()
 
     async def sweep(self) -> int:
         """Do a round now; return how many expired documents were removed."""
@@ -61,16 +55,6 @@ class Upkeep:
                         removed += await self._remove(place, index)
             self._begun = {IndexState.BUILDING}
         return removed
-
-    async def _go_round(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except DataError:
-                pass  # health says so
-            except Exception as error:  # a driver's text may hold what a user stored
-                _log.error("adapter.sweep_failed", fault=describe_fault(error))
-            await asyncio.sleep(self._server.settings.upkeep_interval_s)
 
     async def _remove(self, place: Place, index: IndexSpec) -> int:
         stored = self._server.collection(*place)

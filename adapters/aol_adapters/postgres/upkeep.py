@@ -2,11 +2,11 @@
 
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
-import asyncio
 from contextlib import suppress
 
 import structlog
 
+from aol_adapters.kit.rounds import Rounds
 from aol_adapters.postgres import partitions
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.builds import Builds
@@ -19,7 +19,6 @@ from aol_adapters.postgres.quoting import quote_name
 from aol_adapters.postgres.tenants import Tenants
 from aol_wire.adapter import Target
 from aol_wire.errors import DataError
-from aol_wire.faults import describe_fault
 from aol_wire.indexes import IndexSpec, IndexState, IndexType
 
 _REMOVED_AT_ONCE = 500
@@ -36,19 +35,15 @@ class Upkeep:
         self._database = database
         self._tenants = tenants
         self._builds = builds
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.sweep, database.settings.upkeep_interval_s)
 
     def start(self) -> None:
         """Begin the rounds, with one at once."""
-        self._task = asyncio.create_task(self._go_round())
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._rounds.close()
 
     async def sweep(self) -> int:
         """Do a round now; return how many expired documents were removed, those of dropped partitions aside."""
@@ -76,16 +71,6 @@ class Upkeep:
                 for index in known.expiring:
                     removed += await _remove(database, known, index)
         return removed
-
-    async def _go_round(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except DataError:
-                pass  # health says so
-            except Exception as error:  # a driver's text may hold what a user stored
-                _log.error("adapter.sweep_failed", fault=describe_fault(error))
-            await asyncio.sleep(self._database.settings.upkeep_interval_s)
 
 
 async def _remove(database: Database, known: Collection, index: IndexSpec) -> int:

@@ -15,12 +15,12 @@ import structlog
 from aol_broker.audit.chain import GENESIS, BrokenChainError, checkpoint_of, hash_of, is_checkpoint
 from aol_broker.audit.files import files_of, first_seq_of, lines_backwards
 from aol_broker.audit.record import AuditRecord, Outcome, Stage
+from aol_broker.audit.segment_lines import SegmentLines
 from aol_wire.datetimes import to_us
 
 BROKER_STOPPED = "BROKER_STOPPED"
 """The reason of records that end a write whose broker was killed."""
 
-_BLOCK_BYTES = 1 << 20
 # No record comes near it: what has no line end for longer is not the torn end of a segment.
 _TORN_MAX_BYTES = 1 << 20
 
@@ -178,15 +178,12 @@ def _record(line: bytes) -> Mapping[str, Any] | None:
 def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
     """Yield the whole lines of a file that hold anything, without their ends, each with where it ends."""
     with path.open("rb") as file:
-        rest, position = b"", 0
-        while block := file.read(_BLOCK_BYTES):
-            *lines, rest = (rest + block).split(b"\n")
+        position = 0
+        for lines in SegmentLines(file):
             for line in lines:
                 position += len(line) + 1
                 if line:
                     yield line, position
-            if len(rest) > _TORN_MAX_BYTES:
-                return
 
 
 def _check_torn(path: Path, whole: int) -> None:
