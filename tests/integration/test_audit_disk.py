@@ -1,9 +1,7 @@
 """A broker whose audit log cannot be written serves nobody, says so, and goes on by itself."""
 
 import asyncio
-import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from aol_broker.audit.files import files_of
 from aol_client import AOLDataClient, UnavailableError
 from aol_wire.errors import Applied, Reason
+from audit_logs import records_of
 from running_brokers import StartBroker
+from small_disks import mounted
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -27,13 +27,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a file system cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(folder, "size=8m") as disk:
+        yield disk
 
 
 async def becomes(endpoint: str, status: int) -> None:
@@ -44,10 +39,6 @@ async def becomes(endpoint: str, status: int) -> None:
             if answer.status == status:
                 watch.cancel()
                 return
-
-
-def records_of(directory: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for path in files_of(directory) for line in path.read_bytes().splitlines()]
 
 
 async def test_on_a_full_disk_calls_are_refused_unapplied_and_served_again_when_there_is_room(

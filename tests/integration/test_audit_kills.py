@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_broker.audit.files import files_of
 from aol_broker.audit.verify import verify
+from audit_logs import records_of
 from forked_brokers import BrokerForks, broker_forks
 
 KILLS = 50
@@ -51,11 +51,6 @@ async def one_life(brokers: BrokerForks, folder: Path, life: int, answered: list
             await asyncio.sleep(0)
         brokers.kill()
         await asyncio.gather(*loads)
-
-
-def records_of(directory: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for path in files_of(directory) for line in path.read_bytes().splitlines()]
-    return [line for line in lines if "checkpoint" not in line]
 
 
 async def test_no_answer_is_without_its_record_and_no_document_without_the_record_that_announced_it(

@@ -32,6 +32,7 @@ from postgres_adapters import (
     until_waiting,
 )
 from postgres_server import rows, statements, with_database
+from small_disks import mounted
 
 SPEC = CollectionSpec(TARGET)
 COUNTING = '{"$inc": {"n": 1}}'
@@ -219,15 +220,11 @@ async def _accepts(adapter: PostgresAdapter) -> bool:
 def small_disk() -> Iterator[Path]:
     """A file system of 32 MB; where none can be mounted, the test cannot be run."""
     folder = Path(tempfile.mkdtemp(prefix="aol-disk-"))
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=32m,mode=0777", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
+    try:
+        with mounted(folder, "size=32m,mode=0777") as disk:
+            yield disk
+    finally:
         shutil.rmtree(folder)
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-    shutil.rmtree(folder)
 
 
 async def stored(adapter: PostgresAdapter) -> list[str]:

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from aol_broker.audit.record import FILTER_MAX_BYTES, AuditRecord, Outcome, reco
 from aol_broker.audit.recovery import AuditFolderError
 from aol_wire.errors import Applied, DataError, Reason
 from audit_logs import audit_log, chain_holds, ended, intended, opened, record, records_of, refused, told, unrecorded
+from small_disks import mounted
 
 
 @pytest.fixture
@@ -57,13 +57,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a file system cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(folder, "size=8m") as disk:
+        yield disk
 
 
 def fill(path: Path) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -15,7 +14,7 @@ from aol_broker.audit.files import files_of
 from aol_broker.audit.log import AuditLog
 from aol_broker.audit.record import FILTER_MAX_BYTES, recorded_filter
 from aol_broker.audit.signing import PUBLIC_KEY_FILE, read_public_key
-from audit_logs import audit_log, ended, intended, opened, record
+from audit_logs import audit_log, ended, intended, opened, record, records_of
 
 
 @pytest.fixture
@@ -26,10 +25,6 @@ async def log(tmp_path: Path) -> AsyncIterator[AuditLog]:
 
 def lines(directory: Path) -> list[bytes]:
     return [line for path in files_of(directory) for line in path.read_bytes().splitlines()]
-
-
-def records(directory: Path) -> list[dict[str, Any]]:
-    return [record for record in map(json.loads, lines(directory)) if "checkpoint" not in record]
 
 
 async def test_a_record_is_a_line_of_json_with_the_documented_keys(log: AuditLog) -> None:
@@ -74,7 +69,7 @@ async def test_what_is_hashed_is_canonical_json(log: AuditLog) -> None:
 
 async def test_records_that_wait_together_are_chained_in_the_order_in_which_they_came(log: AuditLog) -> None:
     await asyncio.gather(*(log.complete(record(number)) for number in range(500)))
-    written = records(log.directory)
+    written = records_of(log.directory)
     assert [item["result_count"] for item in written] == list(range(500))
     assert [item["prev"] for item in written] == [GENESIS] + [item["hash"] for item in written[:-1]]
     assert log.durable_seq == 500
@@ -111,16 +106,16 @@ async def test_a_record_is_forced_to_the_disk_before_its_call_is_answered_unless
     async with opened(tmp_path, durable=durable) as log:
         for number in range(3):
             await log.complete(record(number))
-            assert len(records(tmp_path)) == number + 1
+            assert len(records_of(tmp_path)) == number + 1
         assert len(synced) == syncs
 
 
 async def test_a_write_is_announced_and_ended_by_two_records(log: AuditLog) -> None:
     intent = log.intend(intended(1))
     await intent.durable()
-    assert [item["stage"] for item in records(log.directory)] == ["intended"]
+    assert [item["stage"] for item in records_of(log.directory)] == ["intended"]
     await log.complete(ended(1, intent.seq))
-    first, second = records(log.directory)
+    first, second = records_of(log.directory)
     assert (first["outcome"], second["outcome"], second["intent"]) == ("pending", "ok", first["seq"])
 
 
@@ -128,7 +123,7 @@ async def test_numbers_and_hashes_go_on_after_a_restart(tmp_path: Path) -> None:
     for number in range(3):
         async with opened(tmp_path) as log:
             await log.complete(record(number))
-    written = records(tmp_path)
+    written = records_of(tmp_path)
     assert [item["seq"] for item in written] == [1, 2, 3]
     assert [item["prev"] for item in written] == [GENESIS, written[0]["hash"], written[1]["hash"]]
 
@@ -161,7 +156,7 @@ async def test_full_segments_end_in_a_signed_checkpoint_and_the_chain_goes_on_in
 async def test_a_batch_that_is_larger_than_a_segment_is_spread_over_several(tmp_path: Path) -> None:
     async with opened(tmp_path, max_file_bytes=4096) as log:
         await asyncio.gather(*(log.complete(record(number)) for number in range(50)))
-    assert [item["seq"] for item in records(tmp_path)] == list(range(1, 51))
+    assert [item["seq"] for item in records_of(tmp_path)] == list(range(1, 51))
     assert len(files_of(tmp_path)) > 5
 
 
@@ -182,7 +177,7 @@ async def test_a_log_without_a_record_leaves_no_segment(tmp_path: Path) -> None:
 
 async def test_whoever_follows_is_told_of_what_is_on_the_disk_and_of_nothing_sooner(log: AuditLog) -> None:
     told: list[tuple[int, int]] = []
-    log.on_durable(lambda: told.append((log.durable_seq, len(records(log.directory)))))
+    log.on_durable(lambda: told.append((log.durable_seq, len(records_of(log.directory)))))
     for number in range(3):
         await log.complete(record(number))
     assert told == [(1, 1), (2, 2), (3, 3)]
@@ -196,7 +191,7 @@ async def test_a_closed_log_can_be_opened_again(tmp_path: Path) -> None:
     await log.close()
     async with opened(tmp_path) as again:
         await again.complete(record(2))
-    assert [item["seq"] for item in records(tmp_path)] == [1, 2]
+    assert [item["seq"] for item in records_of(tmp_path)] == [1, 2]
 
 
 def test_a_filter_that_is_no_json_or_too_long_is_shown_by_its_size() -> None:
