@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aol_cli.exits import ExitCode, Failure
+from aol_cli.output import counted
 
 if TYPE_CHECKING:
     from aol_broker.manifest import Manifest
@@ -126,5 +127,4 @@ def require_no_problems(checked: Iterable[CheckedManifest]) -> None:
     """
     problems = [problem for item in checked for problem in item.problems]
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise Failure("\n  ".join([f"{count} in the manifests:", *map(str, problems)]))
+        raise Failure("\n  ".join([f"{counted(len(problems), 'problem')} in the manifests:", *map(str, problems)]))

@@ -61,6 +61,11 @@ def write_line(line: bytes) -> None:
     sys.stdout.buffer.write(line + b"\n")
 
 
+def counted(count: int, thing: str) -> str:
+    """Return how many there are of a thing whose plural ends in s: `1 record`, `2,000 records`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def say(text: str) -> None:
     """Print a text for people, now."""
     print(_each_line_escaped(text), flush=True)  # noqa: T201 - this is where the command prints

@@ -22,7 +22,7 @@ from aol_cli.exits import Failure
 from aol_cli.operator_calls import OperatorCalls, operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile, moment_us
-from aol_cli.output import Column, escaped, print_json, print_table, say, say_aside, shown_time
+from aol_cli.output import Column, counted, escaped, print_json, print_table, say, say_aside, shown_time
 
 FOLLOW_EVERY_S = 1.0
 LIMIT_MAX = 10_000
@@ -278,7 +278,7 @@ async def _answer(calls: OperatorCalls, rpc: str, request: Any) -> Any:
 
 def _say_how_many(answer: Any, limit: int) -> None:
     if answer.records:
-        say(f"{len(answer.records)} records of the broker {answer.broker}.")
+        say(f"{counted(len(answer.records), 'record')} of the broker {answer.broker}.")
     if len(answer.records) == limit:
         say(f"These are the newest {limit}; there may be older ones (--limit).")
 

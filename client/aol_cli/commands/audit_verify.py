@@ -11,7 +11,7 @@ import typer
 
 from aol_cli.exits import ExitCode, Failure
 from aol_cli.options import DEFAULT_DATA_DIR, AsJson
-from aol_cli.output import print_json, say
+from aol_cli.output import counted, print_json, say
 
 if TYPE_CHECKING:
     from aol_broker.audit.findings import Verification
@@ -91,13 +91,13 @@ def _report(found: "Verification") -> None:
     for damage in found.damages[:1]:
         say(f"  first bad  {damage.place}:\n             {damage.text}")
     if found.damage_count > 1:
-        say(f"  also       {_counted(found.damage_count - 1, 'more place')}:")
+        say(f"  also       {counted(found.damage_count - 1, 'more place')}:")
         for damage in found.damages[1:_DAMAGES_SHOWN]:
             say(f"             {damage.place}: {damage.text}")
         if found.damage_count > _DAMAGES_SHOWN:
             say("             …")
     last = f", {found.first_seq:,} to {found.last_seq:,}" if found.records else ""
-    say(f"  records    {found.records:,}{last}, in {_counted(found.segments, 'segment')}, {found.size_bytes:,} bytes")
+    say(f"  records    {found.records:,}{last}, in {counted(found.segments, 'segment')}, {found.size_bytes:,} bytes")
     say(f"  broker     {', '.join(found.brokers) or 'none'}")
     say(f"  signed     {_signed(found)}")
     say(f"  anchors    {_anchors(found)}")
@@ -121,7 +121,3 @@ def _list(title: str, texts: tuple[str, ...]) -> None:
         say(f"{title}:")
     for text in texts:
         say(f"  - {text}")
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

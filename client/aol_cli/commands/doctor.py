@@ -14,7 +14,7 @@ from aol_cli.health import Health, ask_health
 from aol_cli.operator_calls import OperatorCalls
 from aol_cli.operator_token import FILE_NAME, VARIABLE, FoundToken, find_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, TokenFile, check_endpoint, near
-from aol_cli.output import Column, print_json, print_table
+from aol_cli.output import Column, counted, print_json, print_table
 
 if TYPE_CHECKING:
     from aol_broker.settings import Settings
@@ -156,7 +156,6 @@ async def _check_operator(calls: OperatorCalls, checks: list[Check]) -> set[str]
         checks.append(Check("operator call", State.FAILED, str(error)))
         return set()
     checks.append(Check("operator call", State.OK, "the broker accepts the token"))
-    count = len(answer.collections)
-    things = "1 collection" if count == 1 else f"{count} collections"
+    things = counted(len(answer.collections), "collection")
     checks.append(Check("registry", State.OK, f"revision {calls.revision}, {things}"))
     return {collection.adapter for collection in answer.collections}

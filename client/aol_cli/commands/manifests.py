@@ -12,7 +12,7 @@ from aol_cli.manifest_files import CheckedManifest, check_manifests, read_manife
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
-from aol_cli.output import print_json, say, say_aside
+from aol_cli.output import counted, print_json, say, say_aside
 
 if TYPE_CHECKING:
     from aol_broker.manifest.declaration import Manifest
@@ -40,8 +40,8 @@ def lint(*, paths: Paths, as_json: AsJson = False) -> None:
 def _summary(path: Path, manifest: "Manifest") -> str:
     collections, requests = len(manifest.collections), len(manifest.access_requests)
     return (
-        f"{path}: ok · {manifest.service} · {collections} collection{'' if collections == 1 else 's'} · "
-        f"{requests} access request{'' if requests == 1 else 's'}"
+        f"{path}: ok · {manifest.service} · {counted(collections, 'collection')} · "
+        f"{counted(requests, 'access request')}"
     )
 
 

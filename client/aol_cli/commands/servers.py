@@ -11,7 +11,7 @@ from aol_cli.exits import Failure
 from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, require_no_problems
 from aol_cli.operator_calls import operator_calls
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, check_endpoint, near
-from aol_cli.output import say, say_aside
+from aol_cli.output import counted, say, say_aside
 
 if TYPE_CHECKING:
     from aol_broker.server import Broker
@@ -70,7 +70,7 @@ def up(
         "data_dir": str(data_dir),
         "log": {"level": log_level.value, "format": "text"},
     }
-    _run(_settings(None, overrides), checked, f" · {_counted(len(checked))} applied")
+    _run(_settings(None, overrides), checked, f" · {counted(len(checked), 'manifest')} applied")
 
 
 def serve(
@@ -130,7 +130,3 @@ async def _apply(broker: "Broker", manifests: tuple[CheckedManifest, ...]) -> No
     for item in applied:
         for line in pending_lines(item.pending):
             say_aside(line)
-
-
-def _counted(count: int) -> str:
-    return "1 manifest" if count == 1 else f"{count} manifests"
