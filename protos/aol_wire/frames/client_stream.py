@@ -1,6 +1,7 @@
 """How do one client's frames go out and come back? A reader and a writer around one gRPC stream."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Protocol, cast
 
@@ -19,7 +20,7 @@ _UNREADABLE = "The server's frames break the rules of the protocol."
 _ENDED = "The server ended the stream."
 
 
-class PendingCall(Call):
+class PendingCall(Call, ABC):
     """A call that somebody waits for."""
 
     __slots__ = ("stream",)
@@ -28,13 +29,13 @@ class PendingCall(Call):
         super().__init__(method, request, deadline)
         self.stream: ClientStream | None = None
 
+    @abstractmethod
     def settle(self, outcome: Outcome | None) -> None:
         """Say what became of the call; None: the server has no frames."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cancel(self) -> bool:
         """Give the call up; return whether it was under way."""
-        raise NotImplementedError
 
 
 class Owner(Protocol):
