@@ -6,6 +6,7 @@ import orjson
 
 from aol_broker.hints import check_document_fits, check_update_fits
 from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.scope import WHOLE, Scope
 from aol_wire.datetimes import normalise_within
 from aol_wire.documents import read_document
 from aol_wire.errors import DataError, Reason
@@ -20,18 +21,20 @@ _RESERVED = IGNORED_ON_INSERT | {ID}
 
 
 class Admitted(NamedTuple):
-    """A document that may be stored: its id, and its JSON text without metadata."""
+    """A document that may be stored: its id, its JSON text without metadata, and whose it is."""
 
     id: str
     json: str
+    owner: str = ""
+    acl: str = ""
 
 
-def admit_document(text: str, document_id: str, record: CollectionRecord) -> Admitted:
+def admit_document(text: str, document_id: str, record: CollectionRecord, scope: Scope = WHOLE) -> Admitted:
     """Return what is to be stored of a document.
 
     The id is `document_id`, else the document's `_id`, else a new UUIDv7.
 
-    :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED.
+    :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED; FIELD_DENIED, it is beyond the scope.
     """
     document, as_written = read_document(text, reserved=_RESERVED)
     own_id = document.get(ID)
@@ -45,14 +48,16 @@ def admit_document(text: str, document_id: str, record: CollectionRecord) -> Adm
         normalise_within(document, (), record.datetime_paths)
     if record.validation is not Validation.OFF:
         check_document_fits(document, record)
+    if scope.conditions:
+        scope.check_inserted({**document, ID: identifier})
     if as_written:
-        return Admitted(identifier, text)
+        return Admitted(identifier, text, scope.owner, scope.acl)
     data = orjson.dumps(document)
     # Numbers and date-times may be longer as they are stored: `1e15` becomes 1000000000000000.0.
     if len(data) > DOCUMENT_MAX_BYTES:
         description = f"at most {DOCUMENT_MAX_BYTES} bytes in the form that is stored, not {len(data)}"
         raise DataError.invalid(Reason.TOO_LARGE, "document", description)
-    return Admitted(identifier, data.decode())
+    return Admitted(identifier, data.decode(), scope.owner, scope.acl)
 
 
 def admit_update(operations: tuple[UpdateOperation, ...], record: CollectionRecord) -> tuple[UpdateOperation, ...]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.request import Principal
 from aol_broker.resolve import CollectionName
+from aol_broker.scope import WHOLE, Scope
 from aol_wire.errors import DataError, Reason
 
 
@@ -44,11 +45,12 @@ class Allowed(NamedTuple):
     """What a call may go on with: the collection's record, None for verbs that name no existing one; and by what right.
 
     `grant` is `owner`, `operator`, `service` (nothing of another's is touched), or origin and permission of the grant
-    that let the call through, as `sharing:read`.
+    that let the call through, as `sharing:read`. `scope` is what it lets the call reach.
     """
 
     record: CollectionRecord | None
     grant: str
+    scope: Scope = WHOLE
 
 
 def authorize(right: Right, principal: Principal, name: CollectionName | None, snapshot: Snapshot) -> Allowed:

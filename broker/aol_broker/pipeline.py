@@ -232,7 +232,7 @@ class Pipeline:
         call.named = snapshot.collection(name.service, name.collection) if name is not None else None
         call.revision = snapshot.revision
         allowed = authorize(verb.right, principal, name, snapshot)
-        record, call.grant = allowed.record, allowed.grant
+        record, call.grant, request.scope = allowed.record, allowed.grant, allowed.scope
         call.served = record
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)

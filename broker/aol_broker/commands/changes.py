@@ -30,10 +30,11 @@ class UpdateData:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
-        operations = parse_update(arguments.update, record.datetime_paths)
+        operations = admit_update(parse_update(arguments.update, record.datetime_paths), record)
+        request.scope.check_update(operations)
         return Update(
-            guarded,
-            admit_update(operations, record),
+            request.scope.narrow(guarded),
+            operations,
             now_us(),
             max_affected=_max_affected(arguments),
             if_version=_if_version(arguments, guarded),
@@ -43,7 +44,7 @@ class UpdateData:
         self, request: Request[pb.UpdateDataRequest], record: CollectionRecord | None, work: Update
     ) -> Answer:
         """Update them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.UpdateDataResponse(updated_count=outcome.affected), outcome.affected)
 
 
@@ -59,7 +60,7 @@ class DeleteData:
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            guarded,
+            request.scope.narrow(guarded),
             now_us(),
             soft=record.soft_delete,
             max_affected=_max_affected(arguments),
@@ -70,7 +71,7 @@ class DeleteData:
         self, request: Request[pb.DeleteDataRequest], record: CollectionRecord | None, work: Delete
     ) -> Answer:
         """Delete them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.DeleteDataResponse(deleted_count=outcome.affected), outcome.affected)
 
 
@@ -84,13 +85,14 @@ class RestoreData:
     async def admit(self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None) -> Restore:
         """Check the filter and the guards."""
         arguments = request.arguments
-        return Restore(_guarded_filter(arguments, known(record), self._backends), _max_affected(arguments))
+        guarded = _guarded_filter(arguments, known(record), self._backends)
+        return Restore(request.scope.narrow(guarded), _max_affected(arguments))
 
     async def dispatch(
         self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None, work: Restore
     ) -> Answer:
         """Restore them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.RestoreDataResponse(restored_count=outcome.affected), outcome.affected)
 
 
@@ -105,7 +107,7 @@ class PurgeData:
         """Check the filter and the guards."""
         arguments = request.arguments
         return Delete(
-            _guarded_filter(arguments, known(record), self._backends),
+            request.scope.narrow(_guarded_filter(arguments, known(record), self._backends)),
             now_us(),
             max_affected=_max_affected(arguments),
             purge=True,
@@ -115,7 +117,7 @@ class PurgeData:
         self, request: Request[pb.PurgeDataRequest], record: CollectionRecord | None, work: Delete
     ) -> Answer:
         """Remove them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.PurgeDataResponse(purged_count=outcome.affected), outcome.affected)
 
 

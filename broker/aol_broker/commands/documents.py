@@ -34,14 +34,15 @@ class StoreData:
 
     async def admit(self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None) -> Insert:
         """Check the document."""
-        admitted = admit_document(request.arguments.document, request.arguments.document_id, known(record))
-        return Insert(admitted.id, admitted.json, now_us())
+        arguments, scope = request.arguments, request.scope
+        admitted = admit_document(arguments.document, arguments.document_id, known(record), scope)
+        return Insert(admitted.id, admitted.json, now_us(), admitted.owner, admitted.acl)
 
     async def dispatch(
         self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None, work: Insert
     ) -> Answer:
         """Insert it."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         response = pb.StoreDataResponse(success=True, document_id=work.id, was_duplicate=outcome.was_duplicate)
         return Answer(response, result_count=1)
 
@@ -74,7 +75,7 @@ class StoreBatch:
                 characters = 0
                 await asyncio.sleep(0)
             try:
-                admitted.append(admit_document(text, ids[index] if ids else "", record))
+                admitted.append(admit_document(text, ids[index] if ids else "", record, request.scope))
             except DataError as error:
                 if arguments.atomic:
                     raise _of_document(error, index) from None
@@ -86,11 +87,15 @@ class StoreBatch:
     ) -> Answer:
         """Insert those that were admitted."""
         now = now_us()
-        inserts = [Insert(item.id, item.json, now) for item in work if isinstance(item, Admitted)]
+        inserts = [Insert(item.id, item.json, now, item.owner, item.acl) for item in work if isinstance(item, Admitted)]
         outcomes: list[Outcome] = []
         if inserts:
             outcomes = await self._dispatch.write(
-                known(record), inserts, timeout_s=request.remaining_s, atomic=request.arguments.atomic
+                known(record),
+                request.scope,
+                inserts,
+                timeout_s=request.remaining_s,
+                atomic=request.arguments.atomic,
             )
         return _batch_answer(work, outcomes)
 

@@ -8,7 +8,7 @@ import structlog
 from aol.data.v1 import data_broker_pb2 as pb
 from aol.data.v1 import document_pb2
 from aol_broker.advice import manifest_line, propose_index, wasteful
-from aol_broker.backends import Backends, require, target_of
+from aol_broker.backends import Backends, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.page_tokens import PagePosition, PageTokens
@@ -71,8 +71,8 @@ class QueryData:
                 skip=skip,
             )
         find = Find(
-            target_of(record),
-            parsed,
+            request.scope.target(record),
+            request.scope.narrow(parsed),
             sort=sort,
             projection=projection,
             limit=page_size if page.remaining is None else min(page_size, page.remaining),
@@ -113,7 +113,8 @@ class CountData:
         """Check the filter."""
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
-        return Count(target_of(record), parsed, _deleted_mode(arguments.deleted), timeout_s=request.remaining_s)
+        scope, deleted = request.scope, _deleted_mode(arguments.deleted)
+        return Count(scope.target(record), scope.narrow(parsed), deleted, timeout_s=request.remaining_s)
 
     async def dispatch(
         self, request: Request[pb.CountDataRequest], record: CollectionRecord | None, work: Count
@@ -136,8 +137,8 @@ class ExplainQuery:
         require(self._backends.of(record), frozenset({Capability.EXPLAIN}))
         limit = _in_range(arguments.limit, "limit") if arguments.HasField("limit") else PAGE_MAX_DOCUMENTS
         return Find(
-            target_of(record),
-            _parsed_filter(arguments.filter, record, self._backends),
+            request.scope.target(record),
+            request.scope.narrow(_parsed_filter(arguments.filter, record, self._backends)),
             sort=parse_sort((key.path, key.descending) for key in arguments.sort),
             limit=max(1, min(limit, PAGE_MAX_DOCUMENTS)),
             skip=_in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS),
@@ -189,7 +190,8 @@ def _in_range(value: int, path: str, maximum: int | None = None) -> int:
 
 
 def _binding(request: Request[pb.QueryDataRequest], record: CollectionRecord) -> bytes:
-    """Return what a page token is bound to: the caller, the query apart from token and request id, and the adapter.
+    """Return what a page token is bound to: the caller, whose documents it reaches, the query apart from token and
+    request id, and the adapter.
 
     A position is for the eyes of the adapter that made it: none other may be handed it after the collection has moved.
     """
@@ -198,5 +200,5 @@ def _binding(request: Request[pb.QueryDataRequest], record: CollectionRecord) ->
     query.ClearField("page_token")
     query.ClearField("request_id")
     digest = hashlib.sha256(f"{request.principal.name} {request.principal.service} {record.adapter}".encode())
-    digest.update(b"\0" + query.SerializeToString(deterministic=True))
+    digest.update(b"\0" + request.scope.identity + b"\0" + query.SerializeToString(deterministic=True))
     return digest.digest()
