@@ -1,7 +1,7 @@
 """What happens to a call? One call, one straight line, for every way in (DESIGN section 4).
 
 audit( recover -> request id -> deadline -> authentication result -> decode
-       -> resolve -> authorize -> admit -> [a write: intended] -> dispatch )
+       -> resolve -> authorize -> scope -> admit -> [a write: intended] -> dispatch )
 """
 
 import asyncio
@@ -24,6 +24,8 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import CollectionName, resolve
+from aol_broker.scope import WHOLE
+from aol_broker.security.deciding import Decision, RecordSecurity
 from aol_broker.trace_context import trace_id
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
@@ -43,11 +45,14 @@ _DENIALS = frozenset(
         Reason.GRANT_MISSING,
         Reason.GRANT_PENDING,
         Reason.FIELD_DENIED,
+        Reason.CONTEXT_REQUIRED,
     }
 )
 
 # After these, a write that had been handed to its adapter may or may not have happened.
 _UNSURE = frozenset({Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.INTERNAL_BUG})
+
+_UNDECIDED = Decision(WHOLE)
 
 _log = structlog.get_logger("aol.call")
 
@@ -72,6 +77,7 @@ class _Call:
         "arguments",
         "bytes_in",
         "bytes_out",
+        "decision",
         "dispatched",
         "expired",
         "grant",
@@ -107,6 +113,8 @@ class _Call:
         self.named: CollectionRecord | None = None
         self.served: CollectionRecord | None = None
         self.grant = ""
+        # On whose behalf it is made, once that is known.
+        self.decision: Decision | None = None
         self.revision = 0
         self.ids: Sequence[str] = ()
         # Its record, once that is made: of a write before it is handed on, and changed when it has ended.
@@ -122,9 +130,15 @@ class Pipeline:
     """The line. Transports call `handle`; it never raises, except when its task is cancelled."""
 
     def __init__(
-        self, verbs: Mapping[str, BoundVerb], registry: Registry, audit: AuditLog, settings: LineSettings
+        self,
+        verbs: Mapping[str, BoundVerb],
+        registry: Registry,
+        audit: AuditLog,
+        settings: LineSettings,
+        security: RecordSecurity | None = None,
     ) -> None:
         self._verbs = verbs
+        self._security = security or RecordSecurity()
         self._registry = registry
         self._audit = audit
         self._settings = settings
@@ -234,6 +248,11 @@ class Pipeline:
         allowed = authorize(verb.right, principal, name, snapshot)
         record, call.grant, request.scope = allowed.record, allowed.grant, allowed.scope
         call.served = record
+        if verb.reach is not None:
+            call.decision = await self._security.decide(
+                request.arguments.context, allowed, verb.reach, principal, snapshot
+            )
+            request.scope = call.decision.scope
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)
         if verb.writes:
@@ -247,13 +266,14 @@ class Pipeline:
         call.dispatched = True
         return await bound.command.dispatch(request, record, work)
 
-    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
+    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Any]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
         call.request_id = check_request_id(arguments.request_id) or uuid7()
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        refuse_context(arguments)
+        if verb.reach is None:
+            refuse_context(arguments)
         return Request(principal, verb.operation, collection, arguments, deadline)
 
     async def _record(
@@ -290,6 +310,7 @@ class Pipeline:
     def _record_of(self, call: _Call) -> AuditRecord:
         """Return the call's record, as of a write that is about to be made."""
         principal, name = call.principal, call.name
+        decision = call.decision or _UNDECIDED
         return AuditRecord(
             time_us=call.time_us,
             service=principal.service if principal is not None else "",
@@ -312,6 +333,9 @@ class Pipeline:
             revision=call.revision,
             fields=recorded_fields(call.arguments, call.named),
             bytes_in=call.bytes_in,
+            tenant=decision.context.tenant,
+            user=decision.context.user,
+            security=decision.basis,
         )
 
 

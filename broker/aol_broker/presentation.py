@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from aol.admin.v1 import admin_pb2
 from aol.data.v1 import collection_pb2
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
+from aol_broker.security.policy import SecurityPolicy, TenantRule
 from aol_wire.errors import DataError, Reason
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
@@ -24,6 +25,13 @@ _PERMISSIONS = {
     Permission.READ: collection_pb2.PERMISSION_READ,
     Permission.WRITE: collection_pb2.PERMISSION_WRITE,
     Permission.ADMIN: collection_pb2.PERMISSION_ADMIN,
+    Permission.ASSERT_CONTEXT: collection_pb2.PERMISSION_ASSERT_CONTEXT,
+    Permission.BYPASS_SECURITY: collection_pb2.PERMISSION_BYPASS_SECURITY,
+}
+_TENANT_RULES = {
+    TenantRule.NONE: collection_pb2.TENANT_RULE_UNSPECIFIED,
+    TenantRule.OPTIONAL: collection_pb2.TENANT_RULE_OPTIONAL,
+    TenantRule.REQUIRED: collection_pb2.TENANT_RULE_REQUIRED,
 }
 _PERMISSION_OF = {number: permission for permission, number in _PERMISSIONS.items()}
 _STATES = {
@@ -43,7 +51,7 @@ def permission_of(number: collection_pb2.Permission) -> Permission:
     :raises DataError: BAD_REQUEST.
     """
     if number not in _PERMISSION_OF:
-        raise DataError.invalid(Reason.BAD_REQUEST, "permission", "it is read, write or admin")
+        raise DataError.invalid(Reason.BAD_REQUEST, "permission", f"it is one of {', '.join(Permission)}")
     return _PERMISSION_OF[number]
 
 
@@ -80,6 +88,15 @@ def collection_to_proto(
         moving_to=record.moving_to,
         audit=record.audit.level.value,
         sensitive=map(format_path, record.audit.sensitive),
+        security=_security_to_proto(record.security),
+    )
+
+
+def _security_to_proto(policy: SecurityPolicy) -> collection_pb2.Security | None:
+    if not policy:
+        return None
+    return collection_pb2.Security(
+        tenant=_TENANT_RULES[policy.tenant], owner=policy.owner, acl=policy.acl, attributes=policy.attributes
     )
 
 

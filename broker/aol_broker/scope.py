@@ -22,14 +22,13 @@ class Scope:
     """What a call reaches.
 
     `tenant` is that of the target ("": documents without one; None: those of all). Every condition must hold for a
-    document to be found or changed, before the change and after it; none of them has `$text` in it. `owner` and `acl`
-    are what documents that are inserted are stamped with. `identity` tells one scope's pages from another's.
+    document to be found or changed, before the change and after it; none of them has `$text` in it. `owner` is what
+    documents that are inserted are stamped with. `identity` tells one scope's pages from another's.
     """
 
     tenant: str | None = ""
     conditions: tuple[Filter, ...] = ()
     owner: str = ""
-    acl: str = ""
     identity: bytes = b""
     _paths: tuple[frozenset[Path], ...] = field(init=False, repr=False, compare=False)
 

@@ -116,13 +116,13 @@ class DescribeCollection:
 
 def permissions_of(snapshot: Snapshot, record: CollectionRecord, principal: Principal) -> tuple[Permission, ...]:
     """Return what a principal may do with a collection."""
-    if record.service == principal.service:
-        return (Permission.READ, Permission.WRITE, Permission.ADMIN)
     held = [
         grant.permission
         for grant in snapshot.grants_of(record.collection_id, principal.service)
         if grant.state is GrantState.ACTIVE
     ]
+    if record.service == principal.service:
+        held += [Permission.ADMIN, *([Permission.ASSERT_CONTEXT] if record.security else [])]
     return tuple(permission for permission in Permission if any(item.covers(permission) for item in held))
 
 

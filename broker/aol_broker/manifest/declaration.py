@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aol_broker.audit.policy import AuditPolicy
 from aol_broker.registry.snapshot import Permission, Validation
+from aol_broker.security.policy import NO_SECURITY, SecurityPolicy
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
 
@@ -34,6 +35,7 @@ class DeclaredCollection:
     adapter: str = ""
     storage: Storage = field(default_factory=Storage)
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    security: SecurityPolicy = NO_SECURITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping
 
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.security.policy import NO_SECURITY, SecurityPolicy, TenantRule
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
 
@@ -36,6 +37,7 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "storage": orjson.dumps(record.storage).decode(),
         "moving_to": record.moving_to,
         "audit": orjson.dumps(record.audit).decode(),
+        "security": orjson.dumps(record.security).decode() if record.security else "{}",
     }
 
 
@@ -54,6 +56,7 @@ def from_row(row: RowMapping) -> CollectionRecord:
         storage=_storage(orjson.loads(row["storage"])),
         moving_to=row["moving_to"],
         audit=_audit(orjson.loads(row["audit"])),
+        security=_security(orjson.loads(row["security"])),
     )
 
 
@@ -79,3 +82,10 @@ def _storage(stored: Mapping[str, Any]) -> Storage:
 def _audit(stored: Mapping[str, Any]) -> AuditPolicy:
     # Those that were written before there was one have an empty one.
     return AuditPolicy(AuditLevel(stored["level"]), tuple(map(tuple, stored["sensitive"]))) if stored else AuditPolicy()
+
+
+def _security(stored: Mapping[str, Any]) -> SecurityPolicy:
+    if not stored:
+        return NO_SECURITY
+    rule = TenantRule(stored["tenant"])
+    return SecurityPolicy(rule, stored["owner"], stored["acl"], tuple(stored["attributes"]))

@@ -195,9 +195,10 @@ class Registry:
     ) -> bool:
         """Grant a permission by call; return whether that was new.
 
-        :raises DataError: BAD_REQUEST, the service owns the collection.
+        :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
-        _refuse_owner(collection_id, service)
+        if permission is not Permission.BYPASS_SECURITY:
+            _refuse_owner(collection_id, service)
         return await self._change(
             lambda writer: access_changes.grant(
                 writer, collection_id, service, permission, granted_by=granted_by, reason=reason
@@ -210,9 +211,10 @@ class Registry:
         After it the service does not hold the permission: an `admin` that covers it is lost too. What the owner's
         manifest shares stays revoked until the manifest is applied with another text.
 
-        :raises DataError: BAD_REQUEST, the service owns the collection.
+        :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
-        _refuse_owner(collection_id, service)
+        if permission is not Permission.BYPASS_SECURITY:
+            _refuse_owner(collection_id, service)
         return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
 
     async def move_of(self, collection_id: str) -> Move | None:
