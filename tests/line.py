@@ -104,8 +104,10 @@ class Line:
         for adapter in (self.adapter, *self.others.values()):
             await adapter.close()
 
-    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
-        peer = Peer("test", service="my-service")
+    async def call(
+        self, method: str, message: Any, timeout_s: float | None = None, *, service: str = "my-service"
+    ) -> Reply:
+        peer = Peer("test", service=service)
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
 
     async def operate(self, method: str, message: Any) -> Reply:

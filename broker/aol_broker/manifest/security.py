@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
-from aol_broker.security.conditions import check_condition
+from aol_broker.security.conditions import check_condition, node_count
 from aol_broker.security.policy import NO_SECURITY, SecurityPolicy, TenantRule
 from aol_broker.yaml_text import Location
 from aol_wire.errors import DataError
 from aol_wire.filters import Json
+from aol_wire.limits import SECURITY_MAX_NODES
 
 _NOTHING = "it says nothing: give tenant, owner or attributes, or leave security out"
 
@@ -34,14 +35,18 @@ def broken_security(said: Mapping[str, Json], at: Location) -> Iterator[tuple[Lo
     if said.get("acl") is True and said.get("owner") is not True:
         yield (*at, "acl"), "it needs owner: true, as nobody else may change who is let in"
     conditions = said.get("attributes")
+    nodes = 0
     for position, condition in enumerate(conditions if isinstance(conditions, list) else ()):
         if not isinstance(condition, dict):
             continue  # the models report it
         try:
             check_condition(condition)
+            nodes += node_count(condition)
         except DataError as error:
             violation = error.violations[0]
             yield (*at, "attributes", position, *_inside(condition, violation.path)), violation.description
+    if nodes > SECURITY_MAX_NODES:
+        yield (*at, "attributes"), f"all together have at most {SECURITY_MAX_NODES} nodes, not {nodes}"
 
 
 def _inside(condition: Json, path: str) -> Location:

@@ -8,7 +8,7 @@ import orjson
 from aol_broker.security.context import NAME_FORM, OWN_NAMES, Context, is_name
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter_object
-from aol_wire.filters import Filter, Json, Path
+from aol_wire.filters import And, Filter, Json, Not, Or, Path
 from aol_wire.limits import SECURITY_CONDITION_MAX_BYTES
 from aol_wire.metadata import RESERVED
 from aol_wire.paths import shown
@@ -38,6 +38,11 @@ def check_condition(condition: Json) -> None:
             description = "a condition is about the document; tenant, owner and acl are kept by the keys beside it"
             raise DataError.invalid(Reason.BAD_PATH, f"filter.{key}", description)
     parse_filter_object(_filled(condition, _sample))
+
+
+def node_count(condition: Json) -> int:
+    """Return how many nodes the tree of a condition has that was checked."""
+    return _nodes(parse_filter_object(_filled(condition, _sample)))
 
 
 def names_in(condition: Json) -> frozenset[str]:
@@ -115,6 +120,18 @@ def _filled(value: Json, said: _Said, *, lists: bool = False) -> Json:
     if isinstance(value, list):
         return [_filled(item, said) for item in value]
     return value
+
+
+def _nodes(filter: Filter | None) -> int:
+    match filter:
+        case None:
+            return 0
+        case And(parts) | Or(parts):
+            return 1 + sum(map(_nodes, parts))
+        case Not(inner):
+            return 1 + _nodes(inner)
+        case _:
+            return 1
 
 
 def _keys(value: Json) -> Iterator[str]:

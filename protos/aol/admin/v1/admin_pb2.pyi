@@ -57,20 +57,22 @@ class ApplyManifestRequest(_message.Message):
     def __init__(self, manifest: _Optional[str] = ..., source: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyManifestResponse(_message.Message):
-    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants")
+    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants", "notices")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     CREATED_COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_GRANTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_GRANTS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: int
     changed: bool
     created_collections: _containers.RepeatedScalarFieldContainer[str]
     active_grants: _containers.RepeatedCompositeFieldContainer[Grant]
     pending_grants: _containers.RepeatedCompositeFieldContainer[Grant]
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
     __slots__ = ("request_id",)
