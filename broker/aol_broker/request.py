@@ -23,7 +23,8 @@ class Peer:
     """Who is at the other end of a transport, as far as the transport knows.
 
     `service` and `authorization` are what the peer said (request headers), not what was verified. `traceparent` is the
-    W3C trace context of the call, as it came.
+    W3C trace context of the call, as it came. `certificate_names` are the URIs and DNS names of the client certificate
+    that TLS has verified, empty without one.
     """
 
     address: str
@@ -31,6 +32,7 @@ class Peer:
     authorization: str = ""
     revision: int = 0
     traceparent: str = ""
+    certificate_names: tuple[str, ...] = ()
 
 
 class Verified(StrEnum):
