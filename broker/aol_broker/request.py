@@ -41,21 +41,31 @@ class Verified(StrEnum):
     INSECURE = "insecure"
     """It is not: the service's name is believed as it was given."""
     TOKEN = "token"  # noqa: S105 - the word, not one
-    """By the operator's token."""
+    """By a token that brokers know: the operator's, or one that was minted."""
+    JWT = "jwt"
+    """By a JSON Web Token that an issuer has signed."""
+    MTLS = "mtls"
+    """By the certificate that the caller showed to TLS."""
 
 
 @dataclass(slots=True)
 class Principal:
-    """Who calls, as far as this broker believes it. `service` is empty for an operator who acts for none."""
+    """Who calls, as far as this broker believes it. `service` is empty for an operator who acts for none.
+
+    `operator` is the operator's name, empty for whoever shows the token that operators share.
+    """
 
     service: str
     is_operator: bool = False
     verified_by: Verified = Verified.INSECURE
+    operator: str = ""
 
     @property
     def name(self) -> str:
         """How audit records and grants name the caller."""
-        return "operator" if self.is_operator else f"service:{self.service}"
+        if self.is_operator:
+            return f"operator:{self.operator}" if self.operator else "operator"
+        return f"service:{self.service}"
 
     @property
     def on_behalf_of(self) -> str:
