@@ -19,7 +19,7 @@ from aol_broker.audit.record import AuditRecord, Outcome, Stage, with_details
 from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
-from aol_broker.identity import identify
+from aol_broker.identities.routing import Identities
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
@@ -62,7 +62,6 @@ class LineSettings:
     """What the line takes from the configuration."""
 
     broker_id: str
-    operator_token: str
     default_deadline_s: float
     max_deadline_s: float
     max_in_flight: int
@@ -135,6 +134,8 @@ class Pipeline:
         registry: Registry,
         audit: AuditLog,
         settings: LineSettings,
+        identities: Identities,
+        *,
         security: RecordSecurity | None = None,
     ) -> None:
         self._verbs = verbs
@@ -142,6 +143,7 @@ class Pipeline:
         self._registry = registry
         self._audit = audit
         self._settings = settings
+        self._identities = identities
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
         self._deadlines: Deadlines[_Call] | None = None
@@ -237,7 +239,7 @@ class Pipeline:
                 Reason.TOO_LARGE,
                 f"The request has {len(payload):,} bytes; {REQUEST_MAX_BYTES:,} are the most. Send several.",
             )
-        principal = call.principal = identify(peer, self._settings.operator_token)
+        principal = call.principal = await self._identities.identify(peer)
         request = self._decoded(call, payload, principal, deadline)
         snapshot = self._registry.snapshot
         if peer.revision > snapshot.revision:

@@ -30,14 +30,20 @@ from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
+from aol_broker.commands.tokens import CreateToken, ListTokens, RevokeToken
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
-from aol_broker.health import Health
+from aol_broker.health import INSECURE_SERVICE, Health
+from aol_broker.identities.configured import configured_identities
+from aol_broker.identities.key_sources import KeySourceError
+from aol_broker.identities.routing import Identities
 from aol_broker.moving.steps import Steps
 from aol_broker.operator_token import read_or_make
 from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
+from aol_broker.security.deciding import RecordSecurity, UserTokens
+from aol_broker.security.user_tokens import configured_user_tokens
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
@@ -109,6 +115,7 @@ class Broker:
 
     async def _start(self) -> None:
         settings = self.settings
+        settings.require_verifiers()
         folder = DataFolder(settings.data_dir)
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
@@ -122,7 +129,10 @@ class Broker:
         audit = await self._open_audit(background)
         page_key = await registry.secret("page-token")
         verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
+        identities = await self._open_identities(registry)
+        line = self._line_settings(await registry.secret(KEY_NAME))
+        security = RecordSecurity(await self._open_user_tokens())
+        pipeline = Pipeline(verbs, registry, audit, line, identities, security=security)
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -130,6 +140,28 @@ class Broker:
         self._keep_running(registry.follow())
         self._keep_running(_tend(registry, state, self._tend_every_s))
         self._keep_running(_tend_audit(audit, self._tend_every_s))
+
+    async def _open_identities(self, registry: Registry) -> Identities:
+        authentication = self.settings.authentication
+        if self.settings.insecure_remote:
+            _log.warning("callers from other machines are believed by name", setting="authentication.insecure_remote")
+        try:
+            identities = configured_identities(authentication.verifiers, self.operator_token, registry)
+        except KeySourceError as error:
+            raise StartError(f"authentication.verifiers: {error}") from None
+        await identities.open()
+        self._keep_running(identities.follow())
+        return identities
+
+    async def _open_user_tokens(self) -> UserTokens | None:
+        try:
+            tokens = configured_user_tokens(self.settings.security.user_tokens)
+        except KeySourceError as error:
+            raise StartError(f"security.user_tokens: {error}") from None
+        if tokens is not None:
+            await tokens.open()
+            self._keep_running(tokens.follow())
+        return tokens
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -203,6 +235,8 @@ class Broker:
             backend.on_change(state.changed)
         audit.on_change(state.changed)
         await state.publish()
+        if self.settings.authentication.insecure:
+            await servicer.set(INSECURE_SERVICE, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
         self._stack.callback(frames.leave)
@@ -219,7 +253,6 @@ class Broker:
         settings = self.settings
         return LineSettings(
             broker_id=settings.broker_id,
-            operator_token=self.operator_token,
             default_deadline_s=settings.limits.default_deadline_s,
             max_deadline_s=settings.limits.max_deadline_s,
             max_in_flight=settings.limits.max_in_flight,
@@ -269,6 +302,9 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
         f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
+        f"/{ADMIN_SERVICE}/CreateToken": CreateToken(registry, settings.authentication),
+        f"/{ADMIN_SERVICE}/ListTokens": ListTokens(registry),
+        f"/{ADMIN_SERVICE}/RevokeToken": RevokeToken(registry),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 

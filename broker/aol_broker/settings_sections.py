@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aol_broker.manifest.storage import retention_s
+from aol_broker.verifier_settings import InsecureSettings, UserTokenSettings, VerifierSettings, check_verifiers
 
 OPERATOR_TOKEN_MIN_CHARS = 16
 
@@ -233,15 +234,35 @@ class AuditSettings(_Section):
         return None if self.retain_for is None else retention_s(self.retain_for)
 
 
+class SecuritySettings(_Section):
+    """Record-level security."""
+
+    user_tokens: tuple[UserTokenSettings, ...] = Field(
+        default=(), description="Whose tokens of end users are believed; nobody's when not given."
+    )
+
+
 class AuthenticationSettings(_Section):
     """Who is believed."""
 
+    verifiers: tuple[VerifierSettings, ...] = Field(default=(), description="By what callers are believed; required.")
     insecure_remote: bool = Field(
         default=False,
         description="Listen beyond loopback although the names that callers give are believed without proof.",
     )
     operator_token: SecretStr | None = Field(default=None, description="What operators present.")
     operator_token_file: Path | None = Field(default=None, description="A file that holds the operators' token.")
+
+    @property
+    def insecure(self) -> bool:
+        """Whether the names that callers give are believed."""
+        return any(isinstance(verifier, InsecureSettings) for verifier in self.verifiers)
+
+    @field_validator("verifiers")
+    @classmethod
+    def _apart(cls, verifiers: tuple[VerifierSettings, ...]) -> tuple[VerifierSettings, ...]:
+        check_verifiers(verifiers)
+        return verifiers
 
     @field_validator("operator_token")
     @classmethod

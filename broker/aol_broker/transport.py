@@ -95,8 +95,14 @@ def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
 
 
 def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
-    """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
-    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    """Return what a transport knows of its peer.
+
+    A header that is repeated has all its values, as HTTP joins them: what says who calls twice is no good either way.
+    """
+    headers: dict[str, str] = {}
+    for key, value in metadata:
+        if isinstance(value, str):
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return Peer(
         _shown(address),
         service=headers.get(SERVICE_HEADER, ""),

@@ -14,6 +14,7 @@ from aol_broker.server import Broker, StartError
 from aol_broker.settings import load_settings
 from aol_client import AOLDataClient, PermissionDeniedError
 from postgres_server import rows, sqlalchemy_url, statements
+from running_brokers import UNVERIFIED
 
 WITHIN_S = 20.0
 NEVER_S = 3600.0
@@ -31,7 +32,8 @@ async def two_brokers(folder: Path, dsn: str, *, poll_every_s: float) -> AsyncIt
         made = []
         for name in ("a", "b"):
             values = {"data_dir": str(folder / name), "broker_id": name, "listen": "127.0.0.1:0"}
-            settings = load_settings(None, {**values, "registry": registry_settings(folder, dsn)})
+            others = {"registry": registry_settings(folder, dsn), "authentication": UNVERIFIED}
+            settings = load_settings(None, {**values, **others})
             broker = Broker(settings, in_process={"memory": adapter}, tend_every_s=poll_every_s)
             stack.push_async_callback(broker.stop)
             await broker.start()
@@ -119,7 +121,8 @@ async def test_a_broker_whose_password_file_is_missing_says_so_and_does_not_star
 ) -> None:
     url = sqlalchemy_url(postgres_database).replace(f":{urlsplit(postgres_database).password}@", "@")
     registry = {"url": url, "password_file": str(tmp_path / "nowhere")}
-    settings = load_settings(None, {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "registry": registry})
+    values = {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "authentication": UNVERIFIED}
+    settings = load_settings(None, {**values, "registry": registry})
     broker = Broker(settings, in_process={"memory": MemoryAdapter()})
     with pytest.raises(StartError, match=r"registry\.password_file cannot be read"):
         await broker.start()

@@ -1,6 +1,6 @@
 """On whose behalf is a call made? A request's SecurityContext, checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +10,7 @@ from aol.data.v1.context_pb2 import SecurityContext
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.json_text import decode
+from aol_wire.json_values import examine
 from aol_wire.limits import CONTEXT_ATTRIBUTES_MAX_BYTES, CONTEXT_MAX_NAMES, CONTEXT_NAME_MAX_BYTES
 from aol_wire.paths import below
 
@@ -106,7 +107,9 @@ def _names(names: Iterable[str], place: str) -> tuple[str, ...]:
 
 
 def _attributes(attributes: Json) -> str:
-    if not isinstance(attributes, Mapping):
+    """Return the text of attributes, which are changed as `examine` changes them."""
+    attributes = examine(attributes, Reason.BAD_REQUEST, _ATTRIBUTES)
+    if not isinstance(attributes, dict):
         raise DataError.invalid(Reason.BAD_REQUEST, _ATTRIBUTES, "a JSON object is needed")
     for name, value in attributes.items():
         where = below(_ATTRIBUTES, name)

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aol_cli.app import app
+from running_brokers import UNVERIFIED
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +116,7 @@ def test_a_signal_while_it_starts_ends_it_too(start: Start, tmp_path: Path) -> N
             {
                 "listen": "127.0.0.1:0",
                 "data_dir": str(tmp_path / "data"),
+                "authentication": UNVERIFIED,
                 "adapters": {"slow": {"command": never_ready}},
             }
         )
@@ -265,6 +267,7 @@ def test_the_doctor_sees_a_killed_adapter_and_then_its_recovery(start: Start, tm
     settings = {
         "listen": "127.0.0.1:0",
         "data_dir": str(data),
+        "authentication": UNVERIFIED,
         "adapters": {"sqlite": {"command": ["sh", "-c", script]}},
         "log": {"level": "error"},
     }
