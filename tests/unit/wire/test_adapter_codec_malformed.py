@@ -24,13 +24,13 @@ from aol_wire.adapter import (
     Write,
 )
 from aol_wire.adapter_codec_filters import (
-    TREE_MAX_DEPTH,
     filter_from_proto,
     filter_to_proto,
     value_to_proto,
 )
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import And, Exists, Filter, Not
+from aol_wire.limits import FILTER_TREE_MAX_DEPTH
 
 M = TypeVar("M", bound=Message)
 
@@ -230,14 +230,14 @@ def nested(depth: int) -> Filter:
 
 def test_a_tree_as_deep_as_allowed_arrives_in_a_request_and_a_deeper_one_is_refused_at_both_ends() -> None:
     conjunctions: Filter = Exists(("a",), exists=True)
-    for _ in range(TREE_MAX_DEPTH - 1):
+    for _ in range(FILTER_TREE_MAX_DEPTH - 1):
         conjunctions = And((conjunctions,))
-    for tree in (nested(TREE_MAX_DEPTH), conjunctions):
+    for tree in (nested(FILTER_TREE_MAX_DEPTH), conjunctions):
         change = Write(TARGET, [Delete(tree, 1)])
         assert codec.write_from_proto(through(codec.write_to_proto(change)), None) == change
-    assert reason_of(lambda: filter_to_proto(nested(TREE_MAX_DEPTH + 1))) is Reason.BAD_REQUEST
+    assert reason_of(lambda: filter_to_proto(nested(FILTER_TREE_MAX_DEPTH + 1))) is Reason.BAD_REQUEST
     deeper = filter_pb2.Filter()
-    getattr(deeper, "not").CopyFrom(filter_to_proto(nested(TREE_MAX_DEPTH)))
+    getattr(deeper, "not").CopyFrom(filter_to_proto(nested(FILTER_TREE_MAX_DEPTH)))
     assert reason_of(lambda: filter_from_proto(deeper)) is Reason.BAD_REQUEST
 
 
