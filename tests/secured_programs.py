@@ -1,7 +1,7 @@
 """Which calls are made on secured collections at random? Every answer is compared with the model's."""
 
 import random
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from aol.admin.v1 import admin_pb2
@@ -76,10 +76,13 @@ class Program:
             if self._policy.lacks(who):
                 await self._refused(client, who)
             else:
-                operations = (self._insert, self._insert, self._insert_many, self._query, self._query, self._count)
-                changes = (self._update, self._update, self._version, self._delete, self._restore, self._purge)
-                await self._random.choice((*operations, *changes))(self._speaking(client, who), who)
+                await self._random.choice(self._operations())(self._speaking(client, who), who)
         await self._everything()
+
+    def _operations(self) -> list[Callable[[AOLDataClient, Who], Coroutine[Any, Any, None]]]:
+        reads = [self._insert, self._insert, self._insert_many, self._query, self._query, self._count]
+        changes = [self._update, self._update, self._version, self._delete, self._restore, self._purge]
+        return [*reads, *changes, *([self._share, self._share] if self._policy.acl else [])]
 
     async def _everything(self) -> None:
         """Whoever bypasses security reaches all there is, and can take it away."""
@@ -215,6 +218,21 @@ class Program:
         assert await _outcome(client.update(self._collection, filters, update, allow_all=True)) == expected
         for item in targets if is_let_through else ():
             item.body = {**item.body, **update}
+            item.version += 1
+
+    async def _share(self, client: AOLDataClient, who: Who) -> None:
+        """Change access control lists, which reaches the documents that the user owns, alone or beside a value."""
+        pick, filters = self._random, self._maybe_filters()
+        acl: dict[str, list[str]] | None = {"read": list(self._some(_ENTRIES)), "write": list(self._some(_ENTRIES))}
+        update: dict[str, Any] = pick.choice(({"_acl": acl}, {"$set": {"_acl": acl, "n": 2}}, {"$unset": {"_acl": 1}}))
+        if "$unset" in update:
+            acl = None
+        targets = [item for item in matching(self._model.reached(who, change=True), filters) if item.owner == who.user]
+        assert await client.update(self._collection, filters, update, allow_all=True) == len(targets)
+        for item in targets:
+            item.write = frozenset(acl["write"] if acl else ())
+            item.read = frozenset(acl["read"] if acl else ()) | item.write
+            item.body = {**item.body, **({"n": 2} if "n" in update.get("$set", {}) else {})}
             item.version += 1
 
     async def _version(self, client: AOLDataClient, who: Who) -> None:

@@ -8,7 +8,7 @@ import pytest
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.server import Broker
 from aol_broker.settings import load_settings
-from running_brokers import RunningBroker
+from running_brokers import UNVERIFIED, RunningBroker
 from secured_programs import prepare, run_programs
 
 pytestmark = pytest.mark.integration
@@ -24,7 +24,12 @@ _SEED = int(os.environ.get("AOL_SECURITY_SEED", "1"))
     ],
 )
 async def test_random_calls_reach_what_the_model_says(tmp_path: Path, calls: int) -> None:
-    settings = {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "audit": {"durability": "os"}}
+    settings = {
+        "data_dir": str(tmp_path),
+        "listen": "127.0.0.1:0",
+        "audit": {"durability": "os"},
+        "authentication": UNVERIFIED,
+    }
     broker = Broker(load_settings(None, settings), in_process={"memory": MemoryAdapter()})
     await broker.start()
     try:

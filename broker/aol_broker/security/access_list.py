@@ -5,7 +5,8 @@ import orjson
 from aol_broker.security.context import NAME_FORM, Context, is_name
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
-from aol_wire.limits import ACL_MAX_ENTRIES
+from aol_wire.json_text import decode, encode
+from aol_wire.limits import ACL_MAX_ENTRIES, UPDATE_MAX_BYTES
 from aol_wire.metadata import ACL
 from aol_wire.paths import below, shown
 
@@ -43,6 +44,27 @@ def read_access_list(value: Json, reason: Reason = Reason.BAD_DOCUMENT) -> str:
     if len(readers) > ACL_MAX_ENTRIES:
         raise DataError.invalid(Reason.TOO_LARGE, ACL, f"at most {ACL_MAX_ENTRIES} entries")
     return orjson.dumps({READ: sorted(readers), WRITE: sorted(writers)}).decode() if readers else ""
+
+
+def take_from_update(text: str) -> tuple[str | None, str | None]:
+    """Return an update without what it does to the access control list, None when that is all; and the new list.
+
+    It is set whole, `{"_acl": {...}}` or under `$set`, or removed, under `$unset`. Without that the list is None.
+
+    :raises DataError: BAD_FILTER, TOO_LARGE.
+    """
+    if f'"{ACL}"' not in text:
+        return text, None
+    update = decode(text, Reason.BAD_FILTER, "update", UPDATE_MAX_BYTES)
+    if not isinstance(update, dict):
+        return text, None
+    for holder in (update, update.get("$set"), update.get("$unset")):
+        if isinstance(holder, dict) and ACL in holder:
+            value = holder.pop(ACL)
+            access_list = "" if holder is update.get("$unset") else read_access_list(value, Reason.BAD_FILTER)
+            rest = {key: part for key, part in update.items() if part != {} or not key.startswith("$")}
+            return (encode(rest) if rest else None), access_list
+    return text, None
 
 
 def _entries(value: Json, where: str, reason: Reason) -> set[str]:

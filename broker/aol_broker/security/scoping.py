@@ -14,7 +14,7 @@ from aol_broker.security.conditions import fill_in, names_of
 from aol_broker.security.context import OWN_NAMES, Context
 from aol_broker.security.policy import SecurityPolicy, TenantRule
 from aol_wire.errors import Applied, DataError, Reason
-from aol_wire.filters import Compare, Contains, Filter, Operator, Or, Path
+from aol_wire.filters import And, Compare, ContainsAny, Filter, Operator, Or, Path
 from aol_wire.metadata import ACL, OWNER
 
 _KEPT = 1024
@@ -133,4 +133,15 @@ def _reached_by(policy: SecurityPolicy, context: Context, key: str) -> Filter:
     own = Compare((OWNER,), Operator.EQ, context.user)
     if not policy.acl:
         return own
-    return Or((own, *(Contains((ACL, key), entry) for entry in entries_of(context))))
+    return Or((own, ContainsAny((ACL, key), entries_of(context))))
+
+
+def owned(scope: Scope, filter: Filter | None) -> Filter | None:
+    """Return the part of what a filter finds whose access control lists a caller may change: what its user owns.
+
+    A scope without an owner is of a call that bypasses security.
+    """
+    if not scope.owner:
+        return filter
+    own = Compare((OWNER,), Operator.EQ, scope.owner)
+    return own if filter is None else And((filter, own))
