@@ -140,6 +140,10 @@ class Program:
         acl = None
         if self._policy.acl and self._random.random() < 0.7:
             acl = {"read": list(self._some(_ENTRIES)), "write": list(self._some(_ENTRIES))}
+        stored = list(self._model.documents.values())
+        if stored and self._random.random() < 0.3:
+            again = self._random.choice(stored)
+            return again.id, dict(again.body), acl
         return f"d{self._random.randrange(12)}", self._body(), acl
 
     def _filters(self, depth: int = 0) -> dict[str, Any]:
