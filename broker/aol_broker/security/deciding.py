@@ -12,7 +12,8 @@ from aol_broker.security.scoping import Reach, scope_beyond, scope_within
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.limits import CONTEXT_TOKEN_MAX_BYTES
 
-ASSERTED, BYPASS, TOKEN = "asserted", "bypass", "token"
+ASSERTED, BYPASS, TOKEN = BASES = ("asserted", "bypass", "token")
+"""How it is known on whose behalf a call is made; or that it reaches all documents."""
 
 
 class UserTokens(Protocol):

@@ -170,7 +170,7 @@ class Grant(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., state: _Optional[_Union[GrantState, str]] = ..., origin: _Optional[str] = ..., granted_by: _Optional[str] = ..., reason: _Optional[str] = ..., created_us: _Optional[int] = ...) -> None: ...
 
 class SearchAuditRequest(_message.Message):
-    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "request_id")
+    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "user", "tenant", "security", "request_id")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,9 @@ class SearchAuditRequest(_message.Message):
     STAGES_FIELD_NUMBER: _ClassVar[int]
     UNRESOLVED_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     service: str
     collection: str
@@ -206,8 +209,11 @@ class SearchAuditRequest(_message.Message):
     stages: _containers.RepeatedScalarFieldContainer[str]
     unresolved: bool
     follow: bool
+    user: str
+    tenant: str
+    security: str
     request_id: str
-    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., user: _Optional[str] = ..., tenant: _Optional[str] = ..., security: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SearchAuditResponse(_message.Message):
     __slots__ = ("records", "broker", "truncated")
