@@ -216,7 +216,7 @@ class FilterCompiler:
             return exact
         # It holds of a little more than is asked for, and may be NULL where that is not so.
         path = self._bindings.text(entries_path(self._tenant, filter.path[-1], elements))
-        return f"(acl IS NOT NULL AND {TENANT_ACL} @? {path}::jsonpath AND {exact})"
+        return f"({TENANT_ACL} @? {path}::jsonpath AND {exact})"
 
     def _column(self, at: ColumnPlace, filter: _Leaf) -> str:
         """Return a condition on metadata."""

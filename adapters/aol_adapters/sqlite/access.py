@@ -15,13 +15,14 @@ import apsw
 import orjson
 
 from aol_adapters.kit.access import LISTS, Access, access_of
+from aol_adapters.kit.keyset import paths_with
 from aol_adapters.kit.plans import names_id
 from aol_adapters.sqlite import statistics
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection, access_table, documents_table, index_name
 from aol_adapters.sqlite.quoting import quote_name, quote_text
 from aol_wire.adapter import Target
-from aol_wire.filters import Compare, Filter
+from aol_wire.filters import Compare, Filter, Operator
 
 # Documents that are looked up by their numbers in any case, and at most.
 _ALWAYS_FEW = 1_000
@@ -54,7 +55,7 @@ def entitled(
 
     :param limit: how many documents are wanted; None for all.
     """
-    if not collection.access or target.tenant is None or filter is None or names_id(filter):
+    if not collection.access or target.tenant is None or names_id(filter) or _names_one(collection, filter):
         return None
     access = access_of(filter)
     if access is None or not collection.access.issuperset(access.needs):
@@ -65,6 +66,13 @@ def entitled(
     numbers = [int(str(number)) for (number,) in connection.execute(sql, bindings.values)]
     found = tuple(dict.fromkeys(numbers)) if len(numbers) <= most else None
     return Entitled(access.part, found, len(numbers))
+
+
+def source(collection: Collection, entitled: Entitled | None) -> str:
+    """Return the table of documents as a query reads it: those that are few by their numbers, and by nothing else."""
+    return (
+        collection.documents if entitled is None or entitled.numbers is None else f"{collection.documents} NOT INDEXED"
+    )
 
 
 def create_owner_index(connection: apsw.Connection, name: str, number: int) -> None:
@@ -108,6 +116,12 @@ def fill(connection: apsw.Connection, name: str, *, after: int, last: int) -> No
 def drop_table(connection: apsw.Connection, name: str) -> None:
     """Drop the table if it is there; its triggers go with the documents."""
     connection.execute(f"DROP TABLE IF EXISTS {quote_name(access_table(name))}")
+
+
+def _names_one(collection: Collection, filter: Filter | None) -> bool:
+    """Return whether a unique index finds at most one document."""
+    fixed = set(paths_with(filter, (Operator.EQ,)))
+    return any(fixed.issuperset(field.path for field in index.fields) for index in collection.unique_indexes)
 
 
 def _few(connection: apsw.Connection, collection: Collection, limit: int | None) -> int:

@@ -11,7 +11,7 @@ import orjson
 
 from aol_adapters.kit.keyset import Order
 from aol_adapters.kit.pages import PageBuilder
-from aol_adapters.sqlite.access import Entitled, entitled
+from aol_adapters.sqlite.access import Entitled, entitled, source
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -64,7 +64,7 @@ def compile_find(
     # The one document more tells whether there is a next page.
     limit, skip = bindings.add(request.limit + 1), bindings.add(request.skip)
     sql = (
-        f"SELECT {_COLUMNS} FROM {collection.documents} WHERE {conditions} "
+        f"SELECT {_COLUMNS} FROM {source(collection, known)} WHERE {conditions} "
         f"ORDER BY {by.sql()} LIMIT {limit} OFFSET {skip}"
     )
     return Query(sql, bindings.values, by)
@@ -123,5 +123,5 @@ def count(session: Session, request: Count) -> int:
         conditions = where(
             collection, target, request.deleted, filter, bindings, now_us=session.now_us(), entitled=known
         )
-        found = connection.execute(f"SELECT count(*) FROM {collection.documents} WHERE {conditions}", bindings.values)
-        return int(found.get)
+        sql = f"SELECT count(*) FROM {source(collection, known)} WHERE {conditions}"
+        return int(connection.execute(sql, bindings.values).get)

@@ -9,7 +9,7 @@ from typing import cast
 import apsw
 import orjson
 
-from aol_adapters.sqlite.access import entitled
+from aol_adapters.sqlite.access import entitled, source
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -155,7 +155,7 @@ class Mutations:
         known = entitled(self._connection, collection, target, filter, None)
         conditions = where(collection, target, deleted, filter, bindings, now_us=self._now_us, entitled=known)
         rows = self._execute(
-            f"SELECT number, id, tenant, version FROM {self._collection.documents} WHERE {conditions}", bindings.values
+            f"SELECT number, id, tenant, version FROM {source(collection, known)} WHERE {conditions}", bindings.values
         )
         matches = [_Match(*row) for row in rows]
         if mutation.max_affected is not None and len(matches) > mutation.max_affected:

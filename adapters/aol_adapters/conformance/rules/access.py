@@ -247,15 +247,19 @@ async def the_largest_condition_is_answered(trial: Trial) -> None:
     """A caller's largest filter is answered with the largest condition that a broker adds to it, in as many nodes, as
     deep, and with as many names in one list, as the contract's limits say."""
     secured = await _secured(trial)
+    last = CONDITION_MAX_NODES - 5
     await secured.write(
-        secured.insertion("1", {"n": 7}, acl=_acl(["user:0"])), secured.insertion("2", {"n": 7}, owner="u")
+        secured.insertion("1", {"n": 7}, acl=_acl(["user:0"])),
+        secured.insertion("2", {"n": 7}, owner="u"),
+        secured.insertion("3", {"n": 7}, acl=_acl([f"user:{last}"])),
+        secured.insertion("4", {"n": 7}, owner="v", acl=_acl(["user:x"])),
     )
     leaves = tuple(Compare(("n",), Operator.EQ, number) for number in range(FILTER_MAX_NODES - 1))
     asked: Filter = Or(leaves)
     names = [f"user:{number}" for number in range(CONTAINS_ANY_MAX_ELEMENTS)]
-    conditions: list[Filter] = [Contains(_READ, name) for name in names[: CONDITION_MAX_NODES - 4]]
+    conditions: list[Filter] = [Contains(_READ, name) for name in names[: last + 1]]
     for condition in (Or((*conditions, _of("u"))), Or((_of("u"), ContainsAny(_READ, tuple(names))))):
-        expect_equal("the widest", await secured.matching(And((asked, condition))), ["1", "2"])
+        expect_equal("the widest", await secured.matching(And((asked, condition))), ["1", "2", "3"])
     deep: Filter = Exists(("n",), True)
     for number in range(2 * FILTER_MAX_DEPTH - 1):
         deep = Not(Not(deep)) if number == 0 else And((deep, Exists(("missing",), False)))
