@@ -104,7 +104,6 @@ def answers(issuer: Issuer) -> Mapping[str, tuple[int, Mapping[str, str], bytes]
     good = issuer.key_set("ed")
     return {
         "an error": (500, {}, good),
-        "a redirect": (302, {"Location": "http://127.0.0.1:1/"}, good),
         "nothing": (200, {}, b""),
         "no JSON": (200, {}, b"<html>hunter2</html>"),
         "no key set": (200, {}, b'["hunter2"]'),
@@ -128,6 +127,17 @@ async def test_whatever_else_the_url_answers_the_keys_that_are_known_stay(issuer
     await believer.keys.read()
     assert believer.keys.failure == ""
     assert believer.keys.generation == 1
+
+
+async def test_a_redirect_is_not_followed_to_where_other_keys_are(issuer: Issuer, served: KeyServer) -> None:
+    believer = verifier(from_url(served.url, None), Clock())
+    with key_server(issuer.key_set("ec", "other")) as elsewhere:
+        for status in (301, 302, 303, 307, 308):
+            served.answer = (status, {"Location": elsewhere.url}, b"")
+            await believer.keys.read()
+            assert believer.keys.failure == f"the server answers {status}"
+        assert await reason_of(believer, issuer.token("other")) is Reason.IDENTITY_UNAVAILABLE
+        assert elsewhere.asked == 0
 
 
 async def test_https_is_for_servers_that_the_authorities_vouch_for(issuer: Issuer, tmp_path: Path) -> None:
