@@ -147,9 +147,9 @@ class Broker:
             _log.warning("callers from other machines are believed by name", setting="authentication.insecure_remote")
         try:
             identities = configured_identities(authentication.verifiers, self.operator_token, registry)
+            await identities.open()
         except KeySourceError as error:
             raise StartError(f"authentication.verifiers: {error}") from None
-        await identities.open()
         self._keep_running(identities.follow())
         return identities
 

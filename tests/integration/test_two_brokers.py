@@ -8,11 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from aol.admin.v1 import token_pb2
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.registry.notices import LISTENER_NAME
 from aol_broker.server import Broker, StartError
 from aol_broker.settings import load_settings
-from aol_client import AOLDataClient, PermissionDeniedError
+from aol_cli.operator_calls import operator_calls
+from aol_client import AOLDataClient, PermissionDeniedError, UnauthenticatedError
 from postgres_server import rows, sqlalchemy_url, statements
 from running_brokers import UNVERIFIED
 
@@ -93,6 +95,35 @@ async def test_what_one_broker_is_told_the_other_goes_by_without_polling(
         await until(lambda: allowed(reader))
         await owner.revoke_access("events", "reader", "read")
         await until(lambda: denied(reader))
+
+
+async def test_a_token_that_one_broker_mints_or_revokes_is_good_or_bad_for_the_other(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    async with (
+        two_brokers(tmp_path, postgres_database, poll_every_s=NEVER_S) as (a, b),
+        operator_calls(a.endpoint, a.operator_token) as operator,
+    ):
+        asked = token_pb2.CreateTokenRequest(service="owner")
+        minted = await operator.admin("CreateToken", asked, token_pb2.CreateTokenResponse)
+        async with AOLDataClient(b.endpoint, "owner", token=minted.text) as owner:
+            await until(lambda: believed(owner))
+            revoke = token_pb2.RevokeTokenRequest(token_id=minted.token.id)
+            assert (await operator.admin("RevokeToken", revoke, token_pb2.RevokeTokenResponse)).revoked
+            async with asyncio.timeout(1):
+                await until(lambda: refused(owner))
+
+
+async def believed(owner: AOLDataClient) -> bool:
+    try:
+        await owner.list_collections()
+    except UnauthenticatedError:
+        return False
+    return True
+
+
+async def refused(owner: AOLDataClient) -> bool:
+    return not await believed(owner)
 
 
 async def test_brokers_that_cannot_listen_poll_and_listen_again_when_they_can(

@@ -32,6 +32,7 @@ class JwtVerifier:
         """`clock` gives seconds since 1970."""
         self.issuer = settings.issuer
         self.keys = keys
+        self.keys_in_file = settings.jwks_file is not None
         self._rules = JwtRules(settings.issuer, settings.audience, settings.leeway_s, settings.require_expiry)
         self._service_claim = settings.service_claim
         self._template = None if settings.service is None else NameTemplate(settings.service)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from aol_broker.identities.certificates import CertificateVerifier
 from aol_broker.identities.json_web_tokens import claimed_issuer, is_jwt, refused
 from aol_broker.identities.jwt_principals import JwtVerifier
+from aol_broker.identities.key_sources import KeySourceError
 from aol_broker.identities.opaque_tokens import OpaqueTokens, is_opaque
 from aol_broker.request import Peer, Principal, Verified
 from aol_wire.errors import DataError, Reason
@@ -60,8 +61,14 @@ class Identities:
         raise self._nothing_shown()
 
     async def open(self) -> None:
-        """Read the issuers' keys. An issuer that cannot be reached is asked again later."""
+        """Read the issuers' keys. An issuer that cannot be reached is asked again later.
+
+        :raises KeySourceError: a file of keys cannot be read, or holds none.
+        """
         await asyncio.gather(*(verifier.keys.read() for verifier in self._issuers.values()))
+        for verifier in self._issuers.values():
+            if verifier.keys_in_file and verifier.keys.failure:
+                raise KeySourceError(f"the keys of {verifier.issuer} in jwks_file: {verifier.keys.failure}")
 
     async def follow(self) -> None:
         """Keep the issuers' keys up to date, for as long as this runs."""

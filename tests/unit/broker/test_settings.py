@@ -231,7 +231,7 @@ def test_a_variable_that_is_nearly_a_setting_is_a_mistake(
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["AOL_ENDPOINT", "AOL_TEST_POSTGRES_DSN", "AOL_ADAPTER_COOKIE", "AOL_ADAPTER_LISTEN"])
+@pytest.mark.parametrize("name", ["AOL_ENDPOINT", "AOL_TOKEN", "AOL_TOKEN_FILE", "AOL_ADAPTER_COOKIE", "AOL_TEST_X"])
 def test_variables_of_other_programs_are_left_alone(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(name, SECRET)
     load_settings()

@@ -131,7 +131,7 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
     "an unknown key": lambda issuer: issuer.token("other", **ANN),
     "changed": lambda issuer: _changed(issuer.token(**ANN)),
     "expired": lambda issuer: issuer.token(**ANN, exp=NOW - 120),
-    "not valid yet": lambda issuer: issuer.token(**ANN, nbf=NOW + 120),
+    "not valid yet": lambda issuer: issuer.token(**ANN, nbf=NOW + 7200, exp=NOW + 9000),
     "without expiry": lambda issuer: issuer.token(**ANN, exp=None),
     "a service's": lambda issuer: issuer.token(),
     "another issuer's": lambda issuer: issuer.token(**ANN, iss="https://other.example"),
