@@ -14,7 +14,7 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.page_tokens import PagePosition, PageTokens
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
-from aol_wire.adapter import Capability, Count, Deleted, Find
+from aol_wire.adapter import Capability, Count, Deleted, Explanation, Find
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
@@ -157,7 +157,7 @@ class ExplainQuery:
         response = pb.ExplainQueryResponse(
             filter_pushed_down=explanation.filter_pushed_down,
             sort_pushed_down=explanation.sort_pushed_down,
-            index="key" if explanation.uses_key else explanation.index.name if explanation.index is not None else "",
+            index=_served_by(explanation),
             estimated_documents=explanation.estimated_documents,
             examined_documents=explanation.examined_documents,
             returned_documents=explanation.returned_documents,
@@ -165,6 +165,14 @@ class ExplainQuery:
             proposed_line="" if proposed is None else manifest_line(proposed),
         )
         return Answer(response, explanation.returned_documents)
+
+
+def _served_by(explanation: Explanation) -> str:
+    if explanation.uses_key:
+        return "key"
+    if explanation.index is not None:
+        return explanation.index.name
+    return "access" if explanation.uses_access else ""
 
 
 def _parsed_filter(text: str, record: CollectionRecord, backends: Backends) -> Filter | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aol_client import QueryPlan
 
 _KEY_INDEX = "key"
+_ACCESS_INDEX = "access"
 
 
 def explain(
@@ -61,7 +62,11 @@ async def _explain(endpoint: str, service: str, collection: str, **arguments: An
 
 def report(plan: "QueryPlan", *, filtered: bool, sorts: bool) -> list[str]:
     """Return a plan in lines for people; `filtered` and `sorts` say what the query asked for."""
-    served = {"": "none: all documents are looked at", _KEY_INDEX: "the documents' ids"}
+    served = {
+        "": "none: all documents are looked at",
+        _KEY_INDEX: "the documents' ids",
+        _ACCESS_INDEX: "the documents' owners and access lists",
+    }
     lines = [
         f"index      {served.get(plan.index, plan.index)}",
         f"filter     {_filter_line(plan) if filtered else 'none'}",
