@@ -1,5 +1,6 @@
-"""To whom does a document belong, and whom does its access control list name? In an index, and in a table that triggers
-keep beside the documents: (tenant, list, entry, number of the document).
+"""Whose are documents, and whom do their lists name? Found in an index and in a table of entries.
+
+The table has (tenant, list, entry, number of the document); triggers on the documents keep it up.
 
 SQLite does not know how many documents an owner or an entry has. So they are looked for first: those that are few are
 looked up by their numbers, and where they are many the rest of the query decides how it is answered.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aol_client import QueryPlan
 
 _KEY_INDEX = "key"
+_ACCESS_INDEX = "access"
 
 
 def explain(
@@ -66,7 +67,7 @@ def report(plan: "QueryPlan", *, filtered: bool, sorts: bool) -> list[str]:
     served = {
         "": "none: all documents are looked at",
         _KEY_INDEX: "the documents' ids",
-        "access": "those by owner and access control list",
+        _ACCESS_INDEX: "the documents' owners and access lists",
     }
     # Where record-level security lets a caller reach some documents only, it is not told how many others there are.
     counted = (
