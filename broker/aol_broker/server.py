@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+import grpc
 import grpc.aio
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -48,6 +48,8 @@ from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.frames.server import SERVICE as FRAMES_SERVICE
+from aol_wire.tls import TlsError, WatchedTls, tls_files
+from aol_wire.tls_credentials import server_credentials
 
 ADAPTER_START_TIMEOUT_S = 10.0
 # Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
@@ -182,7 +184,7 @@ class Broker:
             backends.update({name: InProcessBackend(name, item) for name, item in self._in_process.items()})
             return Backends(backends, next(iter(backends)))
         for name, adapter in self.settings.adapters.items():
-            backends[name] = AdapterHost(name, adapter)
+            backends[name] = AdapterHost(name, adapter, tls=adapter.tls)
         return Backends(backends, self.settings.default_adapter)
 
     async def _start_backends(self) -> None:
@@ -210,8 +212,12 @@ class Broker:
         names = (DATA_SERVICE, ADMIN_SERVICE, FRAMES_SERVICE, health_service)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
         host = self.settings.listen_host
+        credentials = self._credentials()
         try:
-            port = server.add_insecure_port(self.settings.listen)
+            if credentials is None:
+                port = server.add_insecure_port(self.settings.listen)
+            else:
+                port = server.add_secure_port(self.settings.listen, credentials)
         except RuntimeError:
             raise StartError(
                 f"Cannot listen on {self.settings.listen}. Is another broker, or another program, using that port? "
@@ -229,8 +235,28 @@ class Broker:
         self._stack.callback(frames.leave)
         self._stack.push_async_callback(servicer.enter_graceful_shutdown)
         self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        _log.info("listening", endpoint=self.endpoint, insecure_remote=self.settings.authentication.insecure_remote)
+        _log.info(
+            "listening",
+            endpoint=self.endpoint,
+            insecure_remote=self.settings.insecure_remote,
+            tls=credentials is not None,
+        )
         return state
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        """Return what the port shows and asks for; None: it speaks no TLS."""
+        tls = self.settings.tls
+        if not tls.enabled:
+            return None
+
+        def keep_the_old(problem: str) -> None:
+            _log.warning("TLS files cannot be used; those read before are", reason=problem)
+
+        try:
+            files = tls_files(tls.client_ca_file, tls.certificate_file, tls.key_file)
+            return server_credentials(WatchedTls(files, keep_the_old))
+        except TlsError as error:
+            raise StartError(f"tls: {error}") from None
 
     def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -322,42 +348,3 @@ async def _tend(registry: Registry, state: Health, every_s: float) -> None:
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-
-
-async def run(
-    settings: Settings, on_ready: Callable[[Broker], Awaitable[None]], make: Callable[[Settings], Broker] = Broker
-) -> None:
-    """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
-
-    :raises StartError: it could not start.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    broker = make(settings)
-    try:
-        await _unless_stopped(stop, broker.start())
-        if not stop.is_set():
-            await _unless_stopped(stop, on_ready(broker))
-        await stop.wait()
-    finally:
-        await broker.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-async def _unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Await `work`, but end it when a signal says stop."""
-    task = asyncio.ensure_future(work)
-    signalled = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    finally:
-        task.cancel()
-        signalled.cancel()
-        await asyncio.gather(task, signalled, return_exceptions=True)

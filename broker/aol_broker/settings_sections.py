@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aol_broker.manifest.storage import retention_s
+from aol_broker.tls_settings import AdapterTlsSettings
 from aol_broker.verifier_settings import InsecureSettings, VerifierSettings, check_verifiers
 
 OPERATOR_TOKEN_MIN_CHARS = 16
@@ -34,6 +35,11 @@ class AdapterSettings(_Section):
         description="Variables for the program, on top of the broker's own; ${NAME} takes the broker's variable NAME.",
     )
 
+    tls: AdapterTlsSettings | None = Field(default=None, description="Required for an address over TCP.")
+    insecure: bool = Field(
+        default=False, description="Speak to an address over TCP without TLS: whoever reaches it can use the database."
+    )
+
     @field_validator("environment")
     @classmethod
     def _fill_in(cls, environment: dict[str, str]) -> dict[str, str]:
@@ -45,6 +51,16 @@ class AdapterSettings(_Section):
             raise ValueError("needs either a command or an address")
         if self.address is not None and self.environment:
             raise ValueError("environment goes with a command: a program at an address has its own")
+        over_tcp = self.address is not None and not self.address.startswith("unix:")
+        if not over_tcp and (self.tls is not None or self.insecure):
+            raise ValueError(
+                "tls and insecure go with an address host:port; sockets are in a folder of the broker's own"
+            )
+        if over_tcp and (self.tls is None) is not self.insecure:
+            raise ValueError(
+                "an address over TCP needs tls (ca_file, certificate_file, key_file), or else insecure: true, where "
+                "nobody else can reach the address"
+            )
         return self
 
 

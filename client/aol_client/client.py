@@ -21,6 +21,7 @@ from aol_client.pages import Document
 from aol_client.queries import count_request, explain_request, query_request, read_pages
 from aol_client.query_plan import QueryPlan, query_plan
 from aol_client.retries import EFFECT_OF_RPC
+from aol_client.tls import TLS, client_tls
 from aol_wire.ids import uuid7
 from aol_wire.metadata import ID
 
@@ -54,21 +55,24 @@ class AOLDataClient:
         timeout: float = DEFAULT_TIMEOUT_S,
         token: Token = None,
         token_file: str | PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
         transport: Transport = "auto",
     ) -> None:
         """Make a client of the broker at `aol_core_endpoint` (`host:port`) for the service `service_name`.
 
         `token` is sent as a bearer token with every call: a text, or a function that returns one. `token_file` holds
         one in its place, and is read again when it changes; with neither, AOL_TOKEN and AOL_TOKEN_FILE in the
-        environment count. `transport`: concurrent calls travel together in `frames`, or one by one (`unary`); `auto` is
+        environment count. `tls` says that the broker speaks TLS, and whom to believe; without it, AOL_TLS_CA_FILE and
+        its like count. `transport`: concurrent calls travel together in `frames`, or one by one (`unary`); `auto` is
         frames if the broker has them.
 
         :raises InvalidRequestError: an argument cannot be right.
+        :raises ConfigurationError: files that are named cannot be used.
         """
         self._endpoint = endpoint_argument("aol_core_endpoint", aol_core_endpoint)
         self._service_name = service_argument("service_name", service_name)
         self._timeout_s = seconds("timeout", timeout)
-        self._connections = Connections(self._endpoint, transport)
+        self._connections = Connections(self._endpoint, transport, client_tls(tls))
         self._caller = Caller(self._endpoint, Headers(self._service_name, Credentials(token, token_file)))
         # Tests of services put a mock here; otherwise each event loop has a stub of its own.
         self._stub: Any = None
@@ -81,6 +85,7 @@ class AOLDataClient:
         timeout: float = DEFAULT_TIMEOUT_S,
         token: Token = None,
         token_file: str | PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
         transport: Transport = "auto",
     ) -> Self:
         """Make a client from a YAML file with `spec.dataClient.aolCoreEndpoint` and `metadata.name`.
@@ -92,7 +97,7 @@ class AOLDataClient:
 
         config = read_config(path)
         endpoint, name = config.endpoint, config.service_name
-        return cls(endpoint, name, timeout=timeout, token=token, token_file=token_file, transport=transport)
+        return cls(endpoint, name, timeout=timeout, token=token, token_file=token_file, tls=tls, transport=transport)
 
     def __repr__(self) -> str:
         return f"AOLDataClient({self._endpoint!r}, {self._service_name!r})"

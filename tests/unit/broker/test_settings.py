@@ -117,12 +117,12 @@ def test_adapters_are_read_and_their_environment_is_filled_in(file: Path, enviro
 
 
 def test_the_only_adapter_is_the_default_one(file: Path) -> None:
-    assert _load(file, "adapters: {far: {address: 'h:1'}}").default_adapter == "far"
+    assert _load(file, "adapters: {far: {address: 'unix:/h'}}").default_adapter == "far"
 
 
 def test_adapters_can_come_from_the_environment_alone(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "h:1")
-    assert load_settings().adapters["far"].address == "h:1"
+    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "unix:/h")
+    assert load_settings().adapters["far"].address == "unix:/h"
     environment.setenv("AOL_ADAPTERS", '{"near": {"command": ["x"]}}')
     environment.setenv("AOL_DEFAULT_ADAPTER", "near")
     assert set(load_settings().adapters) == {"far", "near"}
