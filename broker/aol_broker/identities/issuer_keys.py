@@ -48,14 +48,15 @@ class IssuerKeys:
         :raises DataError: IDENTITY_UNAVAILABLE, the keys cannot be read, so that nobody knows.
         """
         key = self._known(key_id)
+        asked = True
         if key is None:
-            await self._ask_again()
+            asked = await self._ask_again()
             key = self._known(key_id)
-        if key is None and self.failure:
+        if key is None and (self.failure or not asked):
             raise DataError(
                 Reason.IDENTITY_UNAVAILABLE,
-                "The broker cannot verify the token: it names a key that is not known, and its issuer's keys cannot be "
-                "read now. The broker's log says why.",
+                "The broker cannot verify the token now: it names a key that is not known, and its issuer's keys "
+                "cannot be read, or are being read for many others. The broker's log says why.",
                 retry_after_s=1.0,
             )
         return key
@@ -81,18 +82,20 @@ class IssuerKeys:
             return self._keys.get(key_id)
         return next(iter(self._keys.values())) if len(self._keys) == 1 else None
 
-    async def _ask_again(self) -> None:
+    async def _ask_again(self) -> bool:
+        """Read the keys, unless that was just done; return false when that is going on and too many wait for it."""
         if self._reading is None:
             if self._clock() < self._asked_at + ASK_AGAIN_AFTER_S:
-                return
+                return True
             self._asked_at = self._clock()
         elif self._waiting >= MAX_WAITING:
-            return
+            return False
         self._waiting += 1
         try:
             await self.read()
         finally:
             self._waiting -= 1
+        return True
 
     async def _read_now(self) -> None:
         try:

@@ -1,14 +1,18 @@
 """Are an issuer's keys followed when they change, kept when they cannot be read, and not asked for all the time?"""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
 from aol_broker.identities.issuer_keys import ASK_AGAIN_AFTER_S, MAX_WAITING, IssuerKeys
@@ -18,6 +22,8 @@ from aol_broker.identities.key_sources import KeySourceError, from_file, from_ur
 from aol_broker.verifier_settings import JwtSettings
 from aol_wire.errors import DataError, Reason
 from issuers import AUDIENCE, ISSUER, Issuer, KeyServer, key_server, write_certificate
+
+fuzzed = cache(Issuer)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +110,6 @@ def answers(issuer: Issuer) -> Mapping[str, tuple[int, Mapping[str, str], bytes]
     good = issuer.key_set("ed")
     return {
         "an error": (500, {}, good),
-        "a redirect": (302, {"Location": "http://127.0.0.1:1/"}, good),
         "nothing": (200, {}, b""),
         "no JSON": (200, {}, b"<html>hunter2</html>"),
         "no key set": (200, {}, b'["hunter2"]'),
@@ -128,6 +133,17 @@ async def test_whatever_else_the_url_answers_the_keys_that_are_known_stay(issuer
     await believer.keys.read()
     assert believer.keys.failure == ""
     assert believer.keys.generation == 1
+
+
+async def test_a_redirect_is_not_followed_to_where_other_keys_are(issuer: Issuer, served: KeyServer) -> None:
+    believer = verifier(from_url(served.url, None), Clock())
+    with key_server(issuer.key_set("ec", "other")) as elsewhere:
+        for status in (301, 302, 303, 307, 308):
+            served.answer = (status, {"Location": elsewhere.url}, b"")
+            await believer.keys.read()
+            assert believer.keys.failure == f"the server answers {status}"
+        assert await reason_of(believer, issuer.token("other")) is Reason.IDENTITY_UNAVAILABLE
+        assert elsewhere.asked == 0
 
 
 async def test_https_is_for_servers_that_the_authorities_vouch_for(issuer: Issuer, tmp_path: Path) -> None:
@@ -170,6 +186,7 @@ async def test_calls_share_one_reading_and_only_so_many_wait_for_it(issuer: Issu
         return issuer.key_set()
 
     believer = verifier(read, Clock())
+    believer.keys.failure = ""
     token = issuer.token()
     waiting = [asyncio.create_task(believer.principal(token)) for _ in range(MAX_WAITING)]
     await begun.wait()
@@ -203,6 +220,17 @@ async def test_keys_that_are_of_no_use_are_left_out(issuer: Issuer) -> None:
     assert set(keys) == {"ed"}
     with pytest.raises(ValueError, match="no key that can be used"):
         read_key_set(json.dumps({"keys": useless}).encode())
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text() | st.just("AQAB"), st.lists, max_leaves=3)
+MEMBERS = st.sampled_from(["kty", "crv", "kid", "use", "alg", "n", "e", "x", "y", "oth", "key_ops"])
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(["rsa", "ec", "ed"]), st.dictionaries(MEMBERS, JSON, max_size=3))
+def test_whatever_is_in_a_key_it_is_a_key_or_none(name: str, changes: dict[str, Any]) -> None:
+    with contextlib.suppress(ValueError):
+        read_key_set(json.dumps({"keys": [{**fuzzed().public(name), **changes}]}).encode())
 
 
 async def test_without_a_key_id_the_only_key_is_meant(issuer: Issuer, tmp_path: Path) -> None:
