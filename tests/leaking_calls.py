@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from aol.admin.v1 import admin_pb2, audit_pb2
+from aol.admin.v1 import admin_pb2, audit_pb2, token_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
@@ -196,6 +196,9 @@ REQUESTS: Mapping[str, Message] = {
         collection=f"{OWNER}.people", to_adapter="sqlite"
     ),
     "/aol.admin.v1.Admin/AbortCopy": admin_pb2.AbortCopyRequest(collection=f"{OWNER}.people"),
+    "/aol.admin.v1.Admin/CreateToken": token_pb2.CreateTokenRequest(service=READER, lifetime_s=60),
+    "/aol.admin.v1.Admin/ListTokens": token_pb2.ListTokensRequest(service=READER),
+    "/aol.admin.v1.Admin/RevokeToken": token_pb2.RevokeTokenRequest(token_id="0123456789abcdef"),
     "/aol.admin.v1.Admin/HashAuditValue": admin_pb2.HashAuditValueRequest(value=json.dumps(HIDDEN)),
 }
 """A request that succeeds for each RPC, in an order in which they do."""
@@ -221,7 +224,7 @@ def with_canaries(request: Message) -> Iterator[Message]:
             yield from (_set(request, field, changed) for changed in with_canaries(part))
 
 
-_NAMES = {"collection", "name", "service", "target_service", "to_adapter", "source"}
+_NAMES = {"collection", "name", "service", "target_service", "operator", "to_adapter", "source"}
 """A good name of something that is not there is told: here they are names that are no good."""
 
 

@@ -97,7 +97,7 @@ def _require_operator(principal: Principal) -> None:
     if not principal.is_operator:
         raise DataError(
             Reason.NO_CREDENTIALS,
-            "This call is for operators. The `aol` command reads the operator's token from AOL_OPERATOR_TOKEN or from "
+            "This call is for operators. The `aol` command reads an operator's token from AOL_OPERATOR_TOKEN or from "
             "operator.token in the broker's data folder; other clients send it as 'authorization: Bearer <token>'.",
         )
 

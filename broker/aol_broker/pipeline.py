@@ -19,7 +19,7 @@ from aol_broker.audit.record import AuditRecord, Outcome, Stage, with_details
 from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
-from aol_broker.identity import identify
+from aol_broker.identities.routing import Identities
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
@@ -57,7 +57,6 @@ class LineSettings:
     """What the line takes from the configuration."""
 
     broker_id: str
-    operator_token: str
     default_deadline_s: float
     max_deadline_s: float
     max_in_flight: int
@@ -122,12 +121,18 @@ class Pipeline:
     """The line. Transports call `handle`; it never raises, except when its task is cancelled."""
 
     def __init__(
-        self, verbs: Mapping[str, BoundVerb], registry: Registry, audit: AuditLog, settings: LineSettings
+        self,
+        verbs: Mapping[str, BoundVerb],
+        registry: Registry,
+        audit: AuditLog,
+        settings: LineSettings,
+        identities: Identities,
     ) -> None:
         self._verbs = verbs
         self._registry = registry
         self._audit = audit
         self._settings = settings
+        self._identities = identities
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
         self._deadlines: Deadlines[_Call] | None = None
@@ -223,7 +228,7 @@ class Pipeline:
                 Reason.TOO_LARGE,
                 f"The request has {len(payload):,} bytes; {REQUEST_MAX_BYTES:,} are the most. Send several.",
             )
-        principal = call.principal = identify(peer, self._settings.operator_token)
+        principal = call.principal = await self._identities.identify(peer)
         request = self._decoded(call, payload, principal, deadline)
         snapshot = self._registry.snapshot
         if peer.revision > snapshot.revision:

@@ -1,4 +1,4 @@
-"""Which moment does a person mean? A date-time, or how long ago."""
+"""Which moment, or how long, does a person mean? A date-time, how long ago, or a number of a unit."""
 
 import re
 import time
@@ -20,5 +20,14 @@ def parse_moment(text: str, now_us: int | None = None) -> int | None:
         moment_us = to_us(text)
         return None if moment_us is None else max(moment_us, 1)
     now_us = time.time_ns() // 1000 if now_us is None else now_us
-    ago_us = timedelta(**{_UNITS[ago[2]]: int(ago[1])}) // timedelta(microseconds=1)
-    return max(now_us - ago_us, 1)
+    return max(now_us - _duration(ago) // timedelta(microseconds=1), 1)
+
+
+def parse_duration_s(text: str) -> int | None:
+    """Return the seconds of `15m` (s, m, h, d, w); None when it is no such text."""
+    found = _AGO.fullmatch(text)
+    return None if found is None else _duration(found) // timedelta(seconds=1)
+
+
+def _duration(found: "re.Match[str]") -> timedelta:
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -12,6 +12,7 @@ from aol_client.exceptions import invalid_request
 from aol_client.failures import from_data_error
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import INT64_MAX
+from aol_wire.names import check_service
 
 Sort = Mapping[str, str] | Iterable[tuple[str, str]]
 """`{"timestamp": "desc", "name": "asc"}`, or the same as pairs."""
@@ -41,6 +42,27 @@ def text_argument(name: str, value: str) -> str:
     except UnicodeEncodeError:
         raise invalid_request(Reason.BAD_REQUEST, name, "lone surrogates are not text") from None
     return value
+
+
+def endpoint_argument(name: str, value: str) -> str:
+    """Return where a broker is.
+
+    :raises InvalidRequestError: BAD_REQUEST.
+    """
+    if not text_argument(name, value):
+        raise invalid_request(Reason.BAD_REQUEST, name, "host:port is needed")
+    return value
+
+
+def service_argument(name: str, value: str) -> str:
+    """Return a service's name.
+
+    :raises InvalidRequestError: BAD_REQUEST, BAD_PATH.
+    """
+    try:
+        return check_service(text_argument(name, value))
+    except DataError as error:
+        raise from_data_error(error) from None
 
 
 def whole_number(name: str, value: int | None) -> int | None:

@@ -7,24 +7,23 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_client.arguments import Sort, seconds, text_argument, whole_number
+from aol_client.arguments import Sort, endpoint_argument, seconds, service_argument, text_argument, whole_number
 from aol_client.bulk import BulkInsert, Documents
 from aol_client.calls import Caller, Headers
 from aol_client.changes import change_request, insert_request
 from aol_client.collection_info import CollectionInfo, collection_info
 from aol_client.collection_requests import collection_request, grant_request, revoke_request
 from aol_client.connections import Connections, Transport
+from aol_client.credentials import Credentials, Token
 from aol_client.encoding import check_id, encode_argument
-from aol_client.exceptions import invalid_request
-from aol_client.failures import from_data_error, malformed_answer
+from aol_client.failures import malformed_answer
 from aol_client.pages import Document
 from aol_client.queries import count_request, explain_request, query_request, read_pages
 from aol_client.query_plan import QueryPlan, query_plan
 from aol_client.retries import EFFECT_OF_RPC
-from aol_wire.errors import DataError, Reason
+from aol_client.tls import TLS, client_tls
 from aol_wire.ids import uuid7
 from aol_wire.metadata import ID
-from aol_wire.names import check_service
 
 DEFAULT_TIMEOUT_S = 10.0
 
@@ -54,26 +53,27 @@ class AOLDataClient:
         service_name: str,
         *,
         timeout: float = DEFAULT_TIMEOUT_S,
-        token: str | None = None,
+        token: Token = None,
+        token_file: str | PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
         transport: Transport = "auto",
     ) -> None:
         """Make a client of the broker at `aol_core_endpoint` (`host:port`) for the service `service_name`.
 
-        `token` is sent as a bearer token with every call. `transport`: concurrent calls travel together in `frames`,
-        or one by one (`unary`); `auto` is frames if the broker has them.
+        `token` is sent as a bearer token with every call: a text, or a function that returns one. `token_file` holds
+        one in its place, and is read again when it changes; with neither, AOL_TOKEN and AOL_TOKEN_FILE in the
+        environment count. `tls` says that the broker speaks TLS, and whom to believe; without it, AOL_TLS_CA_FILE and
+        its like count. `transport`: concurrent calls travel together in `frames`, or one by one (`unary`); `auto` is
+        frames if the broker has them.
 
         :raises InvalidRequestError: an argument cannot be right.
+        :raises ConfigurationError: files that are named cannot be used.
         """
-        self._endpoint = text_argument("aol_core_endpoint", aol_core_endpoint)
-        if not self._endpoint:
-            raise invalid_request(Reason.BAD_REQUEST, "aol_core_endpoint", "host:port is needed")
-        try:
-            self._service_name = check_service(text_argument("service_name", service_name))
-        except DataError as error:
-            raise from_data_error(error) from None
+        self._endpoint = endpoint_argument("aol_core_endpoint", aol_core_endpoint)
+        self._service_name = service_argument("service_name", service_name)
         self._timeout_s = seconds("timeout", timeout)
-        self._connections = Connections(self._endpoint, transport)
-        self._caller = Caller(self._endpoint, Headers(self._service_name, token))
+        self._connections = Connections(self._endpoint, transport, client_tls(tls))
+        self._caller = Caller(self._endpoint, Headers(self._service_name, Credentials(token, token_file)))
         # Tests of services put a mock here; otherwise each event loop has a stub of its own.
         self._stub: Any = None
 
@@ -83,7 +83,9 @@ class AOLDataClient:
         path: str | PathLike[str] = "config.yaml",
         *,
         timeout: float = DEFAULT_TIMEOUT_S,
-        token: str | None = None,
+        token: Token = None,
+        token_file: str | PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
         transport: Transport = "auto",
     ) -> Self:
         """Make a client from a YAML file with `spec.dataClient.aolCoreEndpoint` and `metadata.name`.
@@ -94,7 +96,8 @@ class AOLDataClient:
         from aol_client.config import read_config  # here, as most of what it imports serves nothing else
 
         config = read_config(path)
-        return cls(config.endpoint, config.service_name, timeout=timeout, token=token, transport=transport)
+        endpoint, name = config.endpoint, config.service_name
+        return cls(endpoint, name, timeout=timeout, token=token, token_file=token_file, tls=tls, transport=transport)
 
     def __repr__(self) -> str:
         return f"AOLDataClient({self._endpoint!r}, {self._service_name!r})"

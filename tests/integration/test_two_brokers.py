@@ -8,12 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from aol.admin.v1 import token_pb2
 from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.registry.notices import LISTENER_NAME
 from aol_broker.server import Broker, StartError
 from aol_broker.settings import load_settings
-from aol_client import AOLDataClient, PermissionDeniedError
+from aol_cli.operator_calls import operator_calls
+from aol_client import AOLDataClient, PermissionDeniedError, UnauthenticatedError
 from postgres_server import rows, sqlalchemy_url, statements
+from running_brokers import UNVERIFIED
 
 WITHIN_S = 20.0
 NEVER_S = 3600.0
@@ -31,7 +34,8 @@ async def two_brokers(folder: Path, dsn: str, *, poll_every_s: float) -> AsyncIt
         made = []
         for name in ("a", "b"):
             values = {"data_dir": str(folder / name), "broker_id": name, "listen": "127.0.0.1:0"}
-            settings = load_settings(None, {**values, "registry": registry_settings(folder, dsn)})
+            others = {"registry": registry_settings(folder, dsn), "authentication": UNVERIFIED}
+            settings = load_settings(None, {**values, **others})
             broker = Broker(settings, in_process={"memory": adapter}, tend_every_s=poll_every_s)
             stack.push_async_callback(broker.stop)
             await broker.start()
@@ -93,6 +97,35 @@ async def test_what_one_broker_is_told_the_other_goes_by_without_polling(
         await until(lambda: denied(reader))
 
 
+async def test_a_token_that_one_broker_mints_or_revokes_is_good_or_bad_for_the_other(
+    tmp_path: Path, postgres_database: str
+) -> None:
+    async with (
+        two_brokers(tmp_path, postgres_database, poll_every_s=NEVER_S) as (a, b),
+        operator_calls(a.endpoint, a.operator_token) as operator,
+    ):
+        asked = token_pb2.CreateTokenRequest(service="owner")
+        minted = await operator.admin("CreateToken", asked, token_pb2.CreateTokenResponse)
+        async with AOLDataClient(b.endpoint, "owner", token=minted.text) as owner:
+            await until(lambda: believed(owner))
+            revoke = token_pb2.RevokeTokenRequest(token_id=minted.token.id)
+            assert (await operator.admin("RevokeToken", revoke, token_pb2.RevokeTokenResponse)).revoked
+            async with asyncio.timeout(1):
+                await until(lambda: refused(owner))
+
+
+async def believed(owner: AOLDataClient) -> bool:
+    try:
+        await owner.list_collections()
+    except UnauthenticatedError:
+        return False
+    return True
+
+
+async def refused(owner: AOLDataClient) -> bool:
+    return not await believed(owner)
+
+
 async def test_brokers_that_cannot_listen_poll_and_listen_again_when_they_can(
     tmp_path: Path, postgres_dsn: str, postgres_database: str
 ) -> None:
@@ -119,7 +152,8 @@ async def test_a_broker_whose_password_file_is_missing_says_so_and_does_not_star
 ) -> None:
     url = sqlalchemy_url(postgres_database).replace(f":{urlsplit(postgres_database).password}@", "@")
     registry = {"url": url, "password_file": str(tmp_path / "nowhere")}
-    settings = load_settings(None, {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "registry": registry})
+    values = {"data_dir": str(tmp_path), "listen": "127.0.0.1:0", "authentication": UNVERIFIED}
+    settings = load_settings(None, {**values, "registry": registry})
     broker = Broker(settings, in_process={"memory": MemoryAdapter()})
     with pytest.raises(StartError, match=r"registry\.password_file cannot be read"):
         await broker.start()

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from aol.data.v1 import collection_pb2
+from aol_broker.identities.token_text import TOKEN_ID
 from aol_wire.datetimes import from_us
 from aol_wire.filters import Json
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
-from aol_wire.names import COLLECTION, SERVICE
+from aol_wire.names import COLLECTION, OPERATOR, SERVICE
 
 FILTER_MAX_BYTES = 16 << 10
 """Longer filters (as UTF-8, in a record) are recorded by their size only, so that a record stays a line that tools
@@ -142,8 +143,9 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     """Return what a record shows under `filters` of a call that has none, as JSON on one line.
 
     `arguments` is the request message of the operation, which nobody has checked yet. Of grants it is who is to have
-    which permission, of manifests where they come from, of copies where to, of a drop whether it is one; other calls
-    show null. What is stored in collections is in none of them: filters, and documents, are for `redaction`.
+    which permission, of manifests where they come from, of copies where to, of a drop whether it is one, of tokens
+    whose they are to be, or which one; other calls show null. What is stored in collections is in none of them:
+    filters, and documents, are for `redaction`.
     """
     match operation:
         case "grant_access" | "revoke_access":
@@ -161,6 +163,8 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
         case "copy_collection":
             adapter = arguments.to_adapter
             return orjson.dumps({"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)})
+        case "create_token" | "revoke_token":
+            return _recorded_token(operation, arguments)
         case _:
             return b"null"
 
@@ -173,6 +177,20 @@ def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
     if not details:
         return filters
     return orjson.dumps({**(orjson.loads(filters) or {}), **details}, option=orjson.OPT_SORT_KEYS)
+
+
+def _recorded_token(operation: str, arguments: Any) -> bytes:
+    """Return whose a token is to be, or which one it is; of what is no id, the token itself perhaps, only the size."""
+    if operation == "revoke_token":
+        token_id = arguments.token_id
+        return orjson.dumps({"token_id": _named(token_id, TOKEN_ID.fullmatch(token_id) is not None)})
+    service, operator = arguments.service, arguments.operator
+    shown: dict[str, Json] = {"lifetime_s": arguments.lifetime_s}
+    if operator:
+        shown["operator"] = _named(operator, OPERATOR.fullmatch(operator) is not None)
+    if service:
+        shown["service"] = _named(service, SERVICE.fullmatch(service) is not None)
+    return orjson.dumps(shown)
 
 
 def _named(name: str, good: bool) -> Json:

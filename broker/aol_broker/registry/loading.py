@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aol_broker.registry import tables
 from aol_broker.registry.grants import AccessFact, grants_for
 from aol_broker.registry.rows import from_row
-from aol_broker.registry.snapshot import Grant, GrantKey, Permission, ServiceRecord, Snapshot
+from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permission, ServiceRecord, Snapshot
 
 
 @dataclass(slots=True)
@@ -47,7 +47,20 @@ async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
         collections[row["collection_id"]] = from_row(row)
     grants = {key: held for key, held in before.grants.items() if key[0] not in touched}
     grants.update(await _grants(connection, changed))
-    return Snapshot(revision, services, collections, grants)
+    tokens = await _tokens(connection, before)
+    return Snapshot(revision, services, collections, grants, tokens)
+
+
+async def _tokens(connection: AsyncConnection, before: Snapshot) -> dict[bytes, MintedToken]:
+    tokens = dict(before.tokens)
+    rows = await connection.execute(select(tables.tokens).where(tables.tokens.c.revision > before.revision))
+    for row in rows.mappings():
+        if row["revoked_us"]:
+            tokens.pop(bytes(row["sha256"]), None)
+        else:
+            names = ("token_id", "service", "operator", "created_by", "created_us", "expires_us")
+            tokens[bytes(row["sha256"])] = MintedToken(**{name: row[name] for name in names})
+    return tokens
 
 
 async def _grants(connection: AsyncConnection, changed: Select[tuple[str]]) -> dict[GrantKey, tuple[Grant, ...]]:

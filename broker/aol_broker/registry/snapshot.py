@@ -106,23 +106,42 @@ class ServiceRecord:
     created_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """An opaque token that holds until it expires: a service's, or that of an operator of this name.
+
+    `expires_us` is in microseconds since 1970, 0 for never.
+    """
+
+    token_id: str
+    service: str
+    operator: str
+    created_by: str
+    created_us: int
+    expires_us: int
+
+
 GrantKey = tuple[str, str]
 """(collection id, service that may use it)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The registry at a revision. Lookups are dict hits, whatever its size."""
+    """The registry at a revision. Lookups are dict hits, whatever its size.
+
+    `tokens` are those that were not revoked, by the SHA-256 of their text.
+    """
 
     revision: int = 0
     services: Mapping[str, ServiceRecord] = field(default_factory=dict)
     collections: Mapping[str, CollectionRecord] = field(default_factory=dict)
     grants: Mapping[GrantKey, tuple[Grant, ...]] = field(default_factory=dict)
+    tokens: Mapping[bytes, MintedToken] = field(default_factory=dict)
     _owned: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     _granted: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("services", "collections", "grants"):
+        for name in ("services", "collections", "grants", "tokens"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         owned = _grouped((record.service, record.collection_id) for record in self.collections.values())
         object.__setattr__(self, "_owned", owned)

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from aol_broker.manifest.declaration import Manifest
-from aol_broker.registry import access_changes, collection_changes, move_changes, tables
+from aol_broker.registry import access_changes, collection_changes, move_changes, tables, token_changes
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.loading import load, read_revision
 from aol_broker.registry.moves import Move, move_from_row
 from aol_broker.registry.notices import Listener
 from aol_broker.registry.schema import RegistryVersionError, bring_up
-from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, MintedToken, Permission, Snapshot
 from aol_broker.registry.writer import Writer, transact
 from aol_wire import errors
 from aol_wire.errors import DataError, Reason
@@ -214,6 +214,33 @@ class Registry:
         """
         _refuse_owner(collection_id, service)
         return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
+
+    async def mint_token(
+        self,
+        token_id: str,
+        sha256: bytes,
+        *,
+        service: str = "",
+        operator: str = "",
+        created_by: str,
+        lifetime_s: int = 0,
+    ) -> MintedToken:
+        """Keep a token of a service, or of an operator, by the SHA-256 of its text; a `lifetime_s` of 0 is for ever."""
+        return await self._change(
+            lambda writer: token_changes.mint(
+                writer,
+                token_id,
+                sha256,
+                service=service,
+                operator=operator,
+                created_by=created_by,
+                lifetime_us=lifetime_s * 1_000_000,
+            )
+        )
+
+    async def revoke_token(self, token_id: str) -> bool:
+        """Revoke a token; return whether there was one of this id that was not revoked already."""
+        return await self._change(lambda writer: token_changes.revoke(writer, token_id))
 
     async def move_of(self, collection_id: str) -> Move | None:
         """Return how far a collection is that moves to another adapter; None when it does not."""

@@ -109,6 +109,24 @@ grants = Table(
     Column("created_us", BigInteger, nullable=False),
 )
 
+# Opaque tokens that were minted. Of the token itself there is its SHA-256 only. One names either a service or an
+# operator; `expires_us` and `revoked_us` are 0 for one that does not expire and is not revoked. Rows stay, so that
+# brokers which read later see what was revoked. `revision`: when the row was last changed.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String(16), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("service", String(_NAME), nullable=False),
+    Column("operator", String(_NAME), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("revoked_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "revision"),
+)
+
 # What sharing no longer gives, until the owner's manifest changes.
 revocations = Table(
     "revocations",

@@ -154,7 +154,13 @@ async def test_an_overload_that_may_have_changed_something_or_names_no_time_is_n
     assert len(broker.calls) == 1
 
 
-PASSING = {Reason.ADAPTER_DOWN, Reason.AUDIT_UNAVAILABLE, Reason.REGISTRY_UNAVAILABLE, Reason.OVERLOADED}
+PASSING = {
+    Reason.ADAPTER_DOWN,
+    Reason.AUDIT_UNAVAILABLE,
+    Reason.REGISTRY_UNAVAILABLE,
+    Reason.IDENTITY_UNAVAILABLE,
+    Reason.OVERLOADED,
+}
 
 
 async def test_only_what_passes_by_itself_is_a_reason_to_call_again(

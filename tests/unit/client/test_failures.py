@@ -49,6 +49,7 @@ CLASSES = {
     Reason.ADAPTER_DOWN: UnavailableError,
     Reason.AUDIT_UNAVAILABLE: UnavailableError,
     Reason.REGISTRY_UNAVAILABLE: UnavailableError,
+    Reason.IDENTITY_UNAVAILABLE: UnavailableError,
     Reason.DEADLINE: DeadlineExceededError,
     Reason.INTERNAL_BUG: DataClientError,
 }

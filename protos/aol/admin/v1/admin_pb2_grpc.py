@@ -5,6 +5,7 @@ import warnings
 
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
+from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +28,8 @@ if _version_not_supported:
 
 
 class AdminStub(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     def __init__(self, channel):
@@ -91,10 +93,26 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
                 _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/aol.admin.v1.Admin/CreateToken',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListTokens',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/aol.admin.v1.Admin/RevokeToken',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     def ApplyManifest(self, request, context):
@@ -178,6 +196,27 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateToken(self, request, context):
+        """Mints an opaque token that a service or an operator is believed by. It is told in the answer, and nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Lists the tokens that are not revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Revokes a token. The broker that answers refuses it from then on, others within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -236,6 +275,21 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.SerializeToString,
             ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'aol.admin.v1.Admin', rpc_method_handlers)
@@ -245,7 +299,8 @@ def add_AdminServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Admin(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     @staticmethod
@@ -535,6 +590,87 @@ class Admin(object):
             '/aol.admin.v1.Admin/HashAuditValue',
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/CreateToken',
+            aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListTokens',
+            aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/RevokeToken',
+            aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

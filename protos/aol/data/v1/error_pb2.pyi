@@ -32,6 +32,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ADAPTER_DOWN: _ClassVar[ErrorReason]
     AUDIT_UNAVAILABLE: _ClassVar[ErrorReason]
     REGISTRY_UNAVAILABLE: _ClassVar[ErrorReason]
+    IDENTITY_UNAVAILABLE: _ClassVar[ErrorReason]
     DEADLINE: _ClassVar[ErrorReason]
     INTERNAL_BUG: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
@@ -60,5 +61,6 @@ QUOTA: ErrorReason
 ADAPTER_DOWN: ErrorReason
 AUDIT_UNAVAILABLE: ErrorReason
 REGISTRY_UNAVAILABLE: ErrorReason
+IDENTITY_UNAVAILABLE: ErrorReason
 DEADLINE: ErrorReason
 INTERNAL_BUG: ErrorReason
