@@ -10,6 +10,13 @@ FILTER_MAX_BYTES = 1 << 20
 FILTER_MAX_DEPTH = 16
 FILTER_MAX_NODES = 256
 MEMBERSHIP_MAX_VALUES = 1000
+CONTAINS_ANY_MAX_ELEMENTS = 1000
+# What the broker may add to a caller's filter, in nodes and levels of the tree.
+CONDITION_MAX_NODES = 256
+CONDITION_MAX_DEPTH = 4
+# A filter's JSON nests 16 deep, but each level may add a conjunction of its keys and a negation, and conditions of the
+# broker wrap the whole. Protobuf reads 100 nested messages; a level of a tree takes two.
+FILTER_TREE_MAX_DEPTH = 40
 REGEX_MAX_REPEAT = 255
 REGEX_MAX_BYTES = 1024
 UPDATE_MAX_BYTES = 2 << 20
