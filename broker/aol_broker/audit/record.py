@@ -147,11 +147,10 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     """
     match operation:
         case "grant_access" | "revoke_access":
-            target = arguments.target_service
             permission: Json = _PERMISSIONS.get(arguments.permission, arguments.permission)
-            return orjson.dumps(
-                {"permission": permission, "target_service": _named(target, SERVICE.fullmatch(target) is not None)}
-            )
+            return orjson.dumps({"permission": permission, "target_service": _grantee(arguments.target_service)})
+        case "list_access" | "explain_access":
+            return orjson.dumps({"collection": _id(arguments.collection), "service": _grantee(arguments.service)})
         case "apply_manifest":
             source = arguments.source
             good = len(source) <= MANIFEST_SOURCE_MAX_CHARACTERS and source.isprintable()
@@ -173,6 +172,14 @@ def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
     if not details:
         return filters
     return orjson.dumps({**(orjson.loads(filters) or {}), **details}, option=orjson.OPT_SORT_KEYS)
+
+
+def _grantee(name: str) -> Json:
+    return _named(name, SERVICE.fullmatch(name.removesuffix("*")) is not None or name in ("", "*"))
+
+
+def _id(name: str) -> Json:
+    return _named(name, all(COLLECTION.fullmatch(part) for part in name.split(".", 1)) or not name)
 
 
 def _named(name: str, good: bool) -> Json:
