@@ -108,7 +108,7 @@ def _not_many(record: CollectionRecord, pattern: str) -> DataError:
     id_ = record.collection_id
     return DataError(
         Reason.GRANT_MISSING,
-        f"Permission denied for collection '{id_}': only an operator gives access to all services that a pattern covers "
-        f"(aol grant {id_} '{pattern}' ...). Grant it to services by their names.",
+        f"Permission denied for collection '{id_}': only an operator gives access to all services of a pattern (aol "
+        f"grant {id_} '{pattern}' ...). Grant it to services by their names.",
         metadata={"collection": id_},
     )
