@@ -158,8 +158,10 @@ class VisibleFields:
         if error.reason not in _ABOUT_DOCUMENTS:
             return error
         of_others = {index.name for index in indexes if not self.shows_index(index)}
-        seen = tuple(item for item in error.violations if self._may_tell(item.path))
-        if error.metadata.get("index") not in of_others and len(seen) == len(error.violations):
+        # What is said of an index names it, also where it is about a path that may be seen.
+        about_other = error.metadata.get("index") in of_others
+        seen = () if about_other else tuple(item for item in error.violations if self._may_tell(item.path))
+        if not about_other and len(seen) == len(error.violations):
             return error
         named = "".join(f" {shown([item.path])}: {item.description}." for item in seen)
         return DataError(
