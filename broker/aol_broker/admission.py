@@ -48,8 +48,8 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
         normalise_within(document, (), record.datetime_paths)
     if record.validation is not Validation.OFF:
         check_document_fits(document, record)
-    if scope.conditions:
-        scope.check_inserted({**document, ID: identifier})
+    if scope.narrowed:
+        scope.check_inserted({**document, ID: identifier}, record.indexes)
     if as_written:
         return Admitted(identifier, text, scope.owner, scope.acl)
     data = orjson.dumps(document)

@@ -239,9 +239,25 @@ class Pipeline:
         allowed = authorize(verb.right, principal, name, snapshot)
         record, call.grant, request.scope = allowed.record, allowed.grant, allowed.scope
         call.served = record
+        try:
+            return await self._served(bound, call, request, record, deadline)
+        except DataError as error:
+            if record is None or request.scope.fields is None:
+                raise
+            # Whatever went wrong, nothing is said of what the caller does not see.
+            raise request.scope.told(error, record.indexes) from None
+
+    async def _served(
+        self,
+        bound: BoundVerb,
+        call: _Call,
+        request: Request[Message],
+        record: CollectionRecord | None,
+        deadline: float,
+    ) -> Answer:
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)
-        if verb.writes:
+        if call.verb.writes:
             call.record = self._record_of(call)
             call.intent = self._audit.intend(call.record)
             await call.intent.durable()

@@ -20,6 +20,7 @@ from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.access_review import ExplainAccess, ListAccess
 from aol_broker.commands.audit import SearchAudit, SummarizeAudit
 from aol_broker.commands.audit_status import AuditStatus
 from aol_broker.commands.audit_values import HashAuditValue
@@ -44,7 +45,7 @@ from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
-from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
+from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb, rights_on_collections
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.frames.server import SERVICE as FRAMES_SERVICE
@@ -300,7 +301,7 @@ def bound_verbs(
         f"/{DATA_SERVICE}/RestoreData": RestoreData(backends, dispatch),
         f"/{DATA_SERVICE}/PurgeData": PurgeData(backends, dispatch),
         f"/{DATA_SERVICE}/ExplainQuery": ExplainQuery(backends, dispatch),
-        f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry),
+        f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry, backends),
         f"/{DATA_SERVICE}/RevokeAccess": RevokeAccess(registry),
         f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
         f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
@@ -309,6 +310,8 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
+        f"/{ADMIN_SERVICE}/ListAccess": ListAccess(registry),
+        f"/{ADMIN_SERVICE}/ExplainAccess": ExplainAccess(registry, rights_on_collections().items()),
         f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit.directory, settings.broker_id, registry),
         f"/{ADMIN_SERVICE}/SummarizeAudit": SummarizeAudit(audit.directory, settings.broker_id, registry),
         f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, background, settings.broker_id),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-_EXAMPLE = 'For example: --filter \'{"carrier": "UA"}\''
+_EXAMPLE = '--filter \'{"carrier": "UA"}\''
 
 
 class Deleted(StrEnum):
@@ -24,7 +24,7 @@ SortTexts = Annotated[list[str] | None, typer.Option("--sort", metavar="FIELD[:d
 DeletedMode = Annotated[Deleted, typer.Option("--deleted", help="Deleted documents, where they are kept.")]
 
 
-def parse_filter(text: str | None) -> dict[str, Any] | None:
+def parse_filter(text: str | None, option: str = "--filter", example: str = _EXAMPLE) -> dict[str, Any] | None:
     """Return a filter that is given as JSON text.
 
     :raises typer.BadParameter: it is not a JSON object. What it holds is not repeated.
@@ -38,9 +38,9 @@ def parse_filter(text: str | None) -> dict[str, Any] | None:
     try:
         value = decode(text, Reason.BAD_FILTER, "filter", FILTER_MAX_BYTES)
     except DataError as error:
-        raise typer.BadParameter(f"{error.message}. {_EXAMPLE}", param_hint="--filter") from None
+        raise typer.BadParameter(f"{error.message}. For example: {example}", param_hint=option) from None
     if not isinstance(value, dict):
-        raise typer.BadParameter(f"a JSON object is needed. {_EXAMPLE}", param_hint="--filter")
+        raise typer.BadParameter(f"a JSON object is needed. For example: {example}", param_hint=option)
     return value
 
 

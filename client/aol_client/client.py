@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, Unpack, cast
 
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_client.arguments import Sort, endpoint_argument, seconds, service_argument, text_argument, whole_number
@@ -12,7 +12,7 @@ from aol_client.bulk import BulkInsert, Documents
 from aol_client.calls import Caller, Headers
 from aol_client.changes import change_request, insert_request
 from aol_client.collection_info import CollectionInfo, collection_info
-from aol_client.collection_requests import collection_request, grant_request, revoke_request
+from aol_client.collection_requests import Granting, collection_request, grant_request, revoke_request
 from aol_client.connections import Connections, Transport
 from aol_client.credentials import Credentials, Token
 from aol_client.encoding import check_id, encode_argument
@@ -355,11 +355,11 @@ class AOLDataClient:
         return response.purged_count
 
     async def grant_access(
-        self, collection: str, target_service: str, permission: str, *, reason: str = "", timeout: float | None = None
+        self, collection: str, target_service: str, permission: str, **options: Unpack[Granting]
     ) -> bool:
-        """Give another service `read`, `write` or `admin` on a collection; return whether that is new."""
-        request = grant_request(collection, target_service, permission, reason)
-        response = await self._call("GrantAccess", request, pb.GrantAccessResponse, timeout)
+        """Give another service `read`, `write` or `admin`, within limits (`Granting`); return whether that is new."""
+        request = grant_request(collection, target_service, permission, options)
+        response = await self._call("GrantAccess", request, pb.GrantAccessResponse, options.get("timeout"))
         return response.granted
 
     async def revoke_access(

@@ -31,9 +31,9 @@ class UpdateData:
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
         operations = admit_update(parse_update(arguments.update, record.datetime_paths), record)
-        request.scope.check_update(operations)
+        request.scope.check_update(operations, record.indexes)
         return Update(
-            request.scope.narrow(guarded),
+            request.scope.narrow(guarded, record.indexes),
             operations,
             now_us(),
             max_affected=_max_affected(arguments),
@@ -60,7 +60,7 @@ class DeleteData:
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            request.scope.narrow(guarded),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             soft=record.soft_delete,
             max_affected=_max_affected(arguments),
@@ -84,9 +84,9 @@ class RestoreData:
 
     async def admit(self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None) -> Restore:
         """Check the filter and the guards."""
-        arguments = request.arguments
-        guarded = _guarded_filter(arguments, known(record), self._backends)
-        return Restore(request.scope.narrow(guarded), _max_affected(arguments))
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
+        return Restore(request.scope.narrow(guarded, record.indexes), _max_affected(arguments))
 
     async def dispatch(
         self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None, work: Restore
@@ -105,9 +105,10 @@ class PurgeData:
 
     async def admit(self, request: Request[pb.PurgeDataRequest], record: CollectionRecord | None) -> Delete:
         """Check the filter and the guards."""
-        arguments = request.arguments
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            request.scope.narrow(_guarded_filter(arguments, known(record), self._backends)),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             max_affected=_max_affected(arguments),
             purge=True,

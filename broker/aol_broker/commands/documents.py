@@ -43,6 +43,8 @@ class StoreData:
     ) -> Answer:
         """Insert it."""
         outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
+        if outcome.was_duplicate and request.scope.fields is not None:
+            raise request.scope.fields.taken()
         response = pb.StoreDataResponse(success=True, document_id=work.id, was_duplicate=outcome.was_duplicate)
         return Answer(response, result_count=1)
 
@@ -67,6 +69,8 @@ class StoreBatch:
             raise DataError.invalid(Reason.BAD_REQUEST, "document_ids", "give none, or one for each document")
         if arguments.atomic:
             require(self._backends.of(record), frozenset({Capability.ATOMIC}))
+            if request.scope.fields is not None:
+                request.scope.fields.refuse_atomic()
         admitted: list[Admitted | DataError] = []
         characters = 0
         for index, text in enumerate(documents):
@@ -79,7 +83,7 @@ class StoreBatch:
             except DataError as error:
                 if arguments.atomic:
                     raise _of_document(error, index) from None
-                admitted.append(error)
+                admitted.append(request.scope.told(error, record.indexes))
         return admitted
 
     async def dispatch(
@@ -97,6 +101,8 @@ class StoreBatch:
                 timeout_s=request.remaining_s,
                 atomic=request.arguments.atomic,
             )
+        if request.scope.fields is not None:
+            outcomes = [request.scope.fields.outcome(item, known(record).indexes) for item in outcomes]
         return _batch_answer(work, outcomes)
 
 

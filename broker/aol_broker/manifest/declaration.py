@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditPolicy
 from aol_broker.registry.snapshot import Permission, Validation
 from aol_wire.indexes import IndexSpec
@@ -11,10 +12,11 @@ from aol_wire.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The owner lets a service have a permission, should it ask."""
+    """The owner lets a service have a permission within limits, should it ask."""
 
     service: str
     permission: Permission
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)

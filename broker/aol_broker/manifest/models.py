@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from aol_broker.manifest.storage import RETENTION, RETENTION_FORM
+from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError
 from aol_wire.limits import (
     COLLECTION_MAX_INDEXES,
     DESCRIPTION_MAX_CHARACTERS,
+    GRANT_MAX_FIELDS,
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
     SENSITIVE_MAX_PATHS,
@@ -71,6 +73,13 @@ def _retention(text: object) -> object:
     return text
 
 
+def _moment(text: object) -> object:
+    us = to_us(text) if isinstance(text, str) else None
+    if us is None or us < 0:
+        raise ValueError("it is a date-time since 1970, as 2026-12-31T00:00:00Z")
+    return text
+
+
 ServiceName = Annotated[str, _checked(check_service), Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}$"})]
 CollectionName = Annotated[
     str, _checked(check_collection), Field(json_schema_extra={"pattern": f"^{COLLECTION.pattern}$"})
@@ -117,6 +126,18 @@ class SharingModel(_Part):
 
     service: ServiceName = Field(description="The service to share with.")
     permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+    fields: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=GRANT_MAX_FIELDS,
+        description="Paths: only what is there and below can be seen or changed. All when not given.",
+    )
+    where: dict[str, Any] | None = Field(
+        default=None, description="A filter: only documents that match it can be seen or changed."
+    )
+    expires: Annotated[str, BeforeValidator(_moment)] | None = Field(
+        default=None, description="When it ends, as 2026-12-31T00:00:00Z."
+    )
 
 
 class StorageModel(_Part):

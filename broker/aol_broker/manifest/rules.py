@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from aol_broker.hints import EXPIRING_NEEDS_HINT
+from aol_broker.manifest.sharing import broken_limits
 from aol_broker.manifest.storage import broken_storage
 from aol_broker.yaml_text import Location, did_you_mean
 from aol_wire.errors import DataError
@@ -62,6 +63,7 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
     for place, share in _mappings(collection.get("sharing"), sharing):
         if share.get("service") == service:
             yield (*place, "service"), "the service owns the collection and need not share it with itself"
+        yield from broken_limits(share, place)
 
 
 def _index(index: dict[str, Json], at: Location) -> Problems:

@@ -1,4 +1,4 @@
-"""How is a collection written in a row? The record and its row, both ways."""
+"""How is a collection written in a row, and what a permission is limited to? The values and their rows, both ways."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,13 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
+
+_NO_FIELDS = "[]"
 
 
 def to_row(record: CollectionRecord) -> dict[str, Any]:
@@ -55,6 +58,22 @@ def from_row(row: RowMapping) -> CollectionRecord:
         moving_to=row["moving_to"],
         audit=_audit(orjson.loads(row["audit"])),
     )
+
+
+def limits_to_row(limits: Limits) -> dict[str, Any]:
+    """Return the columns of what a permission is limited to."""
+    return {
+        "fields": orjson.dumps(limits.fields).decode(),
+        "where_filter": limits.where,
+        "expires_us": limits.expires_us,
+    }
+
+
+def limits_from_row(row: RowMapping) -> Limits:
+    """Return what a permission is limited to."""
+    fields = tuple(tuple(path) for path in orjson.loads(row["fields"])) if row["fields"] != _NO_FIELDS else ()
+    limits = Limits(fields, row["where_filter"], row["expires_us"])
+    return UNLIMITED if limits == UNLIMITED else limits
 
 
 def _index(stored: Mapping[str, Any]) -> IndexSpec:
