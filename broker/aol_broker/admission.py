@@ -5,11 +5,12 @@ from typing import NamedTuple
 import orjson
 
 from aol_broker.hints import check_document_fits, check_update_fits
-from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
+from aol_broker.secret_lint import check_document_secrets, check_update_secrets
 from aol_wire.datetimes import normalise_within
 from aol_wire.documents import read_document
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import Json
+from aol_wire.filters import Filter, Json
 from aol_wire.ids import uuid7
 from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.metadata import ID, IGNORED_ON_INSERT
@@ -34,6 +35,8 @@ def admit_document(text: str, document_id: str, record: CollectionRecord) -> Adm
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED.
     """
     document, as_written = read_document(text, reserved=_RESERVED)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_document_secrets(text, document, record)
     own_id = document.get(ID)
     if not _RESERVED.isdisjoint(document):
         as_written = False
@@ -43,7 +46,7 @@ def admit_document(text: str, document_id: str, record: CollectionRecord) -> Adm
     if record.datetime_paths:
         as_written = False
         normalise_within(document, (), record.datetime_paths)
-    if record.validation is not Validation.OFF:
+    if record.shape is not None:
         check_document_fits(document, record)
     if as_written:
         return Admitted(identifier, text)
@@ -55,13 +58,18 @@ def admit_document(text: str, document_id: str, record: CollectionRecord) -> Adm
     return Admitted(identifier, data.decode())
 
 
-def admit_update(operations: tuple[UpdateOperation, ...], record: CollectionRecord) -> tuple[UpdateOperation, ...]:
+def admit_update(
+    operations: tuple[UpdateOperation, ...], record: CollectionRecord, guard: Filter | None = None
+) -> tuple[UpdateOperation, ...]:
     """Return the steps of an update, when documents that fit the schema hint still do after them.
 
+    :param guard: the filter of the documents that it changes; an `$inc` may need it to be known to keep to a bound.
     :raises DataError: VALIDATION_FAILED.
     """
-    if record.validation is not Validation.OFF:
-        check_update_fits(operations, record)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_update_secrets(operations, record)
+    if record.shape is not None:
+        check_update_fits(operations, record, guard)
     return operations
 
 

@@ -33,7 +33,7 @@ class UpdateData:
         operations = parse_update(arguments.update, record.datetime_paths)
         return Update(
             guarded,
-            admit_update(operations, record),
+            admit_update(operations, record, guarded),
             now_us(),
             max_affected=_max_affected(arguments),
             if_version=_if_version(arguments, guarded),
