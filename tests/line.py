@@ -11,6 +11,7 @@ from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.search import AuditQuery, search
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
+from aol_broker.limits import Limiter
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
@@ -66,6 +67,7 @@ class Line:
         *,
         others: Mapping[str, Adapter] | None = None,
         registry: Registry | None = None,
+        limiter: Limiter | None = None,
         **limits: Any,
     ) -> None:
         """`others` are adapters beside `memory`, which keeps new collections."""
@@ -74,6 +76,7 @@ class Line:
         self.folder = folder
         self.audit = audit_log(folder / "audit")
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
+        self._limiter = limiter
         self._limits = limits
 
     async def start(self) -> None:
@@ -96,7 +99,7 @@ class Line:
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
         hmac_key = await self.registry.secret(KEY_NAME)
         line = LineSettings(broker_id="here", operator_token=TOKEN, hmac_key=hmac_key, **{**values, **self._limits})
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
+        self.pipeline = Pipeline(verbs, self.registry, self.audit, line, self._limiter)
 
     async def stop(self) -> None:
         await self.audit.close()
@@ -104,8 +107,10 @@ class Line:
         for adapter in (self.adapter, *self.others.values()):
             await adapter.close()
 
-    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
-        peer = Peer("test", service="my-service")
+    async def call(
+        self, method: str, message: Any, timeout_s: float | None = None, service: str = "my-service"
+    ) -> Reply:
+        peer = Peer("test", service=service)
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
 
     async def operate(self, method: str, message: Any) -> Reply:

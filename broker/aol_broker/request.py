@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from aol_broker.limits import UNLIMITED, ServiceLimits
 from aol_wire.errors import DataError
 from aol_wire.filters import Json
 
@@ -63,13 +64,17 @@ class Principal:
 
 @dataclass(slots=True)
 class Request(Generic[M]):
-    """A decoded call. `collection` is the name as the caller wrote it; `deadline` is on the clock `time.monotonic`."""
+    """A decoded call. `collection` is the name as the caller wrote it; `deadline` is on the clock `time.monotonic`.
+
+    `limits` are those of the service that calls.
+    """
 
     principal: Principal
     operation: str
     collection: str
     arguments: M
     deadline: float
+    limits: ServiceLimits = UNLIMITED
 
     @property
     def remaining_s(self) -> float:

@@ -33,6 +33,7 @@ from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
 from aol_broker.health import Health
+from aol_broker.limits import limiter_of
 from aol_broker.moving.steps import Steps
 from aol_broker.operator_token import read_or_make
 from aol_broker.page_tokens import PageTokens
@@ -122,7 +123,8 @@ class Broker:
         audit = await self._open_audit(background)
         page_key = await registry.secret("page-token")
         verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
+        line = self._line_settings(await registry.secret(KEY_NAME))
+        pipeline = Pipeline(verbs, registry, audit, line, limiter_of(settings.limits))
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
