@@ -32,13 +32,14 @@ spec:
         description: {ORDINARY}
         schemaHint: {{n: number, at: datetime}}
         validation: warn
+        secrets: warn
         sensitive: [_id, ssn, login.pin, notes, users.ssn]
         indexes:
           - {{fields: [email], type: unique}}
           - {{fields: [n], type: ascending}}
           - {{fields: [notes], type: text}}
         sharing: [{{service: {READER}, permission: read}}]
-      - {{name: gone, softDelete: true, sensitive: [ssn, login.pin, notes, users.ssn]}}
+      - {{name: gone, softDelete: true, secrets: off, sensitive: [ssn, login.pin, notes, users.ssn]}}
       - {{name: strict, schemaHint: {{n: number}}, validation: strict, audit: shape}}
       - {{name: silent, audit: metadata}}
       - {{name: plain}}

@@ -13,6 +13,7 @@ from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.identities.opaque_tokens import OpaqueTokens
 from aol_broker.identities.routing import Identities
+from aol_broker.limits import Limiter
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
@@ -70,6 +71,7 @@ class Line:
         others: Mapping[str, Adapter] | None = None,
         registry: Registry | None = None,
         identities: Identities | None = None,
+        limiter: Limiter | None = None,
         **limits: Any,
     ) -> None:
         """`others` are adapters beside `memory`, which keeps new collections; by `identities` callers are believed."""
@@ -79,6 +81,7 @@ class Line:
         self.audit = audit_log(folder / "audit")
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self.identities = identities
+        self._limiter = limiter
         self._limits = limits
 
     async def start(self) -> None:
@@ -103,7 +106,7 @@ class Line:
         hmac_key = await self.registry.secret(KEY_NAME)
         line = LineSettings(broker_id="here", hmac_key=hmac_key, **{**limits, **self._limits})
         identities = self.identities or Identities(TOKEN, tokens=OpaqueTokens(self.registry), insecure=True)
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line, identities)
+        self.pipeline = Pipeline(verbs, self.registry, self.audit, line, identities, limiter=self._limiter)
 
     async def stop(self) -> None:
         await self.audit.close()
@@ -111,8 +114,10 @@ class Line:
         for adapter in (self.adapter, *self.others.values()):
             await adapter.close()
 
-    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
-        peer = Peer("test", service="my-service")
+    async def call(
+        self, method: str, message: Any, timeout_s: float | None = None, service: str = "my-service"
+    ) -> Reply:
+        peer = Peer("test", service=service)
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
 
     async def operate(self, method: str, message: Any) -> Reply:

@@ -5,12 +5,13 @@ from typing import NamedTuple
 import orjson
 
 from aol_broker.hints import check_document_fits, check_update_fits
-from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_broker.scope import WHOLE, Scope
+from aol_broker.secret_lint import check_document_secrets, check_update_secrets
 from aol_wire.datetimes import normalise_within
 from aol_wire.documents import read_document
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import Json
+from aol_wire.filters import Filter, Json
 from aol_wire.ids import uuid7
 from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.metadata import ID, IGNORED_ON_INSERT
@@ -37,6 +38,8 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED; FIELD_DENIED, it is beyond the scope.
     """
     document, as_written = read_document(text, reserved=_RESERVED)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_document_secrets(text, document, record)
     own_id = document.get(ID)
     if not _RESERVED.isdisjoint(document):
         as_written = False
@@ -46,7 +49,7 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     if record.datetime_paths:
         as_written = False
         normalise_within(document, (), record.datetime_paths)
-    if record.validation is not Validation.OFF:
+    if record.shape is not None:
         check_document_fits(document, record)
     if scope.narrowed:
         scope.check_inserted({**document, ID: identifier}, record.indexes)
@@ -60,13 +63,18 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     return Admitted(identifier, data.decode(), scope.owner, scope.acl)
 
 
-def admit_update(operations: tuple[UpdateOperation, ...], record: CollectionRecord) -> tuple[UpdateOperation, ...]:
+def admit_update(
+    operations: tuple[UpdateOperation, ...], record: CollectionRecord, guard: Filter | None = None
+) -> tuple[UpdateOperation, ...]:
     """Return the steps of an update, when documents that fit the schema hint still do after them.
 
+    :param guard: the filter of the documents that it changes; an `$inc` may need it to be known to keep to a bound.
     :raises DataError: VALIDATION_FAILED.
     """
-    if record.validation is not Validation.OFF:
-        check_update_fits(operations, record)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_update_secrets(operations, record)
+    if record.shape is not None:
+        check_update_fits(operations, record, guard)
     return operations
 
 

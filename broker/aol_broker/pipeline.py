@@ -1,6 +1,6 @@
 """What happens to a call? One call, one straight line, for every way in (DESIGN section 4).
 
-audit( recover -> request id -> deadline -> authentication result -> decode
+audit( recover -> request id -> deadline -> authentication result -> limits -> decode
        -> resolve -> authorize -> admit -> [a write: intended] -> dispatch )
 """
 
@@ -20,6 +20,8 @@ from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
 from aol_broker.authorize import authorize
 from aol_broker.decode import check_request_id, decode, refuse_context
 from aol_broker.identities.routing import Identities
+from aol_broker.limits import UNLIMITED, Limiter, ServiceUse
+from aol_broker.outcomes import applied, outcome_of
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
@@ -35,19 +37,6 @@ from aol_wire.limits import REQUEST_MAX_BYTES
 
 CANCELLED = "CANCELLED"
 """The audit reason of a call whose caller went away; it is no reason of the contract, as nobody is told."""
-
-_DENIALS = frozenset(
-    {
-        Reason.NO_CREDENTIALS,
-        Reason.BAD_CREDENTIALS,
-        Reason.GRANT_MISSING,
-        Reason.GRANT_PENDING,
-        Reason.FIELD_DENIED,
-    }
-)
-
-# After these, a write that had been handed to its adapter may or may not have happened.
-_UNSURE = frozenset({Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.INTERNAL_BUG})
 
 _log = structlog.get_logger("aol.call")
 
@@ -71,11 +60,13 @@ class _Call:
         "arguments",
         "bytes_in",
         "bytes_out",
+        "counted",
         "dispatched",
         "expired",
         "grant",
         "ids",
         "intent",
+        "limit_s",
         "name",
         "named",
         "peer",
@@ -88,6 +79,7 @@ class _Call:
         "started",
         "task",
         "time_us",
+        "use",
         "verb",
     )
 
@@ -113,6 +105,10 @@ class _Call:
         self.intent: Intent | None = None
         self.recorded = False
         self.expired = False
+        self.limit_s = 0.0
+        # Whether it is one of the calls under way; and, where its service has limits, of that service's.
+        self.counted = True
+        self.use: ServiceUse | None = None
         self.task: asyncio.Task[Any] | None = None
         self.dispatched = False
 
@@ -127,12 +123,15 @@ class Pipeline:
         audit: AuditLog,
         settings: LineSettings,
         identities: Identities,
+        *,
+        limiter: Limiter | None = None,
     ) -> None:
         self._verbs = verbs
         self._registry = registry
         self._audit = audit
         self._settings = settings
         self._identities = identities
+        self._limiter = limiter
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
         self._deadlines: Deadlines[_Call] | None = None
@@ -178,7 +177,7 @@ class Pipeline:
                 await self._record(call, None, None, cancelled=True)
             raise
         finally:
-            self._in_flight -= 1
+            self._leave(call)
         return Reply(encoded if error is None else b"", error, call.request_id, self._registry.snapshot.revision)
 
     async def _recovered(
@@ -186,7 +185,7 @@ class Pipeline:
     ) -> tuple[Answer | None, DataError | None]:
         """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
         wanted_s = self._settings.default_deadline_s if timeout_s is None else max(0.0, timeout_s)
-        limit_s = min(wanted_s, self._settings.max_deadline_s)
+        limit_s = call.limit_s = min(wanted_s, self._settings.max_deadline_s)
         call.task = asyncio.current_task()
         if self._deadlines is None:
             # Made by the first call, as it belongs to the event loop that runs. One timer for all calls: one a call, as
@@ -200,12 +199,12 @@ class Pipeline:
         except asyncio.CancelledError:
             # As `asyncio.timeout` does it: a cancellation of our own is taken back, unless somebody else wants one too.
             if call.expired and call.task is not None and call.task.uncancel() == 0:
-                return None, _out_of_time(limit_s)
+                return None, _out_of_time(call.limit_s)
             raise
         except Exception as error:  # a bug must not reach the transport: its text could hold anything
             if call.expired:
                 # What something made of the cancellation; whatever it is, the time is over.
-                return None, _out_of_time(limit_s)
+                return None, _out_of_time(call.limit_s)
             _log.error("bug", request_id=call.request_id, fault=describe_fault(error))
             return None, DataError(
                 Reason.INTERNAL_BUG,
@@ -223,12 +222,14 @@ class Pipeline:
                 retry_after_s=0.1,
                 applied=Applied.NO,
             )
+        principal = call.principal = await self._identities.identify(peer)
+        if self._limiter is not None and not principal.is_operator:
+            deadline = self._limited(call, self._limiter, principal.service, deadline)
         if len(payload) > REQUEST_MAX_BYTES:
             raise DataError(
                 Reason.TOO_LARGE,
                 f"The request has {len(payload):,} bytes; {REQUEST_MAX_BYTES:,} are the most. Send several.",
             )
-        principal = call.principal = await self._identities.identify(peer)
         request = self._decoded(call, payload, principal, deadline)
         snapshot = self._registry.snapshot
         if peer.revision > snapshot.revision:
@@ -268,6 +269,33 @@ class Pipeline:
         call.dispatched = True
         return await bound.command.dispatch(request, record, work)
 
+    def _limited(self, call: _Call, limiter: Limiter, service: str, deadline: float) -> float:
+        """Let the call of a service in; return its deadline, which the service's limits may bring nearer.
+
+        :raises DataError: QUOTA, OVERLOADED.
+        """
+        try:
+            use = call.use = limiter.enter(service, call.bytes_in)
+        except DataError:
+            # All that is left of it is its record, and that takes no place of other calls.
+            self._leave(call)
+            raise
+        if use is None or use.limits.max_deadline_s is None or use.limits.max_deadline_s >= call.limit_s:
+            return deadline
+        call.limit_s = use.limits.max_deadline_s
+        if self._deadlines is not None:
+            self._deadlines.discard(call)
+            self._deadlines.add(call, call.started + call.limit_s)
+        return call.started + call.limit_s
+
+    def _leave(self, call: _Call) -> None:
+        """Count a call no more, if it still counts."""
+        if call.counted:
+            call.counted = False
+            self._in_flight -= 1
+            if call.use is not None:
+                call.use.leave(call.bytes_out)
+
     def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
@@ -275,7 +303,8 @@ class Pipeline:
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
         refuse_context(arguments)
-        return Request(principal, verb.operation, collection, arguments, deadline)
+        limits = UNLIMITED if call.use is None else call.use.limits
+        return Request(principal, verb.operation, collection, arguments, deadline, limits)
 
     async def _record(
         self, call: _Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
@@ -287,7 +316,7 @@ class Pipeline:
             outcome, reason = Outcome.FAILED, CANCELLED
         elif error is not None:
             error.applied = _applied(call, answer, error)
-            outcome, reason = _outcome_of(error), error.reason.value
+            outcome, reason = outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
         record = call.record or self._record_of(call)
@@ -362,19 +391,5 @@ def _out_of_time(limit_s: float) -> DataError:
     return DataError(Reason.DEADLINE, f"The call's time of {limit_s:.3g} s was over before it was done.")
 
 
-def _outcome_of(error: DataError) -> Outcome:
-    if error.reason in _DENIALS:
-        return Outcome.DENIED
-    return Outcome.UNKNOWN if error.applied is Applied.UNKNOWN else Outcome.FAILED
-
-
 def _applied(call: _Call, answer: Answer | None, error: DataError | None) -> Applied | None:
-    """Say whether a write that fails changed anything; reads say nothing."""
-    if not call.verb.writes:
-        return None
-    if answer is not None:
-        return Applied.YES
-    if error is not None and error.applied is not None:
-        return error.applied
-    unsure = call.dispatched and (error is None or error.reason in _UNSURE)
-    return Applied.UNKNOWN if unsure else Applied.NO
+    return applied(error, writes=call.verb.writes, dispatched=call.dispatched, answered=answer is not None)

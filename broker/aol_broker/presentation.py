@@ -10,6 +10,7 @@ from aol.admin.v1 import access_pb2
 from aol.data.v1 import collection_pb2
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
 from aol_wire.errors import DataError, Reason
+from aol_wire.field_rules import write_field_rules
 from aol_wire.ids import now_us
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
@@ -82,6 +83,8 @@ def collection_to_proto(
         moving_to=record.moving_to,
         audit=record.audit.level.value,
         sensitive=map(format_path, record.audit.sensitive),
+        field_rules=orjson.dumps(write_field_rules(record.field_rules, record.schema_hint)).decode(),
+        secrets=record.secrets.value,
     )
 
 

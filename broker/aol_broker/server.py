@@ -38,6 +38,7 @@ from aol_broker.health import INSECURE_SERVICE, Health
 from aol_broker.identities.configured import configured_identities
 from aol_broker.identities.key_sources import KeySourceError
 from aol_broker.identities.routing import Identities
+from aol_broker.limits import limiter_of
 from aol_broker.moving.steps import Steps
 from aol_broker.operator_token import read_or_make
 from aol_broker.page_tokens import PageTokens
@@ -132,7 +133,7 @@ class Broker:
         verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
         identities = await self._open_identities(registry)
         line = self._line_settings(await registry.secret(KEY_NAME))
-        pipeline = Pipeline(verbs, registry, audit, line, identities)
+        pipeline = Pipeline(verbs, registry, audit, line, identities, limiter=limiter_of(settings.limits))
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)

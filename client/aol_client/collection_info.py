@@ -52,7 +52,8 @@ class CollectionInfo:
     `collection_id` is its full name, for example `flight-ops.flights`; `permissions` are the caller's own;
     `declared` says whether a manifest declares it. `moving_to` is the adapter that it is being copied to, "" while it
     is not: until that is done, `adapter` keeps it and changes are refused. `audit` (`metadata`, `shape` or `values`)
-    and `sensitive` (paths) say what audit records show of filters.
+    and `sensitive` (paths) say what audit records show of filters. `field_rules` has the type and rules of the fields
+    that have rules, by path; `secrets` (`refuse`, `warn`, `off`) is what becomes of documents that seem to hold some.
     """
 
     collection_id: str
@@ -69,12 +70,14 @@ class CollectionInfo:
     moving_to: str = ""
     audit: str = "values"
     sensitive: tuple[str, ...] = ()
+    field_rules: dict[str, Any] = field(default_factory=dict)
+    secrets: str = "off"
 
 
 def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
     """Return a collection as its users see it.
 
-    :raises ValueError: the schema hint is not a JSON object.
+    :raises ValueError: the schema hint, or what holds the rules of fields, is not a JSON object.
     """
     return CollectionInfo(
         collection_id=collection.collection_id,
@@ -92,6 +95,8 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         # A broker from before there was a choice does not say.
         audit=collection.audit or "values",
         sensitive=tuple(collection.sensitive),
+        field_rules=_json_object(collection.field_rules),
+        secrets=collection.secrets or "off",
     )
 
 

@@ -30,7 +30,7 @@ class UpdateData:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
-        operations = admit_update(parse_update(arguments.update, record.datetime_paths), record)
+        operations = admit_update(parse_update(arguments.update, record.datetime_paths), record, guarded)
         request.scope.check_update(operations, record.indexes)
         return Update(
             request.scope.narrow(guarded, record.indexes),

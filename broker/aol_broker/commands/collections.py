@@ -43,12 +43,14 @@ class RequestCollection:
         arguments, name = request.arguments, resolve(request.collection, request.principal.service)
         if record is None and not self._allow_undeclared:
             raise _undeclared(name.collection, request.principal.service)
+        hint = read_schema_hint(arguments.schema_hint)
         asked = CollectionRecord(
             name.service,
             name.collection,
             adapter=self._backends.default,
             description=_description(arguments.description),
-            schema_hint=read_schema_hint(arguments.schema_hint),
+            schema_hint=hint.types,
+            field_rules=hint.rules,
             indexes=_indexes(arguments),
         )
         wanted = requested(record, asked)

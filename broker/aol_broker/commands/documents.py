@@ -13,9 +13,10 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
 from aol_wire.adapter import Capability, Insert, Outcome
-from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.errors import Applied, DataError, Reason, Violation
 from aol_wire.ids import now_us
 from aol_wire.limits import BATCH_MAX_DOCUMENTS
+from aol_wire.metadata import BATCH_LIMIT
 from aol_wire.status import to_status
 
 # Checking documents holds the event loop; other calls get their turn after so much text, some ten milliseconds.
@@ -63,8 +64,7 @@ class StoreBatch:
         arguments, record = request.arguments, known(record)
         # A slice is a list, which is read much faster than a column.
         documents, ids = arguments.documents[:], arguments.document_ids[:]
-        if len(documents) > BATCH_MAX_DOCUMENTS:
-            raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
+        _check_count(len(documents), request)
         if ids and len(ids) != len(documents):
             raise DataError.invalid(Reason.BAD_REQUEST, "document_ids", "give none, or one for each document")
         if arguments.atomic:
@@ -104,6 +104,21 @@ class StoreBatch:
         if request.scope.fields is not None:
             outcomes = [request.scope.fields.outcome(item, known(record).indexes) for item in outcomes]
         return _batch_answer(work, outcomes)
+
+
+def _check_count(count: int, request: Request[pb.StoreBatchRequest]) -> None:
+    if count > BATCH_MAX_DOCUMENTS:
+        raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
+    most = request.limits.max_batch_documents
+    if most is not None and count > most:
+        description = f"at most {most:,} in one batch of this service (limits, {BATCH_LIMIT})"
+        raise DataError(
+            Reason.TOO_LARGE,
+            f"documents: {description}",
+            violations=(Violation("documents", description),),
+            # The SDK makes its batches smaller by this.
+            metadata={BATCH_LIMIT: str(most)},
+        )
 
 
 def _batch_answer(work: Sequence[Admitted | DataError], outcomes: Sequence[Outcome]) -> Answer:

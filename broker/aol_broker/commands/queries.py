@@ -62,6 +62,8 @@ class QueryData:
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
         page_size = _in_range(arguments.page_size, "page_size", PAGE_MAX_DOCUMENTS) or PAGE_MAX_DOCUMENTS
+        # A page that is smaller than asked for is as good: whoever wants more follows its token.
+        page_size = min(page_size, request.limits.max_page_documents or PAGE_MAX_DOCUMENTS)
         skip = _in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS)
         sort = parse_sort((key.path, key.descending) for key in arguments.sort)
         projection = parse_projection(arguments.projection)

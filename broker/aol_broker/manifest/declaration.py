@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditPolicy
-from aol_broker.registry.snapshot import Permission, Validation
+from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
+from aol_wire.field_rules import FieldRules
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
 
@@ -21,7 +22,7 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredCollection:
-    """A collection that the service owns. `schema_hint` maps dotted paths to type names.
+    """A collection that the service owns. `schema_hint` maps dotted paths to type names, `field_rules` some to rules.
 
     `adapter` is "" where the manifest leaves it to the broker.
     """
@@ -36,6 +37,8 @@ class DeclaredCollection:
     adapter: str = ""
     storage: Storage = field(default_factory=Storage)
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    field_rules: Mapping[str, FieldRules] = field(default_factory=dict, hash=False)
+    secrets: SecretsPolicy = SecretsPolicy.REFUSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,11 @@ def _adapter_name(name: str) -> str:
     return name
 
 
+def _off(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    return "off" if value is False else value
+
+
 def _retention(text: object) -> object:
     if not isinstance(text, str) or RETENTION.fullmatch(text) is None:
         raise ValueError(RETENTION_FORM)
@@ -184,7 +189,7 @@ class CollectionModel(_Part):
     schema_hint: dict[str, Any] | None = Field(
         default=None,
         alias="schemaHint",
-        description="Field path -> type name; an object stands for nested paths.",
+        description="Field path -> type name, or an object of type and rules; any other object is nested paths.",
     )
     indexes: list[IndexModel] | None = Field(
         default=None,
@@ -195,8 +200,11 @@ class CollectionModel(_Part):
     soft_delete: bool = Field(
         default=False, alias="softDelete", description="Let delete only mark documents, so that they can be restored."
     )
-    validation: Literal["off", "warn", "strict"] = Field(
+    validation: Annotated[Literal["off", "warn", "strict"], BeforeValidator(_off)] = Field(
         default="off", description="How documents are held to the schema hint."
+    )
+    secrets: Annotated[Literal["refuse", "warn", "off"], BeforeValidator(_off)] = Field(
+        default="refuse", description="What becomes of documents that seem to hold a password, a key or a token."
     )
     storage: StorageModel | None = Field(
         default=None, description="How it is kept. It is chosen when the collection is made, and stays."

@@ -18,7 +18,7 @@ from aol_broker.manifest.models import (
 from aol_broker.manifest.rules import broken_rules
 from aol_broker.manifest.sharing import read_limits
 from aol_broker.manifest.storage import read_storage
-from aol_broker.registry.snapshot import Permission, Validation
+from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
 from aol_broker.validation_problems import problems_of
 from aol_broker.yaml_text import (
     Location,
@@ -109,13 +109,16 @@ def _declared(model: ManifestModel, document: YamlDocument) -> Manifest:
 
 def _collection(model: CollectionModel) -> DeclaredCollection:
     storage = model.storage or StorageModel()
+    hint = parse_schema_hint(model.schema_hint or {})
     return DeclaredCollection(
         name=model.name,
         description=model.description or "",
-        schema_hint=parse_schema_hint(model.schema_hint or {}),
+        schema_hint=hint.types,
+        field_rules=hint.rules,
         indexes=tuple(_index(index) for index in model.indexes or ()),
         soft_delete=model.soft_delete,
         validation=Validation(model.validation),
+        secrets=SecretsPolicy(model.secrets),
         sharing=tuple(_sharing(item) for item in model.sharing or ()),
         adapter=storage.adapter or "",
         storage=read_storage(storage.model_dump(by_alias=True)),

@@ -8,7 +8,8 @@ from sqlalchemy import RowMapping
 
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
-from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy, Validation
+from aol_wire.field_rules import stored_rules, write_field_rules
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
 
@@ -39,6 +40,8 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "storage": orjson.dumps(record.storage).decode(),
         "moving_to": record.moving_to,
         "audit": orjson.dumps(record.audit).decode(),
+        "field_rules": orjson.dumps(write_field_rules(record.field_rules, record.schema_hint)).decode(),
+        "secrets": record.secrets.value,
     }
 
 
@@ -57,6 +60,8 @@ def from_row(row: RowMapping) -> CollectionRecord:
         storage=_storage(orjson.loads(row["storage"])),
         moving_to=row["moving_to"],
         audit=_audit(orjson.loads(row["audit"])),
+        field_rules={path: stored_rules(said) for path, said in orjson.loads(row["field_rules"]).items()},
+        secrets=SecretsPolicy(row["secrets"]),
     )
 
 

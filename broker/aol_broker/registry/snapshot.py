@@ -9,7 +9,9 @@ from types import MappingProxyType
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.access.service_patterns import covers, is_pattern
 from aol_broker.audit.policy import AuditPolicy
+from aol_broker.shapes import Shape, shape_of
 from aol_wire.adapter import Target
+from aol_wire.field_rules import FieldRules
 from aol_wire.filters import Path
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
@@ -35,6 +37,14 @@ class Validation(StrEnum):
     STRICT = "strict"
 
 
+class SecretsPolicy(StrEnum):
+    """What becomes of a document that seems to hold a credential."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    OFF = "off"
+
+
 class GrantState(StrEnum):
     """Whether a grant holds, was only asked for, or held until its time was over."""
 
@@ -55,6 +65,7 @@ class Origin(StrEnum):
 class CollectionRecord:
     """A collection. `schema_hint` maps dotted field paths to type names; `declared`: a manifest declares it.
 
+    `field_rules` are of the fields that have some. `shape` is what documents are held to, None where they are not.
     `moving_to` is the adapter that it is being copied to, empty while it is not; `adapter` keeps it until that is done.
     """
 
@@ -70,9 +81,12 @@ class CollectionRecord:
     storage: Storage = field(default_factory=Storage)
     moving_to: str = ""
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    field_rules: Mapping[str, FieldRules] = field(default_factory=dict, hash=False)
+    secrets: SecretsPolicy = SecretsPolicy.REFUSE
     collection_id: str = field(init=False, repr=False, compare=False)
     target: Target = field(init=False, repr=False, compare=False)
     datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)
+    shape: Shape | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Computed once, because every call on the collection reads them.
@@ -80,6 +94,8 @@ class CollectionRecord:
         object.__setattr__(self, "target", Target(self.service, self.name))
         datetimes = frozenset(tuple(path.split(".")) for path, kind in self.schema_hint.items() if kind == "datetime")
         object.__setattr__(self, "datetime_paths", datetimes)
+        held = self.validation is not Validation.OFF
+        object.__setattr__(self, "shape", shape_of(self.schema_hint, self.field_rules) if held else None)
 
 
 @dataclass(frozen=True, slots=True)

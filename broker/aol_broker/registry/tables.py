@@ -52,7 +52,7 @@ manifests = Table(
     Column("applied_us", BigInteger, nullable=False),
 )
 
-# `schema_hint`, `indexes`, `storage` and `audit` are JSON.
+# `schema_hint`, `indexes`, `storage`, `audit` and `field_rules` are JSON.
 collections = Table(
     "collections",
     metadata,
@@ -72,6 +72,8 @@ collections = Table(
     # The adapter that it is being copied to; empty while it is not. Writes are refused meanwhile.
     Column("moving_to", String(_NAME), nullable=False, server_default=""),
     Column("audit", Text, nullable=False, server_default="{}"),
+    Column("field_rules", Text, nullable=False, server_default="{}"),
+    Column("secrets", String(16), nullable=False, server_default="refuse"),
     Index(None, "service"),
 )
 

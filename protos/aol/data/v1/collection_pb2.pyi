@@ -111,7 +111,7 @@ class Storage(_message.Message):
     def __init__(self, partition_by: _Optional[str] = ..., partition_interval: _Optional[_Union[PartitionInterval, str]] = ..., retain_for_seconds: _Optional[int] = ..., tenancy: _Optional[_Union[Tenancy, str]] = ..., shard_key: _Optional[str] = ...) -> None: ...
 
 class Collection(_message.Message):
-    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to", "audit", "sensitive")
+    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to", "audit", "sensitive", "field_rules", "secrets")
     COLLECTION_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,8 @@ class Collection(_message.Message):
     MOVING_TO_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     SENSITIVE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_RULES_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     collection_id: str
     owner: str
     description: str
@@ -140,4 +142,6 @@ class Collection(_message.Message):
     moving_to: str
     audit: str
     sensitive: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ..., moving_to: _Optional[str] = ..., audit: _Optional[str] = ..., sensitive: _Optional[_Iterable[str]] = ...) -> None: ...
+    field_rules: str
+    secrets: str
+    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ..., moving_to: _Optional[str] = ..., audit: _Optional[str] = ..., sensitive: _Optional[_Iterable[str]] = ..., field_rules: _Optional[str] = ..., secrets: _Optional[str] = ...) -> None: ...
