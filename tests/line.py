@@ -17,6 +17,7 @@ from aol_broker.limits import Limiter
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
+from aol_broker.security.deciding import RecordSecurity
 from aol_broker.server import bound_verbs
 from aol_broker.settings import load_settings
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write
@@ -72,6 +73,7 @@ class Line:
         registry: Registry | None = None,
         identities: Identities | None = None,
         limiter: Limiter | None = None,
+        security: RecordSecurity | None = None,
         **limits: Any,
     ) -> None:
         """`others` are adapters beside `memory`, which keeps new collections; by `identities` callers are believed."""
@@ -82,6 +84,7 @@ class Line:
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self.identities = identities
         self._limiter = limiter
+        self.security = security
         self._limits = limits
 
     async def start(self) -> None:
@@ -106,7 +109,9 @@ class Line:
         hmac_key = await self.registry.secret(KEY_NAME)
         line = LineSettings(broker_id="here", hmac_key=hmac_key, **{**limits, **self._limits})
         identities = self.identities or Identities(TOKEN, tokens=OpaqueTokens(self.registry), insecure=True)
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line, identities, limiter=self._limiter)
+        self.pipeline = Pipeline(
+            verbs, self.registry, self.audit, line, identities, limiter=self._limiter, security=self.security
+        )
 
     async def stop(self) -> None:
         await self.audit.close()
@@ -115,7 +120,7 @@ class Line:
             await adapter.close()
 
     async def call(
-        self, method: str, message: Any, timeout_s: float | None = None, service: str = "my-service"
+        self, method: str, message: Any, timeout_s: float | None = None, *, service: str = "my-service"
     ) -> Reply:
         peer = Peer("test", service=service)
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)

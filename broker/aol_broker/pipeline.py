@@ -1,7 +1,7 @@
 """What happens to a call? One call, one straight line, for every way in (DESIGN section 4).
 
 audit( recover -> request id -> deadline -> authentication result -> limits -> decode
-       -> resolve -> authorize -> admit -> [a write: intended] -> dispatch )
+       -> resolve -> authorize -> scope -> admit -> [a write: intended] -> dispatch )
 """
 
 import asyncio
@@ -26,6 +26,8 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import CollectionName, resolve
+from aol_broker.scope import WHOLE
+from aol_broker.security.deciding import Decision, RecordSecurity
 from aol_broker.trace_context import trace_id
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
@@ -37,6 +39,8 @@ from aol_wire.limits import REQUEST_MAX_BYTES
 
 CANCELLED = "CANCELLED"
 """The audit reason of a call whose caller went away; it is no reason of the contract, as nobody is told."""
+
+_UNDECIDED = Decision(WHOLE)
 
 _log = structlog.get_logger("aol.call")
 
@@ -61,6 +65,7 @@ class _Call:
         "bytes_in",
         "bytes_out",
         "counted",
+        "decision",
         "dispatched",
         "expired",
         "grant",
@@ -98,6 +103,8 @@ class _Call:
         self.named: CollectionRecord | None = None
         self.served: CollectionRecord | None = None
         self.grant = ""
+        # On whose behalf it is made, once that is known.
+        self.decision: Decision | None = None
         self.revision = 0
         self.ids: Sequence[str] = ()
         # Its record, once that is made: of a write before it is handed on, and changed when it has ended.
@@ -125,8 +132,10 @@ class Pipeline:
         identities: Identities,
         *,
         limiter: Limiter | None = None,
+        security: RecordSecurity | None = None,
     ) -> None:
         self._verbs = verbs
+        self._security = security or RecordSecurity()
         self._registry = registry
         self._audit = audit
         self._settings = settings
@@ -240,6 +249,11 @@ class Pipeline:
         allowed = authorize(verb.right, principal, name, snapshot)
         record, call.grant, request.scope = allowed.record, allowed.grant, allowed.scope
         call.served = record
+        if verb.reach is not None:
+            call.decision = await self._security.decide(
+                request.arguments.context, allowed, verb.reach, principal, snapshot
+            )
+            request.scope = call.decision.scope
         try:
             return await self._served(bound, call, request, record, deadline)
         except DataError as error:
@@ -252,7 +266,7 @@ class Pipeline:
         self,
         bound: BoundVerb,
         call: _Call,
-        request: Request[Message],
+        request: Request[Any],
         record: CollectionRecord | None,
         deadline: float,
     ) -> Answer:
@@ -296,13 +310,14 @@ class Pipeline:
             if call.use is not None:
                 call.use.leave(call.bytes_out)
 
-    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
+    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Any]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
         call.request_id = check_request_id(arguments.request_id) or uuid7()
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        refuse_context(arguments)
+        if verb.reach is None:
+            refuse_context(arguments)
         limits = UNLIMITED if call.use is None else call.use.limits
         return Request(principal, verb.operation, collection, arguments, deadline, limits)
 
@@ -340,6 +355,7 @@ class Pipeline:
     def _record_of(self, call: _Call) -> AuditRecord:
         """Return the call's record, as of a write that is about to be made."""
         principal, name = call.principal, call.name
+        decision = call.decision or _UNDECIDED
         return AuditRecord(
             time_us=call.time_us,
             service=principal.service if principal is not None else "",
@@ -362,6 +378,9 @@ class Pipeline:
             revision=call.revision,
             fields=recorded_fields(call.arguments, call.named),
             bytes_in=call.bytes_in,
+            tenant=decision.context.tenant,
+            user=decision.context.user,
+            security=decision.basis,
         )
 
 

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from aol.admin.v1 import access_pb2
 from aol.data.v1 import collection_pb2
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
+from aol_broker.security.policy import SecurityPolicy, TenantRule
 from aol_wire.errors import DataError, Reason
 from aol_wire.field_rules import write_field_rules
 from aol_wire.ids import now_us
@@ -26,6 +27,13 @@ _PERMISSIONS = {
     Permission.READ: collection_pb2.PERMISSION_READ,
     Permission.WRITE: collection_pb2.PERMISSION_WRITE,
     Permission.ADMIN: collection_pb2.PERMISSION_ADMIN,
+    Permission.ASSERT_CONTEXT: collection_pb2.PERMISSION_ASSERT_CONTEXT,
+    Permission.BYPASS_SECURITY: collection_pb2.PERMISSION_BYPASS_SECURITY,
+}
+_TENANT_RULES = {
+    TenantRule.NONE: collection_pb2.TENANT_RULE_UNSPECIFIED,
+    TenantRule.OPTIONAL: collection_pb2.TENANT_RULE_OPTIONAL,
+    TenantRule.REQUIRED: collection_pb2.TENANT_RULE_REQUIRED,
 }
 _PERMISSION_OF = {number: permission for permission, number in _PERMISSIONS.items()}
 _STATES = {
@@ -46,7 +54,7 @@ def permission_of(number: collection_pb2.Permission) -> Permission:
     :raises DataError: BAD_REQUEST.
     """
     if number not in _PERMISSION_OF:
-        raise DataError.invalid(Reason.BAD_REQUEST, "permission", "it is read, write or admin")
+        raise DataError.invalid(Reason.BAD_REQUEST, "permission", f"it is one of {', '.join(Permission)}")
     return _PERMISSION_OF[number]
 
 
@@ -85,6 +93,15 @@ def collection_to_proto(
         sensitive=map(format_path, record.audit.sensitive),
         field_rules=orjson.dumps(write_field_rules(record.field_rules, record.schema_hint)).decode(),
         secrets=record.secrets.value,
+        security=_security_to_proto(record.security),
+    )
+
+
+def _security_to_proto(policy: SecurityPolicy) -> collection_pb2.Security | None:
+    if not policy:
+        return None
+    return collection_pb2.Security(
+        tenant=_TENANT_RULES[policy.tenant], owner=policy.owner, acl=policy.acl, attributes=policy.attributes
     )
 
 

@@ -15,9 +15,13 @@ from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.evaluate import matches
 from aol_wire.filters import And, Filter, Json, Not, Or, Path, Text
 from aol_wire.indexes import IndexSpec
+from aol_wire.metadata import ACL, OWNER, TENANT
 from aol_wire.paths import format_path, shown
 from aol_wire.update_apply import apply_update
 from aol_wire.updates import Set, Unset, UpdateOperation
+
+# What the broker puts beside a document by itself.
+_STAMPED = frozenset({OWNER, TENANT, ACL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +29,14 @@ class Scope:
     """What a call reaches.
 
     `tenant` is that of the target ("": documents without one; None: those of all). Every condition must hold for a
-    document to be found or changed, before the change and after it; none of them has `$text` in it. `owner` and `acl`
-    are what documents that are inserted are stamped with. `identity` tells one scope's pages from another's. `fields`
-    are what the call sees of a document; None: all of it.
+    document to be found or changed, before the change and after it; none of them has `$text` in it. `owner` is what
+    documents that are inserted are stamped with. `identity` tells one scope's pages from another's. `fields` are what
+    the call sees of a document; None: all of it.
     """
 
     tenant: str | None = ""
     conditions: tuple[Filter, ...] = ()
     owner: str = ""
-    acl: str = ""
     identity: bytes = b""
     fields: VisibleFields | None = None
     _paths: tuple[frozenset[Path], ...] = field(init=False, repr=False, compare=False)
@@ -102,7 +105,8 @@ class Scope:
         :raises DataError: FIELD_DENIED, naming the paths.
         """
         if self.fields is not None:
-            self.fields.check_document(document, indexes)
+            own = {key: value for key, value in document.items() if key not in _STAMPED}
+            self.fields.check_document(own, indexes)
         for condition, paths in zip(self.conditions, self._paths, strict=True):
             if not matches(condition, dict(document), frozenset()):
                 raise self._outside("The document would be", paths)
@@ -124,6 +128,14 @@ class Scope:
             decided = all(any(path[: len(step.path)] == step.path for step in sets) for path in paths)
             if not decided or not matches(condition, apply_update({}, tuple(sets)), frozenset()):
                 raise self._outside("After the update a document could be", paths)
+
+    def check_acl(self) -> None:
+        """Return if the caller sees access control lists, and so may change them.
+
+        :raises DataError: FIELD_DENIED.
+        """
+        if self.fields is not None:
+            self.fields.check([(ACL,)], "update")
 
     def told(self, error: DataError, indexes: Sequence[IndexSpec]) -> DataError:
         """Return what the caller is told of a failure."""

@@ -44,6 +44,8 @@ from aol_broker.operator_token import read_or_make
 from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
+from aol_broker.security.deciding import RecordSecurity, UserTokens
+from aol_broker.security.user_tokens import configured_user_tokens
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb, rights_on_collections
@@ -133,7 +135,9 @@ class Broker:
         verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
         identities = await self._open_identities(registry)
         line = self._line_settings(await registry.secret(KEY_NAME))
-        pipeline = Pipeline(verbs, registry, audit, line, identities, limiter=limiter_of(settings.limits))
+        security = RecordSecurity(await self._open_user_tokens())
+        limiter = limiter_of(settings.limits)
+        pipeline = Pipeline(verbs, registry, audit, line, identities, limiter=limiter, security=security)
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -153,6 +157,16 @@ class Broker:
             raise StartError(f"authentication.verifiers: {error}") from None
         self._keep_running(identities.follow())
         return identities
+
+    async def _open_user_tokens(self) -> UserTokens | None:
+        try:
+            tokens = configured_user_tokens(self.settings.security.user_tokens)
+        except KeySourceError as error:
+            raise StartError(f"security.user_tokens: {error}") from None
+        if tokens is not None:
+            await tokens.open()
+            self._keep_running(tokens.follow())
+        return tokens
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()

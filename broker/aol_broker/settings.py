@@ -24,9 +24,11 @@ from aol_broker.settings_sections import (
     LimitSettings,
     LogSettings,
     RegistrySettings,
+    SecuritySettings,
 )
 from aol_broker.tls_settings import ServerTlsSettings
 from aol_broker.validation_problems import problems_of
+from aol_broker.verifier_settings import check_user_tokens
 from aol_broker.yaml_text import (
     Location,
     Problem,
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     tls: ServerTlsSettings = ServerTlsSettings()
+    security: SecuritySettings = SecuritySettings()
     limits: LimitSettings = LimitSettings()
     collections: CollectionSettings = CollectionSettings()
     slow_call_s: float = Field(default=1.0, gt=0, description="Calls that take longer are logged.")
@@ -182,6 +185,11 @@ class Settings(BaseSettings):
                 "the verifier of type mtls knows callers by their certificates, for which nobody is asked: it needs "
                 "tls.certificate_file, tls.key_file and tls.client_ca_file"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _users_and_services_apart(self) -> Self:
+        check_user_tokens(self.security.user_tokens, self.authentication.verifiers)
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from aol_broker.manifest.storage import retention_s
 from aol_broker.tls_settings import AdapterTlsSettings
-from aol_broker.verifier_settings import InsecureSettings, VerifierSettings, check_verifiers
+from aol_broker.verifier_settings import InsecureSettings, UserTokenSettings, VerifierSettings, check_verifiers
 from aol_wire.limits import BATCH_MAX_DOCUMENTS, PAGE_MAX_DOCUMENTS
 from aol_wire.names import SERVICE
 
@@ -250,6 +250,14 @@ class AuditSettings(_Section):
     def retain_for_s(self) -> int | None:
         """How long records are kept, in seconds; None for no limit."""
         return None if self.retain_for is None else retention_s(self.retain_for)
+
+
+class SecuritySettings(_Section):
+    """Record-level security."""
+
+    user_tokens: tuple[UserTokenSettings, ...] = Field(
+        default=(), description="Whose tokens of end users are believed; nobody's when not given."
+    )
 
 
 class AuthenticationSettings(_Section):

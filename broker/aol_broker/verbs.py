@@ -10,6 +10,7 @@ from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, token_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
+from aol_broker.security.scoping import Reach
 
 DATA_SERVICE = data_pb2.DESCRIPTOR.services_by_name["DataBroker"].full_name
 ADMIN_SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
@@ -17,13 +18,17 @@ ADMIN_SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One RPC. `operation` is its name in audit records; `names` the request field that names a collection."""
+    """One RPC. `operation` is its name in audit records; `names` the request field that names a collection.
+
+    `reach` is what it does with documents; None when it is not about documents.
+    """
 
     operation: str
     request: type[Message]
     right: Right
     writes: bool = False
     names: str = ""
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +44,32 @@ VERBS: Mapping[str, Verb] = {
         "request_collection", data_pb2.RequestCollectionRequest, Right.OWNER, writes=True, names="name"
     ),
     f"/{DATA_SERVICE}/StoreData": Verb(
-        "insert", data_pb2.StoreDataRequest, Right.WRITE, writes=True, names="collection"
+        "insert", data_pb2.StoreDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.INSERT
     ),
     f"/{DATA_SERVICE}/StoreBatch": Verb(
-        "insert_many", data_pb2.StoreBatchRequest, Right.WRITE, writes=True, names="collection"
+        "insert_many", data_pb2.StoreBatchRequest, Right.WRITE, writes=True, names="collection", reach=Reach.INSERT
     ),
-    f"/{DATA_SERVICE}/QueryData": Verb("query", data_pb2.QueryDataRequest, Right.READ, names="collection"),
-    f"/{DATA_SERVICE}/CountData": Verb("count", data_pb2.CountDataRequest, Right.READ, names="collection"),
+    f"/{DATA_SERVICE}/QueryData": Verb(
+        "query", data_pb2.QueryDataRequest, Right.READ, names="collection", reach=Reach.READ
+    ),
+    f"/{DATA_SERVICE}/CountData": Verb(
+        "count", data_pb2.CountDataRequest, Right.READ, names="collection", reach=Reach.READ
+    ),
     f"/{DATA_SERVICE}/UpdateData": Verb(
-        "update", data_pb2.UpdateDataRequest, Right.WRITE, writes=True, names="collection"
+        "update", data_pb2.UpdateDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.CHANGE
     ),
     f"/{DATA_SERVICE}/DeleteData": Verb(
-        "delete", data_pb2.DeleteDataRequest, Right.WRITE, writes=True, names="collection"
+        "delete", data_pb2.DeleteDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.CHANGE
     ),
     f"/{DATA_SERVICE}/RestoreData": Verb(
-        "restore", data_pb2.RestoreDataRequest, Right.WRITE, writes=True, names="collection"
+        "restore", data_pb2.RestoreDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.CHANGE
     ),
     f"/{DATA_SERVICE}/PurgeData": Verb(
-        "purge", data_pb2.PurgeDataRequest, Right.ADMIN, writes=True, names="collection"
+        "purge", data_pb2.PurgeDataRequest, Right.ADMIN, writes=True, names="collection", reach=Reach.CHANGE
     ),
-    f"/{DATA_SERVICE}/ExplainQuery": Verb("explain", data_pb2.ExplainQueryRequest, Right.READ, names="collection"),
+    f"/{DATA_SERVICE}/ExplainQuery": Verb(
+        "explain", data_pb2.ExplainQueryRequest, Right.READ, names="collection", reach=Reach.READ
+    ),
     f"/{DATA_SERVICE}/GrantAccess": Verb(
         "grant_access", data_pb2.GrantAccessRequest, Right.GRANT, writes=True, names="collection"
     ),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from aol_broker.identities.name_templates import NameTemplate
+from aol_broker.security.context import OWN_NAMES, is_name
 from aol_wire.names import SERVICE
 
 _NAME_MAX_CHARACTERS = 255
@@ -71,10 +72,9 @@ class OperatorClaim(_Verifier):
     value: str = Field(min_length=1, description="What the claim is, or what is in it if it is a list.")
 
 
-class JwtSettings(_Verifier):
-    """JSON Web Tokens that an issuer has signed (RS256 to RS512, ES256 to ES512, EdDSA)."""
+class IssuerSettings(_Verifier):
+    """Who signs JSON Web Tokens (RS256 to RS512, ES256 to ES512, EdDSA), and which of them are believed."""
 
-    type: Literal["jwt"]
     issuer: str = Field(min_length=1, description="What the claim iss has to be.")
     audience: str = Field(min_length=1, description="What the claim aud has to be, or has to hold.")
     jwks_file: Path | None = Field(default=None, description="A file with the issuer's keys, a JWK set.")
@@ -86,6 +86,22 @@ class JwtSettings(_Verifier):
     refresh_s: float = Field(default=300.0, ge=1, le=86400, description="How often the keys are read again.")
     leeway_s: float = Field(default=30.0, ge=0, le=300, description="How far clocks may differ, for exp, nbf and iat.")
     require_expiry: bool = Field(default=True, description="Refuse tokens that do not expire.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.jwks_file is None) == (self.jwks_url is None):
+            raise ValueError("needs either jwks_file or jwks_url")
+        if self.ca_file is not None and self.jwks_url is None:
+            raise ValueError("ca_file goes with jwks_url")
+        if self.jwks_url is not None and not _may_be_asked(self.jwks_url, loopback_http=self.loopback_http):
+            raise ValueError("jwks_url is https://host/…, without a user or password in it")
+        return self
+
+
+class JwtSettings(IssuerSettings):
+    """JSON Web Tokens that an issuer has signed."""
+
+    type: Literal["jwt"]
     service_claim: str = Field(default="sub", min_length=1, description="The claim that names the service.")
     service: str | None = Field(
         default=None, description="What that claim looks like, with {service} where the service's name stands."
@@ -97,15 +113,27 @@ class JwtSettings(_Verifier):
     def _is_template(cls, text: str | None) -> str | None:
         return None if text is None else NameTemplate(text).text
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.jwks_file is None) == (self.jwks_url is None):
-            raise ValueError("needs either jwks_file or jwks_url")
-        if self.ca_file is not None and self.jwks_url is None:
-            raise ValueError("ca_file goes with jwks_url")
-        if self.jwks_url is not None and not _may_be_asked(self.jwks_url, loopback_http=self.loopback_http):
-            raise ValueError("jwks_url is https://host/…, without a user or password in it")
-        return self
+
+class UserTokenSettings(IssuerSettings):
+    """Tokens of end users, which services hand on: a token says on whose behalf a call is made.
+
+    Their audience is not that of services' tokens, so that neither can stand for the other.
+    """
+
+    tenant_claim: str | None = Field(default=None, min_length=1, description="The claim that names the tenant.")
+    user_claim: str = Field(default="sub", min_length=1, description="The claim that names the user.")
+    teams_claim: str | None = Field(default=None, min_length=1, description="The claim that lists the user's teams.")
+    roles_claim: str | None = Field(default=None, min_length=1, description="The claim that lists the user's roles.")
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="Further attributes, and the claim that each is taken from."
+    )
+
+    @field_validator("attributes")
+    @classmethod
+    def _are_attributes(cls, attributes: dict[str, str]) -> dict[str, str]:
+        if not all(is_name(name) and name not in OWN_NAMES and claim for name, claim in attributes.items()):
+            raise ValueError("maps names of attributes, other than tenant, user, teams and roles, to names of claims")
+        return attributes
 
 
 VerifierSettings = Annotated[
@@ -124,6 +152,22 @@ def check_verifiers(verifiers: Sequence[VerifierSettings]) -> None:
     issuers = [verifier.issuer for verifier in verifiers if isinstance(verifier, JwtSettings)]
     if len(set(issuers)) < len(issuers):
         raise ValueError("holds two verifiers of type jwt with the same issuer, by which it is told whose a token is")
+
+
+def check_user_tokens(user_tokens: Sequence[UserTokenSettings], verifiers: Sequence[VerifierSettings]) -> None:
+    """Return if it is clear which issuer a user's token is of, and no service's token is one.
+
+    :raises ValueError: it is not.
+    """
+    issuers = [item.issuer for item in user_tokens]
+    if len(set(issuers)) < len(issuers):
+        raise ValueError("security.user_tokens holds two entries with the same issuer, by which tokens are told apart")
+    of_services = {(item.issuer, item.audience) for item in verifiers if isinstance(item, JwtSettings)}
+    if any((item.issuer, item.audience) in of_services for item in user_tokens):
+        raise ValueError(
+            "an entry of security.user_tokens has the issuer and the audience of a verifier of services, so that a "
+            "service's token would pass for a user's: have the issuer give users' tokens another audience"
+        )
 
 
 def _may_be_asked(url: str, *, loopback_http: bool) -> bool:

@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 def grant_as_json(item: "access_pb2.Grant") -> dict[str, Any]:
     """Return a grant, or a request for one, as `--json` shows it."""
     from aol.admin.v1 import access_pb2
-    from aol.data.v1 import collection_pb2
     from aol_wire.datetimes import from_us
 
     return {
         "collection": item.collection,
         "service": item.service,
-        "permission": word(collection_pb2.Permission, item.permission),
+        "permission": _permission(item.permission),
         "state": word(access_pb2.GrantState, item.state),
         "origin": item.origin,
         "granted_by": item.granted_by,
@@ -59,6 +58,16 @@ def limits_text(grant: dict[str, Any]) -> str:
 def sharing_line(grant: dict[str, Any]) -> str:
     """Return the line of the owner's manifest that agrees to a request."""
     return f"sharing: [{{service: {grant['service']}, permission: {grant['permission']}}}]"
+
+
+def _permission(number: Any) -> str:
+    """Return `assert-context` for PERMISSION_ASSERT_CONTEXT; the number itself for a value of a newer broker."""
+    from aol.data.v1 import collection_pb2
+
+    try:
+        return collection_pb2.Permission.Name(number).removeprefix("PERMISSION_").replace("_", "-").lower()
+    except ValueError:
+        return str(number)
 
 
 def word(enum: Any, number: int) -> str:

@@ -27,6 +27,8 @@ _PERMISSIONS: Mapping[str, collection_pb2.Permission] = {
     "read": collection_pb2.PERMISSION_READ,
     "write": collection_pb2.PERMISSION_WRITE,
     "admin": collection_pb2.PERMISSION_ADMIN,
+    "assert-context": collection_pb2.PERMISSION_ASSERT_CONTEXT,
+    "bypass-security": collection_pb2.PERMISSION_BYPASS_SECURITY,
 }
 
 
@@ -132,7 +134,7 @@ def deleted_mode(deleted: str) -> document_pb2.DeletedMode:
 
 
 def permission_value(permission: str) -> collection_pb2.Permission:
-    """Return a permission by its name: `read`, `write` or `admin`.
+    """Return a permission by its name, for example `read`.
 
     :raises InvalidRequestError: BAD_REQUEST.
     """

@@ -8,6 +8,7 @@ from aol.data.v1 import data_broker_pb2 as pb
 from aol_client.arguments import index_specs, permission_value, text_argument
 from aol_client.encoding import encode_argument
 from aol_client.exceptions import invalid_request
+from aol_client.security_context import Context
 from aol_wire.errors import Reason
 from aol_wire.ids import now_us, uuid7
 
@@ -36,6 +37,7 @@ class Granting(TypedDict, total=False):
     - `expires`: when it ends, as a datetime with its time zone, or a timedelta from now.
     - `reason`: why; kept with the grant.
     - `timeout`: seconds for this call, in place of the client's own.
+    - `context`: on whose behalf the call is made.
 
     Given again within other limits, it takes the place of the one before.
     """
@@ -45,6 +47,7 @@ class Granting(TypedDict, total=False):
     expires: datetime | timedelta | None
     reason: str
     timeout: float | None
+    context: Context | None
 
 
 def grant_request(collection: str, target_service: str, permission: str, options: Granting) -> pb.GrantAccessRequest:

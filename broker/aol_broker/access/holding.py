@@ -1,9 +1,10 @@
 """What does a service hold on a collection, and what may it know of it? All its grants together, for descriptions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from aol_broker.access.visible_fields import VisibleFields
-from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Snapshot
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.request import Principal
 from aol_wire.filters import Path
 from aol_wire.ids import now_us
@@ -53,15 +54,24 @@ class Holding:
 def held_on(snapshot: Snapshot, record: CollectionRecord, principal: Principal) -> Holding:
     """Return what a principal holds on a collection now."""
     if record.service == principal.service:
-        return Holding((Permission.READ, Permission.WRITE, Permission.ADMIN))
-    at_us = now_us()
-    held = [
-        grant
-        for grant in snapshot.grants_of(record.collection_id, principal.service)
-        if grant.state_at(at_us) is GrantState.ACTIVE
-    ]
-    permissions = tuple(item for item in Permission if any(grant.permission.covers(item) for grant in held))
+        own = [Permission.ADMIN, *([Permission.ASSERT_CONTEXT] if record.security else [])]
+        own += [grant.permission for grant in _active(snapshot, record, principal)]
+        return Holding(_covered(own))
+    held = _active(snapshot, record, principal)
+    permissions = _covered([grant.permission for grant in held])
     limited = all(grant.limits.narrow for grant in held)
     if not all(grant.limits.fields for grant in held):
         return Holding(permissions, limited=limited)
     return Holding(permissions, tuple(VisibleFields(grant.limits.fields) for grant in held), limited)
+
+
+def _active(snapshot: Snapshot, record: CollectionRecord, principal: Principal) -> list[Grant]:
+    at_us = now_us()
+    grants = snapshot.grants_of(record.collection_id, principal.service)
+    return [grant for grant in grants if grant.state_at(at_us) is GrantState.ACTIVE]
+
+
+def _covered(held: Iterable[Permission]) -> tuple[Permission, ...]:
+    """Return every permission that is held, or covered by one that is."""
+    held = tuple(held)
+    return tuple(wanted for wanted in Permission if any(item.covers(wanted) for item in held))

@@ -23,6 +23,8 @@ _PERMISSIONS: Mapping[int, str] = {
     collection_pb2.PERMISSION_READ: "read",
     collection_pb2.PERMISSION_WRITE: "write",
     collection_pb2.PERMISSION_ADMIN: "admin",
+    collection_pb2.PERMISSION_ASSERT_CONTEXT: "assert-context",
+    collection_pb2.PERMISSION_BYPASS_SECURITY: "bypass-security",
 }
 
 
@@ -58,6 +60,8 @@ class AuditRecord:
     that announced this write. `grant` says by what right the call was allowed: `owner`, `operator`, `service` (nothing
     of another's is touched), or origin and permission of a grant, as `sharing:read`; `revision` is that of the registry
     in which it stood. `fields` are the paths that a query asks for, None when it asks for whole documents or is none.
+    `tenant` and `user` say on whose behalf the call was made, where it was let through so; `security` says how that is
+    known, `asserted` by the service or by a `token`, or that the call reached all documents (`bypass`).
     """
 
     time_us: int
@@ -83,42 +87,51 @@ class AuditRecord:
     fields: tuple[str, ...] | None = None
     bytes_in: int = 0
     bytes_out: int = 0
+    tenant: str = ""
+    user: str = ""
+    security: str = ""
 
     def body(self, seq: int, prev: str) -> bytes:
         """Return the record as canonical JSON (sorted keys, no blanks, UTF-8), without the hash that is made of it.
 
         :param prev: the hash of the record before it, which has the number `seq` - 1.
         """
+        if self.security:
+            return orjson.dumps(
+                {**self._keys(seq, prev), "security": self.security, "tenant": self.tenant, "user": self.user},
+                option=orjson.OPT_SORT_KEYS,
+            )
         # In the order of the alphabet, which is what makes it canonical: sorting would cost each call a little.
-        return orjson.dumps(
-            {
-                "broker": self.broker,
-                "bytes_in": self.bytes_in,
-                "bytes_out": self.bytes_out,
-                "collection": self.collection,
-                "duration_ms": round(self.duration_ms, 3),
-                "fields": self.fields,
-                "filters": orjson.Fragment(self.filters),
-                "grant": self.grant,
-                "intent": self.intent,
-                "on_behalf_of": self.on_behalf_of,
-                "operation": self.operation,
-                "outcome": self.outcome.value,
-                "peer": self.peer,
-                "prev": prev,
-                "principal": self.principal,
-                "reason": self.reason,
-                "request_id": self.request_id,
-                "result_count": self.result_count,
-                "revision": self.revision,
-                "seq": seq,
-                "service": self.service,
-                "stage": self.stage.value,
-                "timestamp": from_us(self.time_us),
-                "trace_id": self.trace_id,
-                "verified_by": self.verified_by,
-            }
-        )
+        return orjson.dumps(self._keys(seq, prev))
+
+    def _keys(self, seq: int, prev: str) -> dict[str, Any]:
+        return {
+            "broker": self.broker,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "collection": self.collection,
+            "duration_ms": round(self.duration_ms, 3),
+            "fields": self.fields,
+            "filters": orjson.Fragment(self.filters),
+            "grant": self.grant,
+            "intent": self.intent,
+            "on_behalf_of": self.on_behalf_of,
+            "operation": self.operation,
+            "outcome": self.outcome.value,
+            "peer": self.peer,
+            "prev": prev,
+            "principal": self.principal,
+            "reason": self.reason,
+            "request_id": self.request_id,
+            "result_count": self.result_count,
+            "revision": self.revision,
+            "seq": seq,
+            "service": self.service,
+            "stage": self.stage.value,
+            "timestamp": from_us(self.time_us),
+            "trace_id": self.trace_id,
+            "verified_by": self.verified_by,
+        }
 
 
 def recorded_filter(text: str, rewritten: Callable[[Json], Json] | None = None) -> bytes:

@@ -13,10 +13,12 @@ from aol_broker.presentation import permission_of
 from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.store import Registry
-from aol_broker.request import Answer, Request
-from aol_wire.errors import DataError, Reason
+from aol_broker.request import Answer, Principal, Request
+from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.ids import now_us
 from aol_wire.limits import GRANT_REASON_MAX_CHARACTERS
+
+_OF_DOCUMENTS = (Permission.READ, Permission.WRITE, Permission.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,15 @@ class GrantAccess:
         check_grantee(arguments.target_service)
         if is_pattern(arguments.target_service) and not request.principal.is_operator:
             raise _not_many(known(record), arguments.target_service)
+        permission = permission_of(arguments.permission)
+        _require_giver(permission, request.principal, known(record))
         if len(arguments.reason) > GRANT_REASON_MAX_CHARACTERS:
             raise DataError.invalid(Reason.TOO_LARGE, "reason", f"at most {GRANT_REASON_MAX_CHARACTERS:,} characters")
-        permission = permission_of(arguments.permission)
         limits = parse_limits(arguments.fields, arguments.where, arguments.expires_us)
+        if limits.narrow and permission not in _OF_DOCUMENTS:
+            raise DataError.invalid(
+                Reason.BAD_REQUEST, "fields" if limits.fields else "where", f"'{permission.value}' is of no documents"
+            )
         if limits.over(now_us()):
             raise DataError.invalid(Reason.BAD_REQUEST, "expires_us", "that time is over already")
         require(self._backends.of(known(record)), needed_by(limits))
@@ -111,4 +118,29 @@ def _not_many(record: CollectionRecord, pattern: str) -> DataError:
         f"Permission denied for collection '{id_}': only an operator gives access to all services of a pattern (aol "
         f"grant {id_} '{pattern}' ...). Grant it to services by their names.",
         metadata={"collection": id_},
+    )
+
+
+def _require_giver(permission: Permission, principal: Principal, record: CollectionRecord) -> None:
+    """Return if a caller that may grant may grant this: who holds `admin` must not get more by giving it to itself.
+
+    :raises DataError: GRANT_MISSING.
+    """
+    if principal.is_operator or permission in _OF_DOCUMENTS:
+        return
+    if permission is Permission.ASSERT_CONTEXT and principal.service == record.service:
+        return
+    owner = "" if permission is Permission.BYPASS_SECURITY else f"{record.service}, which owns it, or "
+    command = f"aol grant {record.collection_id} SERVICE {permission.value}"
+    raise DataError(
+        Reason.GRANT_MISSING,
+        f"Permission denied for collection '{record.collection_id}': '{permission.value}' is given only by {owner}an "
+        f"operator: {command}",
+        metadata={
+            "collection": record.collection_id,
+            "service": principal.service,
+            "permission": permission.value,
+            "command": command,
+        },
+        applied=Applied.NO,
     )

@@ -7,6 +7,8 @@ from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
+from aol_broker.security.access_list import take_from_update
+from aol_broker.security.scoping import owned
 from aol_wire.adapter import Delete, Restore, Update
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
@@ -15,6 +17,7 @@ from aol_wire.filters import Compare, Filter, Operator
 from aol_wire.ids import now_us
 from aol_wire.metadata import ID
 from aol_wire.update_parser import parse_update
+from aol_wire.updates import UpdateOperation
 
 _Change = pb.UpdateDataRequest | pb.DeleteDataRequest | pb.RestoreDataRequest | pb.PurgeDataRequest
 
@@ -30,14 +33,21 @@ class UpdateData:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
-        operations = admit_update(parse_update(arguments.update, record.datetime_paths), record, guarded)
+        text, acl = take_from_update(arguments.update) if record.security.acl else (arguments.update, None)
+        operations: tuple[UpdateOperation, ...] = ()
+        if text is not None:
+            operations = admit_update(parse_update(text, record.datetime_paths), record, guarded)
         request.scope.check_update(operations, record.indexes)
+        if acl is not None:
+            request.scope.check_acl()
+        narrowed = request.scope.narrow(guarded, record.indexes)
         return Update(
-            request.scope.narrow(guarded, record.indexes),
+            narrowed if acl is None else owned(request.scope, narrowed),
             operations,
             now_us(),
             max_affected=_max_affected(arguments),
             if_version=_if_version(arguments, guarded),
+            acl=acl,
         )
 
     async def dispatch(

@@ -16,6 +16,7 @@ from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
+from aol_broker.security.changing import consequences
 from aol_broker.yaml_text import did_you_mean
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
@@ -97,6 +98,12 @@ class ApplyManifest:
             created_collections=applied.created,
             active_grants=[grant_to_proto(grant) for grant in applied.active],
             pending_grants=[grant_to_proto(grant) for grant in applied.pending],
+            notices=[
+                notice
+                for collection in work.collections
+                if (before := known.get(collection.collection_id)) is not None
+                for notice in consequences(before, collection)
+            ],
         )
         details: dict[str, Json] = {"service": applied.service, "version": applied.version, "changed": applied.changed}
         return Answer(response, len(work.collections), details)

@@ -14,7 +14,7 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.page_tokens import PagePosition, PageTokens
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
-from aol_wire.adapter import Capability, Count, Deleted, Find
+from aol_wire.adapter import Capability, Count, Deleted, Explanation, Find
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
@@ -167,7 +167,7 @@ class ExplainQuery:
         """Ask the adapter, and add advice."""
         explanation, indexes = await self._dispatch.explain(known(record), work.find), known(record).indexes
         worthwhile = wasteful(explanation)
-        if request.scope.narrowed:
+        if request.scope.narrowed or (known(record).security.tenant and request.scope.tenant is not None):
             # Whatever depends on documents, or fields, that the caller does not reach would tell of them.
             explanation = request.scope.explained(explanation)
             worthwhile, indexes = explanation.index is None, request.scope.visible_indexes(indexes)
@@ -177,7 +177,7 @@ class ExplainQuery:
         response = pb.ExplainQueryResponse(
             filter_pushed_down=explanation.filter_pushed_down,
             sort_pushed_down=explanation.sort_pushed_down,
-            index="key" if explanation.uses_key else explanation.index.name if explanation.index is not None else "",
+            index=_served_by(explanation),
             estimated_documents=explanation.estimated_documents,
             examined_documents=explanation.examined_documents,
             returned_documents=explanation.returned_documents,
@@ -185,6 +185,14 @@ class ExplainQuery:
             proposed_line="" if proposed is None else manifest_line(proposed),
         )
         return Answer(response, explanation.returned_documents)
+
+
+def _served_by(explanation: Explanation) -> str:
+    if explanation.uses_key:
+        return "key"
+    if explanation.index is not None:
+        return explanation.index.name
+    return "access" if explanation.uses_access else ""
 
 
 def _parsed_filter(text: str, record: CollectionRecord, backends: Backends) -> Filter | None:
@@ -217,6 +225,8 @@ def _binding(request: Request[pb.QueryDataRequest], record: CollectionRecord) ->
     query = pb.QueryDataRequest()
     query.CopyFrom(request.arguments)
     query.ClearField("page_token")
+    # Of the context counts who it is, which the scope says: a token that was renewed must not end the pages.
+    query.ClearField("context")
     query.ClearField("request_id")
     digest = hashlib.sha256(f"{request.principal.name} {request.principal.service} {record.adapter}".encode())
     digest.update(b"\0" + request.scope.identity + b"\0" + query.SerializeToString(deterministic=True))

@@ -10,6 +10,7 @@ from aol_broker.registry.store import Registry
 from aol_broker.verifier_settings import (
     CertificateSettings,
     InsecureSettings,
+    IssuerSettings,
     JwtSettings,
     TokenSettings,
     VerifierSettings,
@@ -27,17 +28,21 @@ def configured_identities(
     return Identities(
         operator_token,
         certificates=certificates[0] if certificates else None,
-        issuers=[JwtVerifier(item, _keys(item)) for item in verifiers if isinstance(item, JwtSettings)],
+        issuers=[JwtVerifier(item, issuer_keys(item)) for item in verifiers if isinstance(item, JwtSettings)],
         tokens=OpaqueTokens(registry) if any(isinstance(item, TokenSettings) for item in verifiers) else None,
         insecure=any(isinstance(item, InsecureSettings) for item in verifiers),
     )
 
 
-def _keys(settings: JwtSettings) -> IssuerKeys:
+def issuer_keys(settings: IssuerSettings) -> IssuerKeys:
+    """Return the keys of a configured issuer, which are not read yet.
+
+    :raises KeySourceError: a file of authorities cannot be read.
+    """
     return IssuerKeys(settings.issuer, _source(settings), refresh_s=settings.refresh_s)
 
 
-def _source(settings: JwtSettings) -> ReadKeys:
+def _source(settings: IssuerSettings) -> ReadKeys:
     if settings.jwks_file is not None:
         return from_file(settings.jwks_file)
     assert settings.jwks_url is not None  # noqa: S101 - the settings have one of the two

@@ -80,12 +80,20 @@ async def verified_claims(token: str, rules: JwtRules, keys: IssuerKeys) -> Mapp
         raise refused("has claims that cannot be read") from None
 
 
-def refused(why: str) -> DataError:
+class RefusedTokenError(DataError):
+    """A token is no good; `why` tells nothing of what is in it, and goes on a sentence that begins with the token."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            Reason.BAD_CREDENTIALS,
+            f"The JSON Web Token in the 'authorization' header {why}. Get a new one from its issuer.",
+        )
+        self.why = why
+
+
+def refused(why: str) -> RefusedTokenError:
     """Return the error for a token that is no good; `why` tells nothing of what is in it."""
-    return DataError(
-        Reason.BAD_CREDENTIALS,
-        f"The JSON Web Token in the 'authorization' header {why}. Get a new one from its issuer.",
-    )
+    return RefusedTokenError(why)
 
 
 def _signed_with(token: str) -> tuple[str, str | None]:

@@ -14,6 +14,7 @@ from aol_wire.limits import (
     GRANT_MAX_FIELDS,
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
+    SECURITY_MAX_CONDITIONS,
     SENSITIVE_MAX_PATHS,
     SENSITIVE_PATH_MAX_CHARACTERS,
 )
@@ -95,7 +96,11 @@ CollectionId = Annotated[
     Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}\\.{COLLECTION.pattern}$"}),
 ]
 SensitivePath = Annotated[str, Field(min_length=1, max_length=SENSITIVE_PATH_MAX_CHARACTERS), _checked(_check_path)]
-PermissionName = Literal["read", "write", "admin"]
+PermissionName = Literal["read", "write", "admin", "assert-context"]
+_PERMISSION = (
+    "read = query; write = insert, update, delete; admin = both, and grant and revoke; assert-context = say on whose "
+    "behalf a call is made."
+)
 
 
 class _Part(BaseModel):
@@ -130,7 +135,7 @@ class SharingModel(_Part):
     """A permission that another service gets when its manifest asks for it."""
 
     service: ServiceName = Field(description="The service to share with.")
-    permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+    permission: PermissionName = Field(description=_PERMISSION)
     fields: list[str] | None = Field(
         default=None,
         min_length=1,
@@ -179,6 +184,22 @@ class StorageModel(_Part):
     )
 
 
+class SecurityModel(_Part):
+    """Which documents a call reaches, by on whose behalf it is made. What the conditions say is checked afterwards."""
+
+    tenant: Literal["required", "optional"] | None = Field(
+        default=None,
+        description="Documents have tenants: all, or some. It is chosen when the collection is made, and stays.",
+    )
+    owner: bool = Field(default=False, description="Documents have owners, and a call reaches those of its user.")
+    acl: bool = Field(default=False, description="Owners may let others in, by an access control list. Needs owner.")
+    attributes: list[dict[str, Any]] | None = Field(
+        default=None,
+        max_length=SECURITY_MAX_CONDITIONS,
+        description='Filters that documents must meet; "$context.NAME" stands for what the context says.',
+    )
+
+
 class CollectionModel(_Part):
     """A collection that the service owns."""
 
@@ -218,13 +239,16 @@ class CollectionModel(_Part):
         max_length=SENSITIVE_MAX_PATHS,
         description="Paths whose values, and all under them, audit records show as a keyed hash only.",
     )
+    security: SecurityModel | None = Field(
+        default=None, description="Record-level security: each call says on whose behalf it is made."
+    )
 
 
 class AccessRequestModel(_Part):
     """A permission that the service needs on a collection of another."""
 
     collection: CollectionId = Field(description="other-service.collection")
-    permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+    permission: PermissionName = Field(description=_PERMISSION)
     reason: str | None = Field(
         default=None, max_length=GRANT_REASON_MAX_CHARACTERS, description="Why, for the owner who decides."
     )

@@ -16,6 +16,7 @@ from aol_broker.manifest.models import (
     StorageModel,
 )
 from aol_broker.manifest.rules import broken_rules
+from aol_broker.manifest.security import read_security
 from aol_broker.manifest.sharing import read_limits
 from aol_broker.manifest.storage import read_storage
 from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
@@ -123,6 +124,7 @@ def _collection(model: CollectionModel) -> DeclaredCollection:
         adapter=storage.adapter or "",
         storage=read_storage(storage.model_dump(by_alias=True)),
         audit=AuditPolicy(AuditLevel(model.audit), _paths(model.sensitive or ())),
+        security=read_security(model.security.model_dump() if model.security is not None else None),
     )
 
 

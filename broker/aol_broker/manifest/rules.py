@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from aol_broker.hints import EXPIRING_NEEDS_HINT
+from aol_broker.manifest.security import broken_security
 from aol_broker.manifest.sharing import broken_limits
 from aol_broker.manifest.storage import broken_storage
 from aol_broker.yaml_text import Location, did_you_mean
@@ -58,6 +59,9 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
         problems = list(_index(index, place))
         yield from problems or _expiring(index, place, _datetimes(collection.get("schemaHint")))
     yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
+    security = collection.get("security")
+    if isinstance(security, dict):
+        yield from broken_security(security, (*at, "security"))
     storage = collection.get("storage")
     if isinstance(storage, dict):
         yield from broken_storage(storage, (*at, "storage"), _datetimes(collection.get("schemaHint")))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.access.service_patterns import covers, is_pattern
 from aol_broker.audit.policy import AuditPolicy
+from aol_broker.security.policy import NO_SECURITY, SecurityPolicy
 from aol_broker.shapes import Shape, shape_of
 from aol_wire.adapter import Target
 from aol_wire.field_rules import FieldRules
@@ -18,15 +19,22 @@ from aol_wire.storage import Storage
 
 
 class Permission(StrEnum):
-    """What a service may do with a collection: `read` = query; `write` = insert, update, delete; `admin` = all."""
+    """What a service may do with a collection: `read` = query; `write` = insert, update, delete; `admin` = both.
+
+    Where a collection keeps record-level security, `assert-context` is to say on whose behalf a call is made, and
+    `bypass-security` to reach everything.
+    """
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    ASSERT_CONTEXT = "assert-context"
+    BYPASS_SECURITY = "bypass-security"
 
     def covers(self, other: "Permission") -> bool:
-        """Whether holding this permission is holding the other one. Write does not cover read."""
-        return self is Permission.ADMIN or self is other
+        """Whether holding this permission is holding the other one. Write does not cover read, and nothing covers what
+        record-level security is about."""
+        return self is other or (self is Permission.ADMIN and other in (Permission.READ, Permission.WRITE))
 
 
 class Validation(StrEnum):
@@ -83,6 +91,7 @@ class CollectionRecord:
     audit: AuditPolicy = field(default_factory=AuditPolicy)
     field_rules: Mapping[str, FieldRules] = field(default_factory=dict, hash=False)
     secrets: SecretsPolicy = SecretsPolicy.REFUSE
+    security: SecurityPolicy = NO_SECURITY
     collection_id: str = field(init=False, repr=False, compare=False)
     target: Target = field(init=False, repr=False, compare=False)
     datetime_paths: frozenset[Path] = field(init=False, repr=False, compare=False)

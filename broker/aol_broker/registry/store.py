@@ -206,9 +206,10 @@ class Registry:
 
         The same permission within other limits is replaced.
 
-        :raises DataError: BAD_REQUEST, the service owns the collection.
+        :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
-        _refuse_owner(collection_id, service)
+        if permission is not Permission.BYPASS_SECURITY:
+            _refuse_owner(collection_id, service)
         return await self._change(
             lambda writer: access_changes.grant(
                 writer, collection_id, service, permission, granted_by=granted_by, reason=reason, limits=limits
@@ -222,9 +223,10 @@ class Registry:
         manifest shares stays revoked until the manifest is applied with another text. What was granted to a pattern is
         revoked from the pattern: the service goes on having that.
 
-        :raises DataError: BAD_REQUEST, the service owns the collection.
+        :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
-        _refuse_owner(collection_id, service)
+        if permission is not Permission.BYPASS_SECURITY:
+            _refuse_owner(collection_id, service)
         return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
 
     async def mint_token(

@@ -52,7 +52,7 @@ manifests = Table(
     Column("applied_us", BigInteger, nullable=False),
 )
 
-# `schema_hint`, `indexes`, `storage`, `audit` and `field_rules` are JSON.
+# `schema_hint`, `indexes`, `storage`, `audit`, `field_rules` and `security` are JSON.
 collections = Table(
     "collections",
     metadata,
@@ -74,6 +74,7 @@ collections = Table(
     Column("audit", Text, nullable=False, server_default="{}"),
     Column("field_rules", Text, nullable=False, server_default="{}"),
     Column("secrets", String(16), nullable=False, server_default="refuse"),
+    Column("security", Text, nullable=False, server_default="{}"),
     Index(None, "service"),
 )
 

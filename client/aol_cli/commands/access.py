@@ -26,11 +26,17 @@ Service = Annotated[
 
 
 class Permission(StrEnum):
-    """What a service may do: `read` = query; `write` = insert, update, delete; `admin` = all, and grant and revoke."""
+    """What a service may do: `read` = query; `write` = insert, update, delete; `admin` = both, and grant and revoke.
+
+    Where a collection keeps record-level security: `assert-context` = say on whose behalf it calls; `bypass-security` =
+    reach all tenants and documents.
+    """
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    ASSERT_CONTEXT = "assert-context"
+    BYPASS_SECURITY = "bypass-security"
 
 
 def grants(

@@ -50,20 +50,22 @@ class ApplyManifestRequest(_message.Message):
     def __init__(self, manifest: _Optional[str] = ..., source: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyManifestResponse(_message.Message):
-    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants")
+    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants", "notices")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     CREATED_COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_GRANTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_GRANTS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: int
     changed: bool
     created_collections: _containers.RepeatedScalarFieldContainer[str]
     active_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
     pending_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ...) -> None: ...
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
     __slots__ = ("request_id",)
@@ -140,7 +142,7 @@ class ListGrantsResponse(_message.Message):
     def __init__(self, grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ...) -> None: ...
 
 class SearchAuditRequest(_message.Message):
-    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "request_id")
+    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "user", "tenant", "security", "request_id")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -158,6 +160,9 @@ class SearchAuditRequest(_message.Message):
     STAGES_FIELD_NUMBER: _ClassVar[int]
     UNRESOLVED_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     service: str
     collection: str
@@ -176,8 +181,11 @@ class SearchAuditRequest(_message.Message):
     stages: _containers.RepeatedScalarFieldContainer[str]
     unresolved: bool
     follow: bool
+    user: str
+    tenant: str
+    security: str
     request_id: str
-    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., user: _Optional[str] = ..., tenant: _Optional[str] = ..., security: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SearchAuditResponse(_message.Message):
     __slots__ = ("records", "broker", "truncated")

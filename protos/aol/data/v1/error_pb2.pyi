@@ -20,6 +20,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_MISSING: _ClassVar[ErrorReason]
     GRANT_PENDING: _ClassVar[ErrorReason]
     FIELD_DENIED: _ClassVar[ErrorReason]
+    CONTEXT_REQUIRED: _ClassVar[ErrorReason]
     COLLECTION_NOT_FOUND: _ClassVar[ErrorReason]
     DUPLICATE_ID: _ClassVar[ErrorReason]
     UNIQUE_VIOLATION: _ClassVar[ErrorReason]
@@ -49,6 +50,7 @@ BAD_CREDENTIALS: ErrorReason
 GRANT_MISSING: ErrorReason
 GRANT_PENDING: ErrorReason
 FIELD_DENIED: ErrorReason
+CONTEXT_REQUIRED: ErrorReason
 COLLECTION_NOT_FOUND: ErrorReason
 DUPLICATE_ID: ErrorReason
 UNIQUE_VIOLATION: ErrorReason
