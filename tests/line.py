@@ -13,6 +13,7 @@ from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
 from aol_broker.identities.opaque_tokens import OpaqueTokens
 from aol_broker.identities.routing import Identities
+from aol_broker.limits import Limiter
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
@@ -71,6 +72,7 @@ class Line:
         others: Mapping[str, Adapter] | None = None,
         registry: Registry | None = None,
         identities: Identities | None = None,
+        limiter: Limiter | None = None,
         security: RecordSecurity | None = None,
         **limits: Any,
     ) -> None:
@@ -81,6 +83,7 @@ class Line:
         self.audit = audit_log(folder / "audit")
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
         self.identities = identities
+        self._limiter = limiter
         self.security = security
         self._limits = limits
 
@@ -106,7 +109,9 @@ class Line:
         hmac_key = await self.registry.secret(KEY_NAME)
         line = LineSettings(broker_id="here", hmac_key=hmac_key, **{**limits, **self._limits})
         identities = self.identities or Identities(TOKEN, tokens=OpaqueTokens(self.registry), insecure=True)
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line, identities, security=self.security)
+        self.pipeline = Pipeline(
+            verbs, self.registry, self.audit, line, identities, limiter=self._limiter, security=self.security
+        )
 
     async def stop(self) -> None:
         await self.audit.close()

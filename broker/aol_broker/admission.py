@@ -5,13 +5,14 @@ from typing import NamedTuple
 import orjson
 
 from aol_broker.hints import check_document_fits, check_update_fits
-from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_broker.scope import WHOLE, Scope
+from aol_broker.secret_lint import check_document_secrets, check_update_secrets
 from aol_broker.security.access_list import read_access_list
 from aol_wire.datetimes import normalise_within
 from aol_wire.documents import read_document
 from aol_wire.errors import Applied, DataError, Reason
-from aol_wire.filters import Json
+from aol_wire.filters import Filter, Json
 from aol_wire.ids import uuid7
 from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.metadata import ACL, ID, IGNORED_ON_INSERT, OWNER, TENANT
@@ -39,6 +40,8 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED; FIELD_DENIED, it is beyond the scope.
     """
     document, as_written = read_document(text, _RESERVED | _OF_SECURITY if record.security else _RESERVED)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_document_secrets(text, document, record)
     own_id = document.get(ID)
     acl = ""
     if record.security and not _OF_SECURITY.isdisjoint(document):
@@ -52,10 +55,10 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     if record.datetime_paths:
         as_written = False
         normalise_within(document, (), record.datetime_paths)
-    if record.validation is not Validation.OFF:
+    if record.shape is not None:
         check_document_fits(document, record)
-    if scope.conditions:
-        scope.check_inserted(_as_stored(document, identifier, scope, acl))
+    if scope.narrowed:
+        scope.check_inserted(_as_stored(document, identifier, scope, acl), record.indexes)
     if as_written:
         return Admitted(identifier, text, scope.owner, acl)
     data = orjson.dumps(document)
@@ -103,13 +106,18 @@ def _as_stored(document: dict[str, Json], identifier: str, scope: Scope, acl: st
     return {**document, **metadata}
 
 
-def admit_update(operations: tuple[UpdateOperation, ...], record: CollectionRecord) -> tuple[UpdateOperation, ...]:
+def admit_update(
+    operations: tuple[UpdateOperation, ...], record: CollectionRecord, guard: Filter | None = None
+) -> tuple[UpdateOperation, ...]:
     """Return the steps of an update, when documents that fit the schema hint still do after them.
 
+    :param guard: the filter of the documents that it changes; an `$inc` may need it to be known to keep to a bound.
     :raises DataError: VALIDATION_FAILED.
     """
-    if record.validation is not Validation.OFF:
-        check_update_fits(operations, record)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_update_secrets(operations, record)
+    if record.shape is not None:
+        check_update_fits(operations, record, guard)
     return operations
 
 

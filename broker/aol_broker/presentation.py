@@ -6,11 +6,13 @@ from typing import TypeVar
 import orjson
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import access_pb2
 from aol.data.v1 import collection_pb2
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
 from aol_broker.security.policy import SecurityPolicy, TenantRule
 from aol_wire.errors import DataError, Reason
+from aol_wire.field_rules import write_field_rules
+from aol_wire.ids import now_us
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.limits import LIST_MAX_BYTES
@@ -40,8 +42,9 @@ _STATES = {
     IndexState.FAILED: collection_pb2.INDEX_STATE_FAILED,
 }
 _GRANT_STATES = {
-    GrantState.ACTIVE: admin_pb2.GRANT_STATE_ACTIVE,
-    GrantState.PENDING: admin_pb2.GRANT_STATE_PENDING,
+    GrantState.ACTIVE: access_pb2.GRANT_STATE_ACTIVE,
+    GrantState.PENDING: access_pb2.GRANT_STATE_PENDING,
+    GrantState.EXPIRED: access_pb2.GRANT_STATE_EXPIRED,
 }
 
 
@@ -88,6 +91,8 @@ def collection_to_proto(
         moving_to=record.moving_to,
         audit=record.audit.level.value,
         sensitive=map(format_path, record.audit.sensitive),
+        field_rules=orjson.dumps(write_field_rules(record.field_rules, record.schema_hint)).decode(),
+        secrets=record.secrets.value,
         security=_security_to_proto(record.security),
     )
 
@@ -100,17 +105,33 @@ def _security_to_proto(policy: SecurityPolicy) -> collection_pb2.Security | None
     )
 
 
-def grant_to_proto(grant: Grant) -> admin_pb2.Grant:
-    """Return a grant as operators see it."""
-    return admin_pb2.Grant(
+def grant_to_proto(grant: Grant, at_us: int | None = None) -> access_pb2.Grant:
+    """Return a grant as operators see it at a time, in microseconds since 1970; now, when not given."""
+    return access_pb2.Grant(
         collection=grant.collection_id,
         service=grant.service,
         permission=_PERMISSIONS[grant.permission],
-        state=_GRANT_STATES[grant.state],
+        state=_GRANT_STATES[grant.state_at(now_us() if at_us is None else at_us)],
         origin=grant.origin.value,
         granted_by=grant.granted_by,
         reason=grant.reason,
         created_us=grant.created_us,
+        fields=map(format_path, grant.limits.fields),
+        where=grant.limits.where,
+        expires_us=grant.limits.expires_us,
+        name="" if grant.state is GrantState.PENDING else grant.name,
+    )
+
+
+def owner_to_proto(record: CollectionRecord) -> access_pb2.Grant:
+    """Return what the owner of a collection may do with it: everything."""
+    return access_pb2.Grant(
+        collection=record.collection_id,
+        service=record.service,
+        permission=_PERMISSIONS[Permission.ADMIN],
+        state=access_pb2.GRANT_STATE_ACTIVE,
+        origin="owner",
+        name="owner",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from aol_broker.limits import UNLIMITED, ServiceLimits
 from aol_broker.scope import WHOLE, Scope
 from aol_wire.errors import DataError
 from aol_wire.filters import Json
@@ -78,7 +79,7 @@ class Principal:
 class Request(Generic[M]):
     """A decoded call. `collection` is the name as the caller wrote it; `deadline` is on the clock `time.monotonic`.
 
-    `scope` is filled in once the call is authorized.
+    `limits` are those of the service that calls; `scope` is filled in once the call is authorized.
     """
 
     principal: Principal
@@ -86,6 +87,7 @@ class Request(Generic[M]):
     collection: str
     arguments: M
     deadline: float
+    limits: ServiceLimits = UNLIMITED
     scope: Scope = WHOLE
 
     @property

@@ -26,6 +26,7 @@ from aol_broker.settings_sections import (
     RegistrySettings,
     SecuritySettings,
 )
+from aol_broker.tls_settings import ServerTlsSettings
 from aol_broker.validation_problems import problems_of
 from aol_broker.verifier_settings import check_user_tokens
 from aol_broker.yaml_text import (
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     audit: AuditSettings = AuditSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
+    tls: ServerTlsSettings = ServerTlsSettings()
     security: SecuritySettings = SecuritySettings()
     limits: LimitSettings = LimitSettings()
     collections: CollectionSettings = CollectionSettings()
@@ -172,6 +174,16 @@ class Settings(BaseSettings):
                 "listen is not a loopback address, and the verifier of type insecure believes the service name that a "
                 "caller gives, so anyone who reaches the port can act as any service. Leave that verifier out, listen "
                 "on 127.0.0.1, or set authentication.insecure_remote: true where the network itself is private"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_are_asked_for(self) -> Self:
+        by_certificate = any(verifier.type == "mtls" for verifier in self.authentication.verifiers)
+        if by_certificate and self.tls.client_ca_file is None:
+            raise ValueError(
+                "the verifier of type mtls knows callers by their certificates, for which nobody is asked: it needs "
+                "tls.certificate_file, tls.key_file and tls.client_ca_file"
             )
         return self
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2, audit_pb2, token_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, token_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -89,6 +89,8 @@ VERBS: Mapping[str, Verb] = {
         "drop_collection", admin_pb2.DropCollectionRequest, Right.OPERATOR, writes=True, names="collection"
     ),
     f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ListAccess": Verb("list_access", access_pb2.ListAccessRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ExplainAccess": Verb("explain_access", access_pb2.ExplainAccessRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SummarizeAudit": Verb("summarize_audit", audit_pb2.SummarizeAuditRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/AuditStatus": Verb("audit_status", admin_pb2.AuditStatusRequest, Right.OPERATOR),
@@ -103,3 +105,12 @@ VERBS: Mapping[str, Verb] = {
     f"/{ADMIN_SERVICE}/ListTokens": Verb("list_tokens", token_pb2.ListTokensRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/RevokeToken": Verb("revoke_token", token_pb2.RevokeTokenRequest, Right.OPERATOR, writes=True),
 }
+
+
+def rights_on_collections() -> dict[str, Right]:
+    """Return what the operations of services on a collection ask of their caller, by their names in audit records."""
+    return {
+        verb.operation: verb.right
+        for method, verb in VERBS.items()
+        if method.startswith(f"/{DATA_SERVICE}/") and verb.names
+    }

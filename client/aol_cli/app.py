@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from aol_cli.commands import (
     access,
+    access_review,
     adapter,
     audit,
     audit_hmac,
@@ -107,6 +108,7 @@ def _make_app() -> typer.Typer:
     audit.app.command()(audit_verify.verify)
     made.add_typer(audit.app, name="audit")
     made.add_typer(tokens.app, name="token")
+    made.add_typer(access_review.app, name="access")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
     made.command()(bench.bench)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-_EXAMPLE = 'For example: --filter \'{"carrier": "UA"}\''
-_CONTEXT_EXAMPLE = 'For example: --context \'{"tenant": "north", "user": "ann"}\''
+_EXAMPLE = '--filter \'{"carrier": "UA"}\''
+_CONTEXT_EXAMPLE = '--context \'{"tenant": "north", "user": "ann"}\''
 
 
 class Deleted(StrEnum):
@@ -28,7 +28,7 @@ ContextText = Annotated[
 DeletedMode = Annotated[Deleted, typer.Option("--deleted", help="Deleted documents, where they are kept.")]
 
 
-def parse_filter(text: str | None) -> dict[str, Any] | None:
+def parse_filter(text: str | None, option: str = "--filter", example: str = _EXAMPLE) -> dict[str, Any] | None:
     """Return a filter that is given as JSON text.
 
     :raises typer.BadParameter: it is not a JSON object. What it holds is not repeated.
@@ -54,9 +54,9 @@ def _json_object(text: str | None, option: str, example: str) -> dict[str, Any] 
     try:
         value = decode(text, Reason.BAD_FILTER, option.removeprefix("--"), FILTER_MAX_BYTES)
     except DataError as error:
-        raise typer.BadParameter(f"{error.message}. {example}", param_hint=option) from None
+        raise typer.BadParameter(f"{error.message}. For example: {example}", param_hint=option) from None
     if not isinstance(value, dict):
-        raise typer.BadParameter(f"a JSON object is needed. {example}", param_hint=option)
+        raise typer.BadParameter(f"a JSON object is needed. For example: {example}", param_hint=option)
     return value
 
 

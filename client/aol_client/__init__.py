@@ -27,8 +27,10 @@ from aol_client.exceptions import (
 from aol_client.pages import Document
 from aol_client.query_plan import QueryPlan
 from aol_client.security_context import SecurityContext
+from aol_client.tls import TLS
 
 __all__ = [
+    "TLS",
     "AOLDataClient",
     "BulkFailure",
     "BulkWriteError",

@@ -4,20 +4,21 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, Unpack, cast
 
 from aol.data.v1 import context_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_client.arguments import endpoint_argument, seconds, service_argument, text_argument
 from aol_client.calls import Caller, Headers
 from aol_client.collection_info import CollectionInfo, collection_info
-from aol_client.collection_requests import collection_request, grant_request, revoke_request
+from aol_client.collection_requests import Granting, collection_request, grant_request, revoke_request
 from aol_client.connections import Connections, Transport
 from aol_client.credentials import Credentials, Token
 from aol_client.document_calls import DocumentCalls
 from aol_client.failures import malformed_answer
 from aol_client.retries import EFFECT_OF_RPC
 from aol_client.security_context import Context, context_message
+from aol_client.tls import TLS, client_tls
 from aol_wire.ids import uuid7
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -58,21 +59,24 @@ class AOLDataClient(DocumentCalls):
         timeout: float = DEFAULT_TIMEOUT_S,
         token: Token = None,
         token_file: str | PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
         transport: Transport = "auto",
     ) -> None:
         """Make a client of the broker at `aol_core_endpoint` (`host:port`) for the service `service_name`.
 
         `token` is sent as a bearer token with every call: a text, or a function that returns one. `token_file` holds
         one in its place, and is read again when it changes; with neither, AOL_TOKEN and AOL_TOKEN_FILE in the
-        environment count. `transport`: concurrent calls travel together in `frames`, or one by one (`unary`); `auto` is
+        environment count. `tls` says that the broker speaks TLS, and whom to believe; without it, AOL_TLS_CA_FILE and
+        its like count. `transport`: concurrent calls travel together in `frames`, or one by one (`unary`); `auto` is
         frames if the broker has them.
 
         :raises InvalidRequestError: an argument cannot be right.
+        :raises ConfigurationError: files that are named cannot be used.
         """
         self._endpoint = endpoint_argument("aol_core_endpoint", aol_core_endpoint)
         self._service_name = service_argument("service_name", service_name)
         self._timeout_s = seconds("timeout", timeout)
-        self._connections = Connections(self._endpoint, transport)
+        self._connections = Connections(self._endpoint, transport, client_tls(tls))
         self._caller = Caller(self._endpoint, Headers(self._service_name, Credentials(token, token_file)))
         # Tests of services put a mock here; otherwise each event loop has a stub of its own.
         self._stub: Any = None
@@ -87,6 +91,7 @@ class AOLDataClient(DocumentCalls):
         timeout: float = DEFAULT_TIMEOUT_S,
         token: Token = None,
         token_file: str | PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
         transport: Transport = "auto",
     ) -> Self:
         """Make a client from a YAML file with `spec.dataClient.aolCoreEndpoint` and `metadata.name`.
@@ -98,7 +103,7 @@ class AOLDataClient(DocumentCalls):
 
         config = read_config(path)
         endpoint, name = config.endpoint, config.service_name
-        return cls(endpoint, name, timeout=timeout, token=token, token_file=token_file, transport=transport)
+        return cls(endpoint, name, timeout=timeout, token=token, token_file=token_file, tls=tls, transport=transport)
 
     def __repr__(self) -> str:
         return f"AOLDataClient({self._endpoint!r}, {self._service_name!r})"
@@ -151,18 +156,12 @@ class AOLDataClient(DocumentCalls):
         return response.collection_id
 
     async def grant_access(
-        self,
-        collection: str,
-        target_service: str,
-        permission: str,
-        *,
-        reason: str = "",
-        timeout: float | None = None,
-        context: Context | None = None,
+        self, collection: str, target_service: str, permission: str, **options: Unpack[Granting]
     ) -> bool:
-        """Give another service `read`, `write`, `admin` or `assert-context` on a collection; return whether it is
-        new."""
-        request = grant_request(collection, target_service, permission, reason)
+        """Give another service `read`, `write`, `admin` or `assert-context`, within limits (`Granting`); return whether
+        that is new."""
+        request = grant_request(collection, target_service, permission, options)
+        timeout, context = options.get("timeout"), options.get("context")
         response = await self._call("GrantAccess", request, pb.GrantAccessResponse, timeout, context)
         return response.granted
 

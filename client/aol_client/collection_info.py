@@ -67,8 +67,9 @@ class CollectionInfo:
     `collection_id` is its full name, for example `flight-ops.flights`; `permissions` are the caller's own;
     `declared` says whether a manifest declares it. `moving_to` is the adapter that it is being copied to, "" while it
     is not: until that is done, `adapter` keeps it and changes are refused. `audit` (`metadata`, `shape` or `values`)
-    and `sensitive` (paths) say what audit records show of filters. `security` is None where the collection keeps no
-    record-level security.
+    and `sensitive` (paths) say what audit records show of filters. `field_rules` has the type and rules of the fields
+    that have rules, by path; `secrets` (`refuse`, `warn`, `off`) is what becomes of documents that seem to hold some.
+    `security` is None where the collection keeps no record-level security.
     """
 
     collection_id: str
@@ -85,13 +86,15 @@ class CollectionInfo:
     moving_to: str = ""
     audit: str = "values"
     sensitive: tuple[str, ...] = ()
+    field_rules: dict[str, Any] = field(default_factory=dict)
+    secrets: str = "off"
     security: SecurityInfo | None = None
 
 
 def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
     """Return a collection as its users see it.
 
-    :raises ValueError: the schema hint is not a JSON object.
+    :raises ValueError: the schema hint, or what holds the rules of fields, is not a JSON object.
     """
     return CollectionInfo(
         collection_id=collection.collection_id,
@@ -109,6 +112,8 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         # A broker from before there was a choice does not say.
         audit=collection.audit or "values",
         sensitive=tuple(collection.sensitive),
+        field_rules=_json_object(collection.field_rules),
+        secrets=collection.secrets or "off",
         security=_security_info(collection.security) if collection.HasField("security") else None,
     )
 

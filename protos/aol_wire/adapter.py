@@ -125,9 +125,9 @@ class Update:
     """Update every document that matches, soft-deleted ones aside. Each one's version goes up by one, and its
     `_updated_at` becomes `now_us`, atomically.
 
-    `if_version` comes with a filter that is equality on `_id`; another version is VERSION_MISMATCH, no match is 0
-    affected. A step that does not fit a matching document (BAD_DOCUMENT), or a result that is no good document
-    (BAD_DOCUMENT, TOO_LARGE) fails the mutation and changes nothing.
+    `if_version` comes with a filter that is equality on `_id`, alone or among other conditions; another version is
+    VERSION_MISMATCH, no match is 0 affected. A step that does not fit a matching document (BAD_DOCUMENT), or a result
+    that is no good document (BAD_DOCUMENT, TOO_LARGE) fails the mutation and changes nothing.
 
     `acl` (JSON text) and `owner` take the place of those that each document has, in the same change; "" removes them,
     None leaves them alone. With one of them, `operations` may be empty.

@@ -160,26 +160,29 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     whose they are to be, or which one; other calls show null. What is stored in collections is in none of them:
     filters, and documents, are for `redaction`.
     """
+    return orjson.dumps(_recorded_arguments(operation, arguments))
+
+
+def _recorded_arguments(operation: str, arguments: Any) -> Json:
+    shown: Json = None
     match operation:
         case "grant_access" | "revoke_access":
-            target = arguments.target_service
             permission: Json = _PERMISSIONS.get(arguments.permission, arguments.permission)
-            return orjson.dumps(
-                {"permission": permission, "target_service": _named(target, SERVICE.fullmatch(target) is not None)}
-            )
+            shown = {"permission": permission, "target_service": _grantee(arguments.target_service)}
+        case "list_access" | "explain_access":
+            shown = {"collection": _id(arguments.collection), "service": _grantee(arguments.service)}
         case "apply_manifest":
             source = arguments.source
             good = len(source) <= MANIFEST_SOURCE_MAX_CHARACTERS and source.isprintable()
-            return orjson.dumps({"source": _named(source, good)})
+            shown = {"source": _named(source, good)}
         case "drop_collection":
-            return orjson.dumps({"dry_run": arguments.dry_run})
+            shown = {"dry_run": arguments.dry_run}
         case "copy_collection":
             adapter = arguments.to_adapter
-            return orjson.dumps({"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)})
+            shown = {"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)}
         case "create_token" | "revoke_token":
-            return _recorded_token(operation, arguments)
-        case _:
-            return b"null"
+            shown = _recorded_token(operation, arguments)
+    return shown
 
 
 def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
@@ -192,18 +195,26 @@ def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
     return orjson.dumps({**(orjson.loads(filters) or {}), **details}, option=orjson.OPT_SORT_KEYS)
 
 
-def _recorded_token(operation: str, arguments: Any) -> bytes:
+def _recorded_token(operation: str, arguments: Any) -> Json:
     """Return whose a token is to be, or which one it is; of what is no id, the token itself perhaps, only the size."""
     if operation == "revoke_token":
         token_id = arguments.token_id
-        return orjson.dumps({"token_id": _named(token_id, TOKEN_ID.fullmatch(token_id) is not None)})
+        return {"token_id": _named(token_id, TOKEN_ID.fullmatch(token_id) is not None)}
     service, operator = arguments.service, arguments.operator
     shown: dict[str, Json] = {"lifetime_s": arguments.lifetime_s}
     if operator:
         shown["operator"] = _named(operator, OPERATOR.fullmatch(operator) is not None)
     if service:
         shown["service"] = _named(service, SERVICE.fullmatch(service) is not None)
-    return orjson.dumps(shown)
+    return shown
+
+
+def _grantee(name: str) -> Json:
+    return _named(name, SERVICE.fullmatch(name.removesuffix("*")) is not None or name in ("", "*"))
+
+
+def _id(name: str) -> Json:
+    return _named(name, all(COLLECTION.fullmatch(part) for part in name.split(".", 1)) or not name)
 
 
 def _named(name: str, good: bool) -> Json:

@@ -36,9 +36,11 @@ class UpdateData:
         text, acl = take_from_update(arguments.update) if record.security.acl else (arguments.update, None)
         operations: tuple[UpdateOperation, ...] = ()
         if text is not None:
-            operations = admit_update(parse_update(text, record.datetime_paths), record)
-        request.scope.check_update(operations)
-        narrowed = request.scope.narrow(guarded)
+            operations = admit_update(parse_update(text, record.datetime_paths), record, guarded)
+        request.scope.check_update(operations, record.indexes)
+        if acl is not None:
+            request.scope.check_acl()
+        narrowed = request.scope.narrow(guarded, record.indexes)
         return Update(
             narrowed if acl is None else owned(request.scope, narrowed),
             operations,
@@ -68,7 +70,7 @@ class DeleteData:
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            request.scope.narrow(guarded),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             soft=record.soft_delete,
             max_affected=_max_affected(arguments),
@@ -92,9 +94,9 @@ class RestoreData:
 
     async def admit(self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None) -> Restore:
         """Check the filter and the guards."""
-        arguments = request.arguments
-        guarded = _guarded_filter(arguments, known(record), self._backends)
-        return Restore(request.scope.narrow(guarded), _max_affected(arguments))
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
+        return Restore(request.scope.narrow(guarded, record.indexes), _max_affected(arguments))
 
     async def dispatch(
         self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None, work: Restore
@@ -113,9 +115,10 @@ class PurgeData:
 
     async def admit(self, request: Request[pb.PurgeDataRequest], record: CollectionRecord | None) -> Delete:
         """Check the filter and the guards."""
-        arguments = request.arguments
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            request.scope.narrow(_guarded_filter(arguments, known(record), self._backends)),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             max_affected=_max_affected(arguments),
             purge=True,

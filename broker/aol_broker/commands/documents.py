@@ -14,9 +14,10 @@ from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
 from aol_broker.security.duplicates import own_duplicates
 from aol_wire.adapter import Capability, Insert, Outcome
-from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.errors import Applied, DataError, Reason, Violation
 from aol_wire.ids import now_us
 from aol_wire.limits import BATCH_MAX_DOCUMENTS
+from aol_wire.metadata import BATCH_LIMIT
 from aol_wire.status import to_status
 
 # Checking documents holds the event loop; other calls get their turn after so much text, some ten milliseconds.
@@ -46,6 +47,8 @@ class StoreData:
         record, scope = known(record), request.scope
         outcome = await self._dispatch.write_one(record, scope, work, timeout_s=request.remaining_s)
         if outcome.was_duplicate:
+            if scope.fields is not None:
+                raise scope.fields.taken()
             [outcome] = await own_duplicates(
                 self._dispatch, record, scope, [work], [outcome], timeout_s=request.remaining_s
             )
@@ -69,12 +72,13 @@ class StoreBatch:
         arguments, record = request.arguments, known(record)
         # A slice is a list, which is read much faster than a column.
         documents, ids = arguments.documents[:], arguments.document_ids[:]
-        if len(documents) > BATCH_MAX_DOCUMENTS:
-            raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
+        _check_count(len(documents), request)
         if ids and len(ids) != len(documents):
             raise DataError.invalid(Reason.BAD_REQUEST, "document_ids", "give none, or one for each document")
         if arguments.atomic:
             require(self._backends.of(record), frozenset({Capability.ATOMIC}))
+            if request.scope.fields is not None:
+                request.scope.fields.refuse_atomic()
         admitted: list[Admitted | DataError] = []
         characters = 0
         for index, text in enumerate(documents):
@@ -87,7 +91,7 @@ class StoreBatch:
             except DataError as error:
                 if arguments.atomic:
                     raise _of_document(error, index) from None
-                admitted.append(error)
+                admitted.append(request.scope.told(error, record.indexes))
         return admitted
 
     async def dispatch(
@@ -103,9 +107,26 @@ class StoreBatch:
             outcomes = await own_duplicates(
                 self._dispatch, record, scope, inserts, outcomes, timeout_s=request.remaining_s
             )
+            if scope.fields is not None:
+                outcomes = [scope.fields.outcome(item, record.indexes) for item in outcomes]
             if atomic:
                 _refuse_taken(outcomes)
         return _batch_answer(work, outcomes)
+
+
+def _check_count(count: int, request: Request[pb.StoreBatchRequest]) -> None:
+    if count > BATCH_MAX_DOCUMENTS:
+        raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
+    most = request.limits.max_batch_documents
+    if most is not None and count > most:
+        description = f"at most {most:,} in one batch of this service (limits, {BATCH_LIMIT})"
+        raise DataError(
+            Reason.TOO_LARGE,
+            f"documents: {description}",
+            violations=(Violation("documents", description),),
+            # The SDK makes its batches smaller by this.
+            metadata={BATCH_LIMIT: str(most)},
+        )
 
 
 def _refuse_taken(outcomes: Sequence[Outcome]) -> None:

@@ -1,7 +1,7 @@
 """How are documents found? QueryData, CountData, ExplainQuery."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -41,6 +41,14 @@ class PageWanted:
     remaining: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueryToExplain:
+    """A query as the adapter is asked to explain it, and the caller's own filter in it."""
+
+    find: Find
+    asked: Filter | None
+
+
 class QueryData:
     """Finds documents, a page at a time."""
 
@@ -54,6 +62,8 @@ class QueryData:
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
         page_size = _in_range(arguments.page_size, "page_size", PAGE_MAX_DOCUMENTS) or PAGE_MAX_DOCUMENTS
+        # A page that is smaller than asked for is as good: whoever wants more follows its token.
+        page_size = min(page_size, request.limits.max_page_documents or PAGE_MAX_DOCUMENTS)
         skip = _in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS)
         sort = parse_sort((key.path, key.descending) for key in arguments.sort)
         projection = parse_projection(arguments.projection)
@@ -72,9 +82,9 @@ class QueryData:
             )
         find = Find(
             request.scope.target(record),
-            request.scope.narrow(parsed),
-            sort=sort,
-            projection=projection,
+            request.scope.narrow(parsed, record.indexes),
+            sort=request.scope.sorted_by(sort),
+            projection=request.scope.projected(projection),
             limit=page_size if page.remaining is None else min(page_size, page.remaining),
             skip=skip,
             position=page.position,
@@ -99,6 +109,8 @@ class QueryData:
         response = pb.QueryDataResponse(next_page_token=token)
         # Handed to the constructor, a page would be copied by encoding and decoding it.
         response.page.CopyFrom(found.page)
+        if request.scope.fields is not None:
+            request.scope.fields.cut(response.page)
         return Answer(response, count)
 
 
@@ -114,7 +126,7 @@ class CountData:
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
         scope, deleted = request.scope, _deleted_mode(arguments.deleted)
-        return Count(scope.target(record), scope.narrow(parsed), deleted, timeout_s=request.remaining_s)
+        return Count(scope.target(record), scope.narrow(parsed, record.indexes), deleted, timeout_s=request.remaining_s)
 
     async def dispatch(
         self, request: Request[pb.CountDataRequest], record: CollectionRecord | None, work: Count
@@ -131,33 +143,37 @@ class ExplainQuery:
         self._backends = backends
         self._dispatch = dispatch
 
-    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> Find:
+    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> QueryToExplain:
         """Check the query."""
         arguments, record = request.arguments, known(record)
         require(self._backends.of(record), frozenset({Capability.EXPLAIN}))
         limit = _in_range(arguments.limit, "limit") if arguments.HasField("limit") else PAGE_MAX_DOCUMENTS
-        return Find(
+        parsed = _parsed_filter(arguments.filter, record, self._backends)
+        find = Find(
             request.scope.target(record),
-            request.scope.narrow(_parsed_filter(arguments.filter, record, self._backends)),
-            sort=parse_sort((key.path, key.descending) for key in arguments.sort),
+            request.scope.narrow(parsed, record.indexes),
+            sort=request.scope.sorted_by(parse_sort((key.path, key.descending) for key in arguments.sort)),
             limit=max(1, min(limit, PAGE_MAX_DOCUMENTS)),
             skip=_in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS),
             deleted=_deleted_mode(arguments.deleted),
             max_bytes=PAGE_MAX_BYTES,
             timeout_s=request.remaining_s,
         )
+        return QueryToExplain(find, parsed)
 
     async def dispatch(
-        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: Find
+        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: QueryToExplain
     ) -> Answer:
         """Ask the adapter, and add advice."""
-        explanation = await self._dispatch.explain(known(record), work)
+        explanation, indexes = await self._dispatch.explain(known(record), work.find), known(record).indexes
+        worthwhile = wasteful(explanation)
+        if request.scope.narrowed or (known(record).security.tenant and request.scope.tenant is not None):
+            # Whatever depends on documents, or fields, that the caller does not reach would tell of them.
+            explanation = request.scope.explained(explanation)
+            worthwhile, indexes = explanation.index is None, request.scope.visible_indexes(indexes)
         proposed = None
-        if request.scope.conditions or (known(record).security.tenant and request.scope.tenant is not None):
-            # How many documents there are, and how many were looked at, tells of those that the caller does not reach.
-            explanation = replace(explanation, estimated_documents=0, examined_documents=0)
-        elif not explanation.uses_key and wasteful(explanation):
-            proposed = propose_index(work.filter, work.sort, known(record).indexes)
+        if not explanation.uses_key and worthwhile:
+            proposed = propose_index(work.asked, work.find.sort, indexes)
         response = pb.ExplainQueryResponse(
             filter_pushed_down=explanation.filter_pushed_down,
             sort_pushed_down=explanation.sort_pushed_down,

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from aol_broker.manifest.storage import RETENTION, RETENTION_FORM
+from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError
 from aol_wire.limits import (
     COLLECTION_MAX_INDEXES,
     DESCRIPTION_MAX_CHARACTERS,
+    GRANT_MAX_FIELDS,
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
     SECURITY_MAX_CONDITIONS,
@@ -66,9 +68,21 @@ def _adapter_name(name: str) -> str:
     return name
 
 
+def _off(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    return "off" if value is False else value
+
+
 def _retention(text: object) -> object:
     if not isinstance(text, str) or RETENTION.fullmatch(text) is None:
         raise ValueError(RETENTION_FORM)
+    return text
+
+
+def _moment(text: object) -> object:
+    us = to_us(text) if isinstance(text, str) else None
+    if us is None or us < 0:
+        raise ValueError("it is a date-time since 1970, as 2026-12-31T00:00:00Z")
     return text
 
 
@@ -122,6 +136,18 @@ class SharingModel(_Part):
 
     service: ServiceName = Field(description="The service to share with.")
     permission: PermissionName = Field(description=_PERMISSION)
+    fields: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=GRANT_MAX_FIELDS,
+        description="Paths: only what is there and below can be seen or changed. All when not given.",
+    )
+    where: dict[str, Any] | None = Field(
+        default=None, description="A filter: only documents that match it can be seen or changed."
+    )
+    expires: Annotated[str, BeforeValidator(_moment)] | None = Field(
+        default=None, description="When it ends, as 2026-12-31T00:00:00Z."
+    )
 
 
 class StorageModel(_Part):
@@ -184,7 +210,7 @@ class CollectionModel(_Part):
     schema_hint: dict[str, Any] | None = Field(
         default=None,
         alias="schemaHint",
-        description="Field path -> type name; an object stands for nested paths.",
+        description="Field path -> type name, or an object of type and rules; any other object is nested paths.",
     )
     indexes: list[IndexModel] | None = Field(
         default=None,
@@ -195,8 +221,11 @@ class CollectionModel(_Part):
     soft_delete: bool = Field(
         default=False, alias="softDelete", description="Let delete only mark documents, so that they can be restored."
     )
-    validation: Literal["off", "warn", "strict"] = Field(
+    validation: Annotated[Literal["off", "warn", "strict"], BeforeValidator(_off)] = Field(
         default="off", description="How documents are held to the schema hint."
+    )
+    secrets: Annotated[Literal["refuse", "warn", "off"], BeforeValidator(_off)] = Field(
+        default="refuse", description="What becomes of documents that seem to hold a password, a key or a token."
     )
     storage: StorageModel | None = Field(
         default=None, description="How it is kept. It is chosen when the collection is made, and stays."

@@ -23,6 +23,8 @@ def requested(existing: CollectionRecord | None, record: CollectionRecord) -> Co
         indexes=_union(existing, record.indexes),
         description=record.description or existing.description,
         schema_hint=record.schema_hint or existing.schema_hint,
+        # They belong to the fields of their hint.
+        field_rules=record.field_rules if record.schema_hint else existing.field_rules,
     )
 
 
@@ -47,6 +49,8 @@ def declared(
         record,
         description=declaration.description,
         schema_hint=declaration.schema_hint,
+        field_rules=declaration.field_rules,
+        secrets=declaration.secrets,
         indexes=_union(record, declaration.indexes),
         soft_delete=declaration.soft_delete,
         validation=declaration.validation,

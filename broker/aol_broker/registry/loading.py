@@ -7,8 +7,8 @@ from sqlalchemy import Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aol_broker.registry import tables
-from aol_broker.registry.grants import AccessFact, grants_for
-from aol_broker.registry.rows import from_row
+from aol_broker.registry.grants import AccessFact, Share, grants_for
+from aol_broker.registry.rows import from_row, limits_from_row
 from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permission, ServiceRecord, Snapshot
 
 
@@ -16,7 +16,7 @@ from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permissio
 class _Access:
     """What grants of one service on one collection follow from."""
 
-    shared: list[Permission] = field(default_factory=list)
+    shared: list[Share] = field(default_factory=list)
     revoked: list[Permission] = field(default_factory=list)
     requested: list[AccessFact] = field(default_factory=list)
     granted: list[AccessFact] = field(default_factory=list)
@@ -69,13 +69,14 @@ async def _grants(connection: AsyncConnection, changed: Select[tuple[str]]) -> d
         for row in (await connection.execute(_among(table, changed))).mappings():
             access, permission = facts[row["collection_id"], row["service"]], Permission(row["permission"])
             if table is tables.sharing:
-                access.shared.append(permission)
+                access.shared.append(Share(permission, limits_from_row(row), row["revision"]))
             elif table is tables.revocations:
                 access.revoked.append(permission)
             elif table is tables.access_requests:
                 access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
             else:
-                access.granted.append(AccessFact(permission, row["reason"], row["created_us"], row["granted_by"]))
+                fact = (permission, row["reason"], row["created_us"], row["granted_by"])
+                access.granted.append(AccessFact(*fact, limits_from_row(row), row["revision"]))
     derived = {
         key: grants_for(
             *key,

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.manifest.declaration import Manifest
 from aol_broker.registry import access_changes, collection_changes, move_changes, tables, token_changes
+from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.loading import load, read_revision
@@ -191,9 +193,18 @@ class Registry:
         return await self._change(lambda writer: collection_changes.drop_collection(writer, collection_id))
 
     async def grant(
-        self, collection_id: str, service: str, permission: Permission, granted_by: str, reason: str = ""
-    ) -> bool:
-        """Grant a permission by call; return whether that was new.
+        self,
+        collection_id: str,
+        service: str,
+        permission: Permission,
+        granted_by: str,
+        reason: str = "",
+        *,
+        limits: Limits = UNLIMITED,
+    ) -> Granted:
+        """Grant a permission by call, within limits; `service` may be a pattern. Return what that did.
+
+        The same permission within other limits is replaced.
 
         :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
@@ -201,7 +212,7 @@ class Registry:
             _refuse_owner(collection_id, service)
         return await self._change(
             lambda writer: access_changes.grant(
-                writer, collection_id, service, permission, granted_by=granted_by, reason=reason
+                writer, collection_id, service, permission, granted_by=granted_by, reason=reason, limits=limits
             )
         )
 
@@ -209,7 +220,8 @@ class Registry:
         """Take a permission (None: every one) away, however it was given; return whether there was anything to take.
 
         After it the service does not hold the permission: an `admin` that covers it is lost too. What the owner's
-        manifest shares stays revoked until the manifest is applied with another text.
+        manifest shares stays revoked until the manifest is applied with another text. What was granted to a pattern is
+        revoked from the pattern: the service goes on having that.
 
         :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """

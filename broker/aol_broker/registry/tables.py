@@ -1,10 +1,23 @@
 """How does the registry lie in its database? The tables as the newest migration leaves them (a test compares)."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
 
 _NAME = 63
 _COLLECTION_ID = 127
 _PERMISSION = 16
+
+
+def _limits() -> list[Column[Any]]:
+    """What a permission is limited to (JSON paths, a JSON filter, microseconds), and at which revision it was given."""
+    return [
+        Column("fields", Text, nullable=False, server_default="[]"),
+        Column("where_filter", Text, nullable=False, server_default=""),
+        Column("expires_us", BigInteger, nullable=False, server_default="0"),
+        Column("revision", BigInteger, nullable=False, server_default="0"),
+    ]
+
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"})
 
@@ -39,7 +52,7 @@ manifests = Table(
     Column("applied_us", BigInteger, nullable=False),
 )
 
-# `schema_hint`, `indexes`, `storage`, `audit` and `security` are JSON.
+# `schema_hint`, `indexes`, `storage`, `audit`, `field_rules` and `security` are JSON.
 collections = Table(
     "collections",
     metadata,
@@ -59,6 +72,8 @@ collections = Table(
     # The adapter that it is being copied to; empty while it is not. Writes are refused meanwhile.
     Column("moving_to", String(_NAME), nullable=False, server_default=""),
     Column("audit", Text, nullable=False, server_default="{}"),
+    Column("field_rules", Text, nullable=False, server_default="{}"),
+    Column("secrets", String(16), nullable=False, server_default="refuse"),
     Column("security", Text, nullable=False, server_default="{}"),
     Index(None, "service"),
 )
@@ -84,6 +99,7 @@ sharing = Table(
     Column("collection_id", String(_COLLECTION_ID), primary_key=True),
     Column("service", String(_NAME), primary_key=True),
     Column("permission", String(_PERMISSION), primary_key=True),
+    *_limits(),
 )
 
 # What services' manifests ask for. The collection need not exist.
@@ -98,7 +114,7 @@ access_requests = Table(
     Index(None, "service"),
 )
 
-# What owners and operators granted by a call.
+# What owners and operators granted by a call; `service` may be a pattern.
 grants = Table(
     "grants",
     metadata,
@@ -108,6 +124,7 @@ grants = Table(
     Column("granted_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    *_limits(),
 )
 
 # Opaque tokens that were minted. Of the token itself there is its SHA-256 only. One names either a service or an

@@ -10,6 +10,7 @@ from aol_broker.scope import Scope
 from aol_broker.security.context import Context, read_context
 from aol_broker.security.scoping import Reach, scope_beyond, scope_within
 from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.ids import now_us
 from aol_wire.limits import CONTEXT_TOKEN_MAX_BYTES
 
 ASSERTED, BYPASS, TOKEN = BASES = ("asserted", "bypass", "token")
@@ -116,8 +117,9 @@ def _require_assertion(record: CollectionRecord, principal: Principal, snapshot:
 
 def _holds(record: CollectionRecord, principal: Principal, permission: Permission, snapshot: Snapshot) -> bool:
     """Whether a caller was given just this permission; neither the owner's rights nor `admin` count."""
+    at_us = now_us()
     return any(
-        grant.state is GrantState.ACTIVE and grant.permission is permission
+        grant.permission is permission and grant.state_at(at_us) is GrantState.ACTIVE
         for grant in snapshot.grants_of(record.collection_id, principal.service)
     )
 

@@ -56,7 +56,7 @@ def scope_within(scope: Scope, record: CollectionRecord, context: Context, reach
     if scope is WHOLE:
         return secured
     conditions, identity = (*secured.conditions, *scope.conditions), scope.identity + secured.identity
-    return replace(secured, conditions=conditions, identity=identity)
+    return replace(secured, conditions=conditions, identity=identity, fields=scope.fields)
 
 
 def scope_beyond(scope: Scope, record: CollectionRecord, reach: Reach) -> Scope:

@@ -130,6 +130,7 @@ async def _check_broker(
     try:
         async with connected(endpoint) as channel:
             checks.append(Check("endpoint", State.OK, f"{endpoint} answers"))
+            checks += await asyncio.to_thread(_check_tls, endpoint)
             checks.append(_judged("broker", await ask_health(channel, "")))
             checks.append(_check_callers(await ask_health(channel, "aol.insecure")))
             if found is not None:
@@ -141,6 +142,16 @@ async def _check_broker(
                     checks.append(_judged(f"adapter {name}", health))
     except Failure as failure:
         checks.append(Check("endpoint", State.FAILED, failure.message))
+
+
+def _check_tls(endpoint: str) -> list[Check]:
+    """Tell for how long the broker's certificate is good, where there is one."""
+    from aol_cli.broker_certificates import days_left
+
+    days = days_left(endpoint)
+    if days is None:
+        return []
+    return [Check("tls", State.OK, f"the broker's certificate is good for {counted(days, 'day')}")]
 
 
 def _check_callers(insecure: Health) -> Check:

@@ -105,7 +105,8 @@ def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: 
     import uvloop
 
     from aol_broker import logs
-    from aol_broker.server import StartError, run
+    from aol_broker.running import run
+    from aol_broker.server import StartError
 
     # Whoever reads audit records from standard output gets nothing else there.
     tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say

@@ -73,7 +73,12 @@ def test_collections(aol: Aol) -> None:
 
 def test_describe_asks_as_the_owner_unless_told_otherwise(aol: Aol) -> None:
     shown = aol("describe", "cli-owner.tickets").stdout
-    for pattern in (r"cli-owner may +read, write, admin", r"^priority +number$", r"^ascending\(priority\) +ready$"):
+    for pattern in (
+        r"cli-owner may +read, write, admin",
+        r"^  secrets +refuse$",
+        r"^priority +number$",
+        r"^ascending\(priority\) +ready$",
+    ):
         assert re.search(pattern, shown, re.MULTILINE)
     [info] = objects(aol("describe", "tickets", "--as", "cli-owner", "--json"))
     assert (info["owner"], info["indexes"][0]["state"]) == ("cli-owner", "ready")

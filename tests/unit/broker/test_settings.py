@@ -117,12 +117,12 @@ def test_adapters_are_read_and_their_environment_is_filled_in(file: Path, enviro
 
 
 def test_the_only_adapter_is_the_default_one(file: Path) -> None:
-    assert _load(file, "adapters: {far: {address: 'h:1'}}").default_adapter == "far"
+    assert _load(file, "adapters: {far: {address: 'unix:/h'}}").default_adapter == "far"
 
 
 def test_adapters_can_come_from_the_environment_alone(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "h:1")
-    assert load_settings().adapters["far"].address == "h:1"
+    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "unix:/h")
+    assert load_settings().adapters["far"].address == "unix:/h"
     environment.setenv("AOL_ADAPTERS", '{"near": {"command": ["x"]}}')
     environment.setenv("AOL_DEFAULT_ADAPTER", "near")
     assert set(load_settings().adapters) == {"far", "near"}
@@ -140,6 +140,9 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
         ("limits:\n  max_inflight: 1", "broker.yaml:2 limits.max_inflight", "did you mean 'max_in_flight'?"),
         (f"limits: {{max_in_flight: {SECRET}}}", "broker.yaml:1 limits.max_in_flight", "integer"),
         ("limits: {max_in_flight: 0}", "broker.yaml:1 limits.max_in_flight", "greater"),
+        ("limits: {per_service: {requests_per_s: 0}}", "broker.yaml:1 limits.per_service.requests_per_s", "greater"),
+        ("limits: {services: {a: {max_batch: 1}}}", "broker.yaml:1 limits.services.a.max_batch", "max_batch_documents"),
+        ("limits: {services: {Not_One: {}}}", "broker.yaml:1 limits.services", "service's name"),
         ("limits: {default_deadline_s: 20, max_deadline_s: 10}", "broker.yaml:1 limits", "more than max_deadline_s"),
         ("limits: {max_deadline_s: .inf}", "broker.yaml:1 limits.max_deadline_s", "less"),
         (f"listen: {SECRET}", "broker.yaml:1 listen", "host:port"),
@@ -385,5 +388,6 @@ def test_the_documentation_has_every_setting_and_its_example_is_one(file: Path) 
     text = DOCUMENTATION.read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
     assert documented == _names(Settings)
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example, limits = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert set(_load(file, example).adapters) == {"sqlite", "elsewhere"}
+    assert _load(file, limits).limits.services["nightly-report"].requests_burst == 200

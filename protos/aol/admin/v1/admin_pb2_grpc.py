@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from aol.admin.v1 import access_pb2 as aol_dot_admin_dot_v1_dot_access__pb2
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
 from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
@@ -62,6 +63,16 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/ListGrants',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.FromString,
+                _registered_method=True)
+        self.ListAccess = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListAccess',
+                request_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+                _registered_method=True)
+        self.ExplainAccess = channel.unary_unary(
+                '/aol.admin.v1.Admin/ExplainAccess',
+                request_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
                 _registered_method=True)
         self.SearchAudit = channel.unary_unary(
                 '/aol.admin.v1.Admin/SearchAudit',
@@ -146,6 +157,20 @@ class AdminServicer(object):
 
     def ListGrants(self, request, context):
         """Lists grants and pending access requests.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccess(self, request, context):
+        """Says what a service may do with which collections, or who may do what with a collection, and by what right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainAccess(self, request, context):
+        """Says step by step why a call of a service would be allowed, or denied.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,6 +269,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListGrants,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.SerializeToString,
+            ),
+            'ListAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccess,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.SerializeToString,
+            ),
+            'ExplainAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAccess,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.SerializeToString,
             ),
             'SearchAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchAudit,
@@ -428,6 +463,60 @@ class Admin(object):
             '/aol.admin.v1.Admin/ListGrants',
             aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListAccess',
+            aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ExplainAccess',
+            aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -136,7 +136,7 @@ class Security(_message.Message):
     def __init__(self, tenant: _Optional[_Union[TenantRule, str]] = ..., owner: bool = ..., acl: bool = ..., attributes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Collection(_message.Message):
-    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to", "audit", "sensitive", "security")
+    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to", "audit", "sensitive", "field_rules", "secrets", "security")
     COLLECTION_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +151,8 @@ class Collection(_message.Message):
     MOVING_TO_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     SENSITIVE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_RULES_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     SECURITY_FIELD_NUMBER: _ClassVar[int]
     collection_id: str
     owner: str
@@ -166,5 +168,7 @@ class Collection(_message.Message):
     moving_to: str
     audit: str
     sensitive: _containers.RepeatedScalarFieldContainer[str]
+    field_rules: str
+    secrets: str
     security: Security
-    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ..., moving_to: _Optional[str] = ..., audit: _Optional[str] = ..., sensitive: _Optional[_Iterable[str]] = ..., security: _Optional[_Union[Security, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ..., moving_to: _Optional[str] = ..., audit: _Optional[str] = ..., sensitive: _Optional[_Iterable[str]] = ..., field_rules: _Optional[str] = ..., secrets: _Optional[str] = ..., security: _Optional[_Union[Security, _Mapping]] = ...) -> None: ...
