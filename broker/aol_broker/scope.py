@@ -91,9 +91,10 @@ class Scope:
         return indexes if fields is None else tuple(index for index in indexes if fields.shows_index(index))
 
     def explained(self, explanation: Explanation) -> Explanation:
-        """Return what of an explanation is about what the call reaches; what is not known is 0, or no index."""
-        if not self.narrowed:
-            return explanation
+        """Return what of an explanation is about what the call reaches; what is not known is 0, or no index.
+
+        It is for calls that reach a part of the collection: by this scope's conditions and fields, or its tenant.
+        """
         seen = explanation.index is not None and bool(self.visible_indexes((explanation.index,)))
         index = explanation.index if seen else None
         return replace(explanation, index=index, estimated_documents=0, examined_documents=0)

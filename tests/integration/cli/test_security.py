@@ -1,5 +1,6 @@
 """Does what the page on security tells people to do work as it stands, and does `aol` show what comes of it?"""
 
+import asyncio
 import json
 import re
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aol_broker.settings import load_settings
+from aol_client import AOLDataClient
 from integration.cli.conftest import Aol
 from running_brokers import RunningBroker
 
@@ -96,3 +98,33 @@ def test_the_issuers_of_users_tokens_are_settings(tmp_path: Path) -> None:
     (tmp_path / "broker.yaml").write_text(f"data_dir: {tmp_path}\n{verifiers}{blocks('yaml')[1]}")
     [issuer] = load_settings(tmp_path / "broker.yaml").security.user_tokens
     assert (issuer.audience, issuer.user_claim, list(issuer.attributes)) == ("aol-users", "sub", ["regions"])
+
+
+TENANTS = """\
+metadata: {name: cli-wards}
+spec:
+  dataRequirements:
+    collections: [{name: beds, security: {tenant: required}}]
+"""
+
+
+async def _put_beds(endpoint: str) -> None:
+    async with AOLDataClient(endpoint, "cli-wards") as client:
+        for tenant, count in (("north", 3), ("south", 5)):
+            beds = [{"number": number} for number in range(count)]
+            await client.insert_many("beds", beds, context={"tenant": tenant})
+
+
+def test_explain_tells_a_tenant_nothing_of_how_much_others_have(
+    broker: RunningBroker, aol: Aol, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.yaml").write_text(TENANTS)
+    aol("apply", str(tmp_path / "manifest.yaml"))
+    asyncio.run(_put_beds(broker.endpoint))
+    explain = ("explain", "cli-wards.beds", "--as", "cli-wards", "--filter", '{"number": {"$gte": 1}}', "--json")
+    told = json.loads(aol(*explain, "--context", '{"tenant": "north"}').stdout)
+    assert (told["returned_documents"], told["examined_documents"], told["estimated_documents"]) == (2, 0, 0)
+    aol("grant", "cli-wards.beds", "cli-wards", "bypass-security")
+    told = json.loads(aol(*explain).stdout)
+    assert (told["returned_documents"], told["estimated_documents"]) == (6, 8)
+    aol("revoke", "cli-wards.beds", "cli-wards", "bypass-security")
