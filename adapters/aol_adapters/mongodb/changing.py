@@ -171,21 +171,19 @@ class Changing:
     def _replacement(self, changed: _Changed, meta: Document, update: Update) -> Document:
         version = min(int(meta.get("v", 1)) + 1, INT64_MAX)
         fresh = {**meta, "v": stored(version), "u": stored(update.now_us)}
-        fresh.pop("w", None)
+        for name in ("w", "r", "e"):
+            fresh.pop(name, None)
         if str(meta.get("t", "")).startswith(_ASIDE):
-            fresh["t"] = changed.tenant
-            if not changed.tenant:
-                del fresh["t"]
+            _put(fresh, "t", changed.tenant)
         if update.owner is not None:
-            fresh["o"] = update.owner or None
+            _put(fresh, "o", update.owner)
         if update.acl is not None:
-            fresh["a"] = stored(orjson.loads(update.acl)) if update.acl else None
-        if fresh.get("o") or fresh.get("a") or "r" in fresh:
+            _put(fresh, "a", stored(orjson.loads(update.acl)) if update.acl else None)
+        if "o" in fresh or "a" in fresh:
             fresh |= open_to(fresh.get("o"), fresh.get("a"))
         if self._collection.words:
             fresh["w"] = document_words(changed.document, self._collection.words)
-        kept = {name: value for name, value in fresh.items() if value is not None}
-        return {"_id": changed.key, **stored(changed.document), META: kept}
+        return {"_id": changed.key, **stored(changed.document), META: fresh}
 
     def _check(self, found: Sequence[Document]) -> None:
         mutation = self._mutation
@@ -263,6 +261,14 @@ def _half_done(error: Exception) -> DataError:
         found = DataError(Reason.OVERLOADED, "the collection was changed before all documents were", retry_after_s=1.0)
     found.applied = Applied.UNKNOWN
     return found
+
+
+def _put(meta: Document, name: str, value: Any) -> None:
+    """Set metadata, or remove it where there is none."""
+    if value in (None, ""):
+        meta.pop(name, None)
+    else:
+        meta[name] = value
 
 
 def _id_of(document: Document) -> str:

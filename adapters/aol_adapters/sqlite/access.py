@@ -29,10 +29,8 @@ from aol_wire.filters import Compare, Filter, Operator
 _ALWAYS_FEW = 1_000
 _NEVER_FEW = 20_000
 
-_ENTRIES = (
-    "SELECT {row}.tenant, {list}, each.value, {row}.number FROM {source}json_each({row}.acl, {path}) AS each "
-    "WHERE json_type({row}.acl, {path}) = 'array' AND each.type = 'text'"
-)
+# The strings of a list of a row. Whatever else stands there is no entry.
+_STRINGS = "json_each({row}.acl, {path}) AS each WHERE json_type({row}.acl, {path}) = 'array' AND each.type = 'text'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +90,28 @@ def create_table(connection: apsw.Connection, name: str) -> None:
         f"CREATE TABLE IF NOT EXISTS {table} (tenant TEXT NOT NULL, list TEXT NOT NULL, entry TEXT NOT NULL, "
         "number INTEGER NOT NULL, PRIMARY KEY (tenant, list, entry, number)) WITHOUT ROWID"
     )
-    take = f"DELETE FROM {table} WHERE (tenant, list, entry, number) IN ({_entries('OLD')});"
-    add = f"INSERT OR IGNORE INTO {table} {_entries('NEW')};"
+    add = "".join(f"INSERT OR IGNORE INTO {table} {entries}; " for entries in _entries("NEW"))
+    take = "".join(
+        f"DELETE FROM {table} WHERE tenant = OLD.tenant AND list = {list} AND number = OLD.number "
+        f"AND entry IN (SELECT each.value FROM {strings}); "
+        for list, strings in _lists("OLD")
+    )
     moved = "NEW.acl IS NOT OLD.acl OR NEW.tenant <> OLD.tenant"
     for event, condition, body in (
         ("INSERT", "NEW.acl IS NOT NULL", add),
         ("DELETE", "OLD.acl IS NOT NULL", take),
-        ("UPDATE OF tenant, acl", moved, f"{take} {add}"),
+        ("UPDATE OF tenant, acl", moved, f"{take}{add}"),
     ):
         trigger = quote_name(f"{access_table(name)}:{event.split()[0].lower()}")
         connection.execute(
-            f"CREATE TRIGGER IF NOT EXISTS {trigger} AFTER {event} ON {documents} WHEN {condition} BEGIN {body} END"
+            f"CREATE TRIGGER IF NOT EXISTS {trigger} AFTER {event} ON {documents} WHEN {condition} BEGIN {body}END"
         )
 
 
 def fill(connection: apsw.Connection, name: str, *, after: int, last: int) -> None:
     """Fill in the entries of the documents whose numbers follow one, up to another one."""
     table, source = quote_name(access_table(name)), f"{quote_name(documents_table(name))} AS kept CROSS JOIN "
-    for entries in _of_lists("kept", source):
+    for entries in _entries("kept", source):
         sql = f"INSERT OR IGNORE INTO {table} {entries} AND kept.number > ? AND kept.number <= ?"
         connection.execute(sql, (after, last))
 
@@ -150,11 +152,13 @@ def _union(collection: Collection, tenant: str, access: Access, bindings: Bindin
     return " UNION ALL ".join(parts)
 
 
-def _entries(row: str) -> str:
-    """Return the statement that finds the entries of the lists of a row."""
-    return " UNION ALL ".join(_of_lists(row))
+def _entries(row: str, source: str = "") -> Iterator[str]:
+    """Return for each list the statement that finds what the table has of a row; `source` comes before its strings."""
+    for list, strings in _lists(row):
+        yield f"SELECT {row}.tenant, {list}, each.value, {row}.number FROM {source}{strings}"
 
 
-def _of_lists(row: str, source: str = "") -> Iterator[str]:
+def _lists(row: str) -> Iterator[tuple[str, str]]:
+    """Return the lists of a row, their names quoted, with the SQL of their strings."""
     for _, name in LISTS:
-        yield _ENTRIES.format(row=row, source=source, list=quote_text(name), path=quote_text(f"$.{name}"))
+        yield quote_text(name), _STRINGS.format(row=row, path=quote_text(f"$.{name}"))

@@ -86,6 +86,27 @@ async def test_sqlite_keeps_exactly_the_entries_that_documents_have(tmp_path: Pa
     assert kept == [("", "read", "x"), ("t", "read", "x"), ("t", "read", "y"), ("t", "write", "z")]
 
 
+async def test_sqlite_removes_the_entries_of_a_document_without_going_through_those_of_others(tmp_path: Path) -> None:
+    adapter = SqliteAdapter(tmp_path)
+    await adapter.start()
+    await adapter.ensure_collection(SECURED)
+    await fill(adapter, TARGET, DOCUMENTS)
+    await adapter.close()
+    steps = 0
+
+    def count_steps() -> bool:
+        nonlocal steps
+        steps += 10
+        return False
+
+    with closing(apsw.Connection(str(tmp_path / "shop.db"))) as connection:
+        connection.set_progress_handler(count_steps, 10)
+        connection.execute('UPDATE "orders:documents" SET acl = ? WHERE number = 700', (acl("user:eve"),))
+        connection.execute('DELETE FROM "orders:documents" WHERE number = 701')
+    # Of SQLite's virtual machine; with a step for each document's entry it would be thousands.
+    assert 0 < steps < DOCUMENTS
+
+
 async def test_postgres_builds_it_beside_readers_and_writers(postgres_database: str) -> None:
     async with opened_postgres(postgres_database, at_once_up_to=10) as adapter:
         await adapter.ensure_collection(PLAIN)
