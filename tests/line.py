@@ -16,6 +16,7 @@ from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
 from aol_broker.server import bound_verbs
 from aol_broker.settings import load_settings
+from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write
 from aol_wire.errors import DataError
 from audit_logs import audit_log
@@ -85,18 +86,20 @@ class Line:
         await self.registry.open()
         await self.audit.open()
         settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
+        self.usage = UsageKeeper(self.registry, settings.usage)
         verbs = bound_verbs(
             settings,
             self.registry,
             Backends(backends, "memory"),
             self.audit,
             AuditBackground(settings.audit, "here"),
+            usage=self.usage,
             page_key=b"k" * 32,
         )
         values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
         hmac_key = await self.registry.secret(KEY_NAME)
         line = LineSettings(broker_id="here", operator_token=TOKEN, hmac_key=hmac_key, **{**values, **self._limits})
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
+        self.pipeline = Pipeline(verbs, self.registry, self.audit, line, self.usage.counter)
 
     async def stop(self) -> None:
         await self.audit.close()

@@ -25,6 +25,7 @@ from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import CollectionName, resolve
 from aol_broker.trace_context import trace_id
+from aol_broker.usage.counter import Counter
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
@@ -122,12 +123,18 @@ class Pipeline:
     """The line. Transports call `handle`; it never raises, except when its task is cancelled."""
 
     def __init__(
-        self, verbs: Mapping[str, BoundVerb], registry: Registry, audit: AuditLog, settings: LineSettings
+        self,
+        verbs: Mapping[str, BoundVerb],
+        registry: Registry,
+        audit: AuditLog,
+        settings: LineSettings,
+        counter: Counter,
     ) -> None:
         self._verbs = verbs
         self._registry = registry
         self._audit = audit
         self._settings = settings
+        self._counter = counter
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
         self._deadlines: Deadlines[_Call] | None = None
@@ -245,6 +252,8 @@ class Pipeline:
         if request.remaining_s <= 0:
             raise _out_of_time(deadline - call.started)
         call.dispatched = True
+        if record is not None and not principal.is_operator:
+            self._counter.note(principal.service, record, verb.operation, work, call.time_us)
         return await bound.command.dispatch(request, record, work)
 
     def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:

@@ -27,6 +27,7 @@ from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, Upda
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.dropping import DropCollection
+from aol_broker.commands.lineage import GetLineage
 from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
@@ -40,6 +41,7 @@ from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
+from aol_broker.usage.keeper import UsageKeeper
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
@@ -121,8 +123,11 @@ class Broker:
         await registry.open()
         audit = await self._open_audit(background)
         page_key = await registry.secret("page-token")
-        verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
+        usage = UsageKeeper(registry, settings.usage)
+        self._stack.push_async_callback(usage.stop)
+        verbs = bound_verbs(settings, registry, self._backends, audit, background, usage=usage, page_key=page_key)
+        line = self._line_settings(await registry.secret(KEY_NAME))
+        pipeline = Pipeline(verbs, registry, audit, line, usage.counter)
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -130,6 +135,7 @@ class Broker:
         self._keep_running(registry.follow())
         self._keep_running(_tend(registry, state, self._tend_every_s))
         self._keep_running(_tend_audit(audit, self._tend_every_s))
+        self._keep_running(usage.run())
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -235,6 +241,7 @@ def bound_verbs(
     audit: AuditLog,
     background: AuditBackground,
     *,
+    usage: UsageKeeper,
     page_key: bytes,
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
@@ -269,6 +276,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
         f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
+        f"/{ADMIN_SERVICE}/GetLineage": GetLineage(registry, usage),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 

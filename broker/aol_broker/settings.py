@@ -24,6 +24,7 @@ from aol_broker.settings_sections import (
     LimitSettings,
     LogSettings,
     RegistrySettings,
+    UsageSettings,
 )
 from aol_broker.validation_problems import problems_of
 from aol_broker.yaml_text import (
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     collections: CollectionSettings = CollectionSettings()
     slow_call_s: float = Field(default=1.0, gt=0, description="Calls that take longer are logged.")
     log: LogSettings = LogSettings()
+    usage: UsageSettings = UsageSettings()
 
     @property
     def listen_host(self) -> str:

@@ -5,6 +5,7 @@ import warnings
 
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
+from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -90,6 +91,11 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/HashAuditValue',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/aol.admin.v1.Admin/GetLineage',
+                request_serializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.FromString,
                 _registered_method=True)
 
 
@@ -178,6 +184,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLineage(self, request, context):
+        """Tells which services may use which collections, and which do: what is declared beside what was counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -235,6 +248,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.HashAuditValue,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -535,6 +553,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/HashAuditValue',
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/GetLineage',
+            aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.FromString,
             options,
             channel_credentials,
             insecure,
