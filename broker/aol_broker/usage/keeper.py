@@ -9,10 +9,10 @@ from typing import TypeVar
 import structlog
 
 from aol_broker.registry.store import Registry
+from aol_broker.registry.usage_store import Kept, UsageStore
 from aol_broker.settings_sections import UsageSettings
 from aol_broker.usage.counter import HOUR_US, Count, Counter
 from aol_broker.usage.rows import Names, ShapeKey, UseKey, rows_of
-from aol_broker.usage.store import Kept, UsageStore
 from aol_broker.usage.uses import Uses
 from aol_wire.errors import DataError
 
