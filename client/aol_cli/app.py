@@ -20,6 +20,7 @@ from aol_cli.commands import (
     copy,
     doctor,
     explain,
+    lineage,
     manifests,
     query,
     servers,
@@ -97,6 +98,8 @@ def _make_app() -> typer.Typer:
         access.revoke,
         query.query,
         explain.explain,
+        lineage.lineage,
+        lineage.impact,
         copy.copy,
     ):
         made.command()(command)

@@ -15,8 +15,8 @@ def grant_as_json(item: "admin_pb2.Grant") -> dict[str, Any]:
     return {
         "collection": item.collection,
         "service": item.service,
-        "permission": _word(collection_pb2.Permission, item.permission),
-        "state": _word(admin_pb2.GrantState, item.state),
+        "permission": enum_word(collection_pb2.Permission, item.permission),
+        "state": enum_word(admin_pb2.GrantState, item.state),
         "origin": item.origin,
         "granted_by": item.granted_by,
         "reason": item.reason,
@@ -29,7 +29,7 @@ def sharing_line(grant: dict[str, Any]) -> str:
     return f"sharing: [{{service: {grant['service']}, permission: {grant['permission']}}}]"
 
 
-def _word(enum: Any, number: int) -> str:
+def enum_word(enum: Any, number: int) -> str:
     """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker."""
     try:
         return str(enum.Name(number)).rsplit("_", 1)[-1].lower()
