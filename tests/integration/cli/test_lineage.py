@@ -23,7 +23,12 @@ spec:
     collections:
       - {name: orders, sharing: [{service: lin-reader, permission: read}, {service: lin-idle, permission: read}]}
 """
-ASKS = "metadata: {{name: {name}}}\nspec:\n  dataRequirements:\n    accessRequests: [{{collection: lin-owner.orders, permission: read}}]\n"
+ASKS = """\
+metadata: {{name: {name}}}
+spec:
+  dataRequirements:
+    accessRequests: [{{collection: lin-owner.orders, permission: read}}]
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
