@@ -26,6 +26,7 @@ from aol_broker.commands.audit_values import HashAuditValue
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
+from aol_broker.commands.drift import GetDrift
 from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.lineage import GetLineage
 from aol_broker.commands.moves import AbortCopy, CopyCollection
@@ -276,6 +277,7 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
         f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
         f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
+        f"/{ADMIN_SERVICE}/GetDrift": GetDrift(registry, dispatch, usage),
         f"/{ADMIN_SERVICE}/GetLineage": GetLineage(registry, usage),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2, audit_pb2, usage_pb2
+from aol.admin.v1 import admin_pb2, audit_pb2, drift_pb2, usage_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -88,5 +88,6 @@ VERBS: Mapping[str, Verb] = {
         "abort_copy", admin_pb2.AbortCopyRequest, Right.OPERATOR, writes=True, names="collection"
     ),
     f"/{ADMIN_SERVICE}/HashAuditValue": Verb("hash_audit_value", admin_pb2.HashAuditValueRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/GetDrift": Verb("get_drift", drift_pb2.GetDriftRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/GetLineage": Verb("get_lineage", usage_pb2.GetLineageRequest, Right.OPERATOR),
 }

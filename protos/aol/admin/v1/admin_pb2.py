@@ -23,73 +23,74 @@ _sym_db = _symbol_database.Default()
 
 
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
+from aol.admin.v1 import drift_pb2 as aol_dot_admin_dot_v1_dot_drift__pb2
 from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/admin.proto\x12\x0c\x61ol.admin.v1\x1a\x18\x61ol/admin/v1/audit.proto\x1a\x18\x61ol/admin/v1/usage.proto\x1a\x1c\x61ol/data/v1/collection.proto\"L\n\x14\x41pplyManifestRequest\x12\x10\n\x08manifest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xc0\x01\n\x15\x41pplyManifestResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x1b\n\x13\x63reated_collections\x18\x04 \x03(\t\x12*\n\ractive_grants\x18\x05 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12+\n\x0epending_grants\x18\x06 \x03(\x0b\x32\x13.aol.admin.v1.Grant\")\n\x13ListServicesRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"?\n\x14ListServicesResponse\x12\'\n\x08services\x18\x01 \x03(\x0b\x32\x15.aol.admin.v1.Service\"_\n\x07Service\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10manifest_version\x18\x02 \x01(\x03\x12\x18\n\x10\x63ollection_count\x18\x03 \x01(\x03\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\"=\n\x16ListCollectionsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"P\n\x15\x44ropCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x86\x01\n\x16\x44ropCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection\x12\x1b\n\x0e\x64ocument_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x08\x42\x11\n\x0f_document_count\"L\n\x11ListGrantsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListGrantsResponse\x12#\n\x06grants\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"\xca\x01\n\x05Grant\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.aol.admin.v1.GrantState\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x12\n\ngranted_by\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\ncreated_us\x18\x08 \x01(\x03\"\xdf\x02\n\x12SearchAuditRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x10\n\x08since_us\x18\x05 \x01(\x03\x12\x10\n\x08until_us\x18\x06 \x01(\x03\x12\r\n\x05limit\x18\x07 \x01(\x05\x12\x11\n\tafter_seq\x18\x08 \x01(\x03\x12\x11\n\tprincipal\x18\t \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\n \x01(\t\x12\r\n\x05\x66ield\x18\x0b \x01(\t\x12\x1b\n\x13recorded_request_id\x18\x0c \x01(\t\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x0c\n\x04text\x18\x0e \x01(\t\x12\x0e\n\x06stages\x18\x10 \x03(\t\x12\x12\n\nunresolved\x18\x11 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x12 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x13SearchAuditResponse\x12\x0f\n\x07records\x18\x01 \x03(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"(\n\x12\x41uditStatusRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x8a\x02\n\x13\x41uditStatusResponse\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x13\n\x0b\x64urable_seq\x18\x02 \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x14\n\x0copen_segment\x18\x04 \x01(\t\x12\x15\n\rsegment_count\x18\x05 \x01(\x03\x12\x15\n\rsegment_bytes\x18\x06 \x01(\x03\x12\x12\n\noldest_seq\x18\x07 \x01(\x03\x12\x11\n\toldest_us\x18\x08 \x01(\x03\x12&\n\x05sinks\x18\t \x03(\x0b\x32\x17.aol.admin.v1.AuditSink\x12*\n\x07\x61nchors\x18\n \x03(\x0b\x32\x19.aol.admin.v1.AuditAnchor\"\xce\x01\n\tAuditSink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03lag\x18\x04 \x01(\x03\x12\x0e\n\x06lag_us\x18\x05 \x01(\x03\x12+\n\x05state\x18\x06 \x01(\x0e\x32\x1c.aol.admin.v1.AuditSinkState\x12\x18\n\x10\x66\x61iling_since_us\x18\x07 \x01(\x03\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x0f\n\x07skipped\x18\t \x01(\x03\x12\x0f\n\x07missing\x18\n \x01(\x03\"1\n\x0b\x41uditAnchor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61nchored_seq\x18\x02 \x01(\x03\"S\n\x15\x43opyCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nto_adapter\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xf8\x01\n\x16\x43opyCollectionResponse\x12&\n\x05phase\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.CopyPhase\x12\x14\n\x0c\x66rom_adapter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x0e\n\x06\x63opied\x18\x05 \x01(\x03\x12\x10\n\x08\x63ompared\x18\x06 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x07 \x01(\t\x12\x32\n\x0b\x64ifferences\x18\x08 \x01(\x0b\x32\x1d.aol.admin.v1.CopyDifferences\x12\x15\n\ralready_there\x18\t \x01(\x08\"a\n\x0f\x43opyDifferences\x12\x0f\n\x07missing\x18\x01 \x01(\x03\x12\x12\n\nunexpected\x18\x02 \x01(\x03\x12\x11\n\tdifferent\x18\x03 \x01(\x03\x12\x16\n\x0e\x66\x61iled_indexes\x18\x04 \x03(\t\":\n\x10\x41\x62ortCopyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x11\x41\x62ortCopyResponse\x12\x0f\n\x07\x61\x62orted\x18\x01 \x01(\x08\x12\x0f\n\x07\x61\x64\x61pter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\":\n\x15HashAuditValueRequest\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"&\n\x16HashAuditValueResponse\x12\x0c\n\x04hmac\x18\x01 \x01(\t*Z\n\nGrantState\x12\x1b\n\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GRANT_STATE_ACTIVE\x10\x01\x12\x17\n\x13GRANT_STATE_PENDING\x10\x02*m\n\x0e\x41uditSinkState\x12 \n\x1c\x41UDIT_SINK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41UDIT_SINK_STATE_OK\x10\x01\x12 \n\x1c\x41UDIT_SINK_STATE_BACKING_OFF\x10\x02*\xd1\x01\n\tCopyPhase\x12\x1a\n\x16\x43OPY_PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OPY_PHASE_MARKED\x10\x01\x12\x16\n\x12\x43OPY_PHASE_COPYING\x10\x02\x12\x17\n\x13\x43OPY_PHASE_INDEXING\x10\x03\x12\x17\n\x13\x43OPY_PHASE_SETTLING\x10\x04\x12\x18\n\x14\x43OPY_PHASE_VERIFYING\x10\x05\x12\x13\n\x0f\x43OPY_PHASE_DONE\x10\x06\x12\x18\n\x14\x43OPY_PHASE_DIFFERENT\x10\x07\x32\xa4\x08\n\x05\x41\x64min\x12X\n\rApplyManifest\x12\".aol.admin.v1.ApplyManifestRequest\x1a#.aol.admin.v1.ApplyManifestResponse\x12U\n\x0cListServices\x12!.aol.admin.v1.ListServicesRequest\x1a\".aol.admin.v1.ListServicesResponse\x12^\n\x0fListCollections\x12$.aol.admin.v1.ListCollectionsRequest\x1a%.aol.admin.v1.ListCollectionsResponse\x12[\n\x0e\x44ropCollection\x12#.aol.admin.v1.DropCollectionRequest\x1a$.aol.admin.v1.DropCollectionResponse\x12O\n\nListGrants\x12\x1f.aol.admin.v1.ListGrantsRequest\x1a .aol.admin.v1.ListGrantsResponse\x12R\n\x0bSearchAudit\x12 .aol.admin.v1.SearchAuditRequest\x1a!.aol.admin.v1.SearchAuditResponse\x12[\n\x0eSummarizeAudit\x12#.aol.admin.v1.SummarizeAuditRequest\x1a$.aol.admin.v1.SummarizeAuditResponse\x12R\n\x0b\x41uditStatus\x12 .aol.admin.v1.AuditStatusRequest\x1a!.aol.admin.v1.AuditStatusResponse\x12[\n\x0e\x43opyCollection\x12#.aol.admin.v1.CopyCollectionRequest\x1a$.aol.admin.v1.CopyCollectionResponse\x12L\n\tAbortCopy\x12\x1e.aol.admin.v1.AbortCopyRequest\x1a\x1f.aol.admin.v1.AbortCopyResponse\x12[\n\x0eHashAuditValue\x12#.aol.admin.v1.HashAuditValueRequest\x1a$.aol.admin.v1.HashAuditValueResponse\x12O\n\nGetLineage\x12\x1f.aol.admin.v1.GetLineageRequest\x1a .aol.admin.v1.GetLineageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/admin.proto\x12\x0c\x61ol.admin.v1\x1a\x18\x61ol/admin/v1/audit.proto\x1a\x18\x61ol/admin/v1/drift.proto\x1a\x18\x61ol/admin/v1/usage.proto\x1a\x1c\x61ol/data/v1/collection.proto\"L\n\x14\x41pplyManifestRequest\x12\x10\n\x08manifest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xc0\x01\n\x15\x41pplyManifestResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x1b\n\x13\x63reated_collections\x18\x04 \x03(\t\x12*\n\ractive_grants\x18\x05 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12+\n\x0epending_grants\x18\x06 \x03(\x0b\x32\x13.aol.admin.v1.Grant\")\n\x13ListServicesRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"?\n\x14ListServicesResponse\x12\'\n\x08services\x18\x01 \x03(\x0b\x32\x15.aol.admin.v1.Service\"_\n\x07Service\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10manifest_version\x18\x02 \x01(\x03\x12\x18\n\x10\x63ollection_count\x18\x03 \x01(\x03\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\"=\n\x16ListCollectionsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"P\n\x15\x44ropCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x86\x01\n\x16\x44ropCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection\x12\x1b\n\x0e\x64ocument_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x08\x42\x11\n\x0f_document_count\"L\n\x11ListGrantsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListGrantsResponse\x12#\n\x06grants\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"\xca\x01\n\x05Grant\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.aol.admin.v1.GrantState\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x12\n\ngranted_by\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\ncreated_us\x18\x08 \x01(\x03\"\xdf\x02\n\x12SearchAuditRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x10\n\x08since_us\x18\x05 \x01(\x03\x12\x10\n\x08until_us\x18\x06 \x01(\x03\x12\r\n\x05limit\x18\x07 \x01(\x05\x12\x11\n\tafter_seq\x18\x08 \x01(\x03\x12\x11\n\tprincipal\x18\t \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\n \x01(\t\x12\r\n\x05\x66ield\x18\x0b \x01(\t\x12\x1b\n\x13recorded_request_id\x18\x0c \x01(\t\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x0c\n\x04text\x18\x0e \x01(\t\x12\x0e\n\x06stages\x18\x10 \x03(\t\x12\x12\n\nunresolved\x18\x11 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x12 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x13SearchAuditResponse\x12\x0f\n\x07records\x18\x01 \x03(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"(\n\x12\x41uditStatusRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x8a\x02\n\x13\x41uditStatusResponse\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x13\n\x0b\x64urable_seq\x18\x02 \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x14\n\x0copen_segment\x18\x04 \x01(\t\x12\x15\n\rsegment_count\x18\x05 \x01(\x03\x12\x15\n\rsegment_bytes\x18\x06 \x01(\x03\x12\x12\n\noldest_seq\x18\x07 \x01(\x03\x12\x11\n\toldest_us\x18\x08 \x01(\x03\x12&\n\x05sinks\x18\t \x03(\x0b\x32\x17.aol.admin.v1.AuditSink\x12*\n\x07\x61nchors\x18\n \x03(\x0b\x32\x19.aol.admin.v1.AuditAnchor\"\xce\x01\n\tAuditSink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03lag\x18\x04 \x01(\x03\x12\x0e\n\x06lag_us\x18\x05 \x01(\x03\x12+\n\x05state\x18\x06 \x01(\x0e\x32\x1c.aol.admin.v1.AuditSinkState\x12\x18\n\x10\x66\x61iling_since_us\x18\x07 \x01(\x03\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x0f\n\x07skipped\x18\t \x01(\x03\x12\x0f\n\x07missing\x18\n \x01(\x03\"1\n\x0b\x41uditAnchor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61nchored_seq\x18\x02 \x01(\x03\"S\n\x15\x43opyCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nto_adapter\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xf8\x01\n\x16\x43opyCollectionResponse\x12&\n\x05phase\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.CopyPhase\x12\x14\n\x0c\x66rom_adapter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x0e\n\x06\x63opied\x18\x05 \x01(\x03\x12\x10\n\x08\x63ompared\x18\x06 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x07 \x01(\t\x12\x32\n\x0b\x64ifferences\x18\x08 \x01(\x0b\x32\x1d.aol.admin.v1.CopyDifferences\x12\x15\n\ralready_there\x18\t \x01(\x08\"a\n\x0f\x43opyDifferences\x12\x0f\n\x07missing\x18\x01 \x01(\x03\x12\x12\n\nunexpected\x18\x02 \x01(\x03\x12\x11\n\tdifferent\x18\x03 \x01(\x03\x12\x16\n\x0e\x66\x61iled_indexes\x18\x04 \x03(\t\":\n\x10\x41\x62ortCopyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x11\x41\x62ortCopyResponse\x12\x0f\n\x07\x61\x62orted\x18\x01 \x01(\x08\x12\x0f\n\x07\x61\x64\x61pter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\":\n\x15HashAuditValueRequest\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"&\n\x16HashAuditValueResponse\x12\x0c\n\x04hmac\x18\x01 \x01(\t*Z\n\nGrantState\x12\x1b\n\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GRANT_STATE_ACTIVE\x10\x01\x12\x17\n\x13GRANT_STATE_PENDING\x10\x02*m\n\x0e\x41uditSinkState\x12 \n\x1c\x41UDIT_SINK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41UDIT_SINK_STATE_OK\x10\x01\x12 \n\x1c\x41UDIT_SINK_STATE_BACKING_OFF\x10\x02*\xd1\x01\n\tCopyPhase\x12\x1a\n\x16\x43OPY_PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OPY_PHASE_MARKED\x10\x01\x12\x16\n\x12\x43OPY_PHASE_COPYING\x10\x02\x12\x17\n\x13\x43OPY_PHASE_INDEXING\x10\x03\x12\x17\n\x13\x43OPY_PHASE_SETTLING\x10\x04\x12\x18\n\x14\x43OPY_PHASE_VERIFYING\x10\x05\x12\x13\n\x0f\x43OPY_PHASE_DONE\x10\x06\x12\x18\n\x14\x43OPY_PHASE_DIFFERENT\x10\x07\x32\xef\x08\n\x05\x41\x64min\x12X\n\rApplyManifest\x12\".aol.admin.v1.ApplyManifestRequest\x1a#.aol.admin.v1.ApplyManifestResponse\x12U\n\x0cListServices\x12!.aol.admin.v1.ListServicesRequest\x1a\".aol.admin.v1.ListServicesResponse\x12^\n\x0fListCollections\x12$.aol.admin.v1.ListCollectionsRequest\x1a%.aol.admin.v1.ListCollectionsResponse\x12[\n\x0e\x44ropCollection\x12#.aol.admin.v1.DropCollectionRequest\x1a$.aol.admin.v1.DropCollectionResponse\x12O\n\nListGrants\x12\x1f.aol.admin.v1.ListGrantsRequest\x1a .aol.admin.v1.ListGrantsResponse\x12R\n\x0bSearchAudit\x12 .aol.admin.v1.SearchAuditRequest\x1a!.aol.admin.v1.SearchAuditResponse\x12[\n\x0eSummarizeAudit\x12#.aol.admin.v1.SummarizeAuditRequest\x1a$.aol.admin.v1.SummarizeAuditResponse\x12R\n\x0b\x41uditStatus\x12 .aol.admin.v1.AuditStatusRequest\x1a!.aol.admin.v1.AuditStatusResponse\x12[\n\x0e\x43opyCollection\x12#.aol.admin.v1.CopyCollectionRequest\x1a$.aol.admin.v1.CopyCollectionResponse\x12L\n\tAbortCopy\x12\x1e.aol.admin.v1.AbortCopyRequest\x1a\x1f.aol.admin.v1.AbortCopyResponse\x12[\n\x0eHashAuditValue\x12#.aol.admin.v1.HashAuditValueRequest\x1a$.aol.admin.v1.HashAuditValueResponse\x12O\n\nGetLineage\x12\x1f.aol.admin.v1.GetLineageRequest\x1a .aol.admin.v1.GetLineageResponse\x12I\n\x08GetDrift\x12\x1d.aol.admin.v1.GetDriftRequest\x1a\x1e.aol.admin.v1.GetDriftResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.admin.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GRANTSTATE']._serialized_start=2969
-  _globals['_GRANTSTATE']._serialized_end=3059
-  _globals['_AUDITSINKSTATE']._serialized_start=3061
-  _globals['_AUDITSINKSTATE']._serialized_end=3170
-  _globals['_COPYPHASE']._serialized_start=3173
-  _globals['_COPYPHASE']._serialized_end=3382
-  _globals['_APPLYMANIFESTREQUEST']._serialized_start=124
-  _globals['_APPLYMANIFESTREQUEST']._serialized_end=200
-  _globals['_APPLYMANIFESTRESPONSE']._serialized_start=203
-  _globals['_APPLYMANIFESTRESPONSE']._serialized_end=395
-  _globals['_LISTSERVICESREQUEST']._serialized_start=397
-  _globals['_LISTSERVICESREQUEST']._serialized_end=438
-  _globals['_LISTSERVICESRESPONSE']._serialized_start=440
-  _globals['_LISTSERVICESRESPONSE']._serialized_end=503
-  _globals['_SERVICE']._serialized_start=505
-  _globals['_SERVICE']._serialized_end=600
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=602
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=663
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=665
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=736
-  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=738
-  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=818
-  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=821
-  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=955
-  _globals['_LISTGRANTSREQUEST']._serialized_start=957
-  _globals['_LISTGRANTSREQUEST']._serialized_end=1033
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=1035
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=1092
-  _globals['_GRANT']._serialized_start=1095
-  _globals['_GRANT']._serialized_end=1297
-  _globals['_SEARCHAUDITREQUEST']._serialized_start=1300
-  _globals['_SEARCHAUDITREQUEST']._serialized_end=1651
-  _globals['_SEARCHAUDITRESPONSE']._serialized_start=1653
-  _globals['_SEARCHAUDITRESPONSE']._serialized_end=1726
-  _globals['_AUDITSTATUSREQUEST']._serialized_start=1728
-  _globals['_AUDITSTATUSREQUEST']._serialized_end=1768
-  _globals['_AUDITSTATUSRESPONSE']._serialized_start=1771
-  _globals['_AUDITSTATUSRESPONSE']._serialized_end=2037
-  _globals['_AUDITSINK']._serialized_start=2040
-  _globals['_AUDITSINK']._serialized_end=2246
-  _globals['_AUDITANCHOR']._serialized_start=2248
-  _globals['_AUDITANCHOR']._serialized_end=2297
-  _globals['_COPYCOLLECTIONREQUEST']._serialized_start=2299
-  _globals['_COPYCOLLECTIONREQUEST']._serialized_end=2382
-  _globals['_COPYCOLLECTIONRESPONSE']._serialized_start=2385
-  _globals['_COPYCOLLECTIONRESPONSE']._serialized_end=2633
-  _globals['_COPYDIFFERENCES']._serialized_start=2635
-  _globals['_COPYDIFFERENCES']._serialized_end=2732
-  _globals['_ABORTCOPYREQUEST']._serialized_start=2734
-  _globals['_ABORTCOPYREQUEST']._serialized_end=2792
-  _globals['_ABORTCOPYRESPONSE']._serialized_start=2794
-  _globals['_ABORTCOPYRESPONSE']._serialized_end=2867
-  _globals['_HASHAUDITVALUEREQUEST']._serialized_start=2869
-  _globals['_HASHAUDITVALUEREQUEST']._serialized_end=2927
-  _globals['_HASHAUDITVALUERESPONSE']._serialized_start=2929
-  _globals['_HASHAUDITVALUERESPONSE']._serialized_end=2967
-  _globals['_ADMIN']._serialized_start=3385
-  _globals['_ADMIN']._serialized_end=4445
+  _globals['_GRANTSTATE']._serialized_start=2995
+  _globals['_GRANTSTATE']._serialized_end=3085
+  _globals['_AUDITSINKSTATE']._serialized_start=3087
+  _globals['_AUDITSINKSTATE']._serialized_end=3196
+  _globals['_COPYPHASE']._serialized_start=3199
+  _globals['_COPYPHASE']._serialized_end=3408
+  _globals['_APPLYMANIFESTREQUEST']._serialized_start=150
+  _globals['_APPLYMANIFESTREQUEST']._serialized_end=226
+  _globals['_APPLYMANIFESTRESPONSE']._serialized_start=229
+  _globals['_APPLYMANIFESTRESPONSE']._serialized_end=421
+  _globals['_LISTSERVICESREQUEST']._serialized_start=423
+  _globals['_LISTSERVICESREQUEST']._serialized_end=464
+  _globals['_LISTSERVICESRESPONSE']._serialized_start=466
+  _globals['_LISTSERVICESRESPONSE']._serialized_end=529
+  _globals['_SERVICE']._serialized_start=531
+  _globals['_SERVICE']._serialized_end=626
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=628
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=689
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=691
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=762
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=764
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=844
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=847
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=981
+  _globals['_LISTGRANTSREQUEST']._serialized_start=983
+  _globals['_LISTGRANTSREQUEST']._serialized_end=1059
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=1061
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=1118
+  _globals['_GRANT']._serialized_start=1121
+  _globals['_GRANT']._serialized_end=1323
+  _globals['_SEARCHAUDITREQUEST']._serialized_start=1326
+  _globals['_SEARCHAUDITREQUEST']._serialized_end=1677
+  _globals['_SEARCHAUDITRESPONSE']._serialized_start=1679
+  _globals['_SEARCHAUDITRESPONSE']._serialized_end=1752
+  _globals['_AUDITSTATUSREQUEST']._serialized_start=1754
+  _globals['_AUDITSTATUSREQUEST']._serialized_end=1794
+  _globals['_AUDITSTATUSRESPONSE']._serialized_start=1797
+  _globals['_AUDITSTATUSRESPONSE']._serialized_end=2063
+  _globals['_AUDITSINK']._serialized_start=2066
+  _globals['_AUDITSINK']._serialized_end=2272
+  _globals['_AUDITANCHOR']._serialized_start=2274
+  _globals['_AUDITANCHOR']._serialized_end=2323
+  _globals['_COPYCOLLECTIONREQUEST']._serialized_start=2325
+  _globals['_COPYCOLLECTIONREQUEST']._serialized_end=2408
+  _globals['_COPYCOLLECTIONRESPONSE']._serialized_start=2411
+  _globals['_COPYCOLLECTIONRESPONSE']._serialized_end=2659
+  _globals['_COPYDIFFERENCES']._serialized_start=2661
+  _globals['_COPYDIFFERENCES']._serialized_end=2758
+  _globals['_ABORTCOPYREQUEST']._serialized_start=2760
+  _globals['_ABORTCOPYREQUEST']._serialized_end=2818
+  _globals['_ABORTCOPYRESPONSE']._serialized_start=2820
+  _globals['_ABORTCOPYRESPONSE']._serialized_end=2893
+  _globals['_HASHAUDITVALUEREQUEST']._serialized_start=2895
+  _globals['_HASHAUDITVALUEREQUEST']._serialized_end=2953
+  _globals['_HASHAUDITVALUERESPONSE']._serialized_start=2955
+  _globals['_HASHAUDITVALUERESPONSE']._serialized_end=2993
+  _globals['_ADMIN']._serialized_start=3411
+  _globals['_ADMIN']._serialized_end=4546
 # @@protoc_insertion_point(module_scope)

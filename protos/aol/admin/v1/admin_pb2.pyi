@@ -1,4 +1,5 @@
 from aol.admin.v1 import audit_pb2 as _audit_pb2
+from aol.admin.v1 import drift_pb2 as _drift_pb2
 from aol.admin.v1 import usage_pb2 as _usage_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
