@@ -19,6 +19,7 @@ from aol_cli.commands import (
     collections,
     copy,
     doctor,
+    drift,
     explain,
     lineage,
     manifests,
@@ -100,6 +101,7 @@ def _make_app() -> typer.Typer:
         explain.explain,
         lineage.lineage,
         lineage.impact,
+        drift.drift,
         copy.copy,
     ):
         made.command()(command)

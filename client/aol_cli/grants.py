@@ -29,9 +29,13 @@ def sharing_line(grant: dict[str, Any]) -> str:
     return f"sharing: [{{service: {grant['service']}, permission: {grant['permission']}}}]"
 
 
-def enum_word(enum: Any, number: int) -> str:
-    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker."""
+def enum_word(enum: Any, number: int, prefix: str = "") -> str:
+    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker.
+
+    :param prefix: of the enum's names, where the words after it may be several.
+    """
     try:
-        return str(enum.Name(number)).rsplit("_", 1)[-1].lower()
+        name = str(enum.Name(number))
+        return (name.removeprefix(prefix) if prefix else name.rsplit("_", 1)[-1]).lower()
     except ValueError:
         return str(number)

@@ -88,15 +88,23 @@ def _with(text: str, document: Any, edit: Edit) -> str:
     return _checked(with_last(text, container, entry, as_block=as_block), wanted)
 
 
-def _checked(text: str, wanted: Any) -> str:
+def _checked(text: str | None, wanted: Any) -> str:
     from ruamel.yaml.error import YAMLError
 
     try:
-        if yaml_of_people().load(text) == wanted:
+        if text is not None and _said(yaml_of_people().load(text)) == _said(wanted):
             return text
     except YAMLError:
         pass
     raise _NoPlaceError("it is laid out in a way that this command cannot edit; edit it by hand")
+
+
+def _said(value: Any) -> Any:
+    """Return what a manifest says: a key with nothing under it says as much as none."""
+    if isinstance(value, dict):
+        said = {key: _said(item) for key, item in value.items()}
+        return {key: item for key, item in said.items() if item not in (None, {}, [])}
+    return [_said(item) for item in value] if isinstance(value, list) else value
 
 
 def _section_place(document: Any, edit: Edit) -> Place:

@@ -5,9 +5,8 @@ further than it is belong to what follows.
 """
 
 import io
+import re
 from typing import Any
-
-from aol_cli.exits import Failure
 
 Place = tuple[str | int, ...]
 """Keys and numbers that lead to something in a document."""
@@ -15,8 +14,11 @@ Place = tuple[str | int, ...]
 _WIDTH = 1 << 16
 
 
-def without(text: str, place: Place) -> str:
-    """Return the text without the entry of a list or mapping that is at a place."""
+def without(text: str, place: Place) -> str | None:
+    """Return the text without the entry of a list or mapping that is at a place.
+
+    None where its first line is not its own, as that of the first key of an element of a list.
+    """
     container, number = _container(text, place)
     spans = _spans(container)
     start, end = spans[number]
@@ -27,9 +29,9 @@ def without(text: str, place: Place) -> str:
             start = spans[number - 1][1]
         return text[:start] + text[end:]
     line, column = _line_and_column(text, container, start)
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     if lines[line][:column].strip():
-        raise Failure("Something else stands on the line of what is to be taken out; edit the manifest by hand.")
+        return None
     return "".join(lines[:line] + lines[_end(lines, line, column, end_line=_line(text, end)) :])
 
 
@@ -44,7 +46,7 @@ def with_last(text: str, place: Place, entry: dict[str, Any], *, as_block: bool)
     if container.flow_style:
         return f"{text[:end]}, {_flowing(entry, bare=not is_list)}{text[end:]}"
     line, column = _line_and_column(text, container, start)
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     at = _end(lines, line, column, end_line=_line(text, end))
     if not lines[at - 1].endswith("\n"):
         lines[at - 1] += "\n"
@@ -61,6 +63,11 @@ def flow(entry: dict[str, Any]) -> Any:
     made = CommentedMap(entry)
     made.fa.set_flow_style()
     return made
+
+
+def written(entry: dict[str, Any]) -> str:
+    """Return an entry as it is written on one line."""
+    return _flowing(entry)
 
 
 def yaml_of_people() -> Any:
@@ -94,6 +101,11 @@ def _spans(container: Any) -> list[tuple[int, int]]:
     """Return where each entry begins and ends, in characters."""
     pairs = [item if isinstance(item, tuple) else (item, item) for item in container.value]
     return [(first.start_mark.index, last.end_mark.index) for first, last in pairs]
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text with their ends. Python's own way to split knows more ends than YAML does."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _line(text: str, index: int) -> int:

@@ -36,11 +36,8 @@ def undeclared_uses(known: Known) -> Iterator[Finding]:
             continue
         calls = sum(use.calls for use in used)
         detail = f"{grant.service} uses {grant.permission} ({calls:,} calls), granted by {grant.granted_by}."
-        edit = _request(grant, remove=False) if grant.service in known.manifests else None
-        command = "" if edit is not None else _revoking(grant)
-        yield Finding(
-            Kind.UNDECLARED_USE, grant.collection_id, grant.service, grant.permission.value, detail, edit, command
-        )
+        edit = _request(grant, remove=False)
+        yield Finding(Kind.UNDECLARED_USE, grant.collection_id, grant.service, grant.permission.value, detail, edit)
 
 
 def _active(known: Known) -> Iterator[Grant]:
