@@ -96,7 +96,9 @@ class GetDrift:
         older = await applied_manifests(database, before_us=uses.since_us)
         made = await made_us(database)
         manifests, unreadable = await asyncio.to_thread(_parsed, newest)
-        before, _ = await asyncio.to_thread(_parsed, older)
+        stood = set(newest).intersection(older)
+        before, _ = await asyncio.to_thread(_parsed, [item for item in older if item not in stood])
+        before |= {item.service: manifests[item.service] for item in stood if item.service in manifests}
         sources = {item.service: item.source for item in newest}
         for service, (manifest, source) in work.given.items():
             manifests[service], sources[service] = manifest, source

@@ -66,7 +66,8 @@ class UsageKeeper:
         :raises DataError: REGISTRY_UNAVAILABLE.
         """
         await self.flush()
-        return await self._store.load(since_us, collection_id, service)
+        kept_from_us = int((self._clock() - self._settings.keep_for_s) * 1e6)
+        return await self._store.load(max(since_us, kept_from_us), collection_id, service)
 
     async def flush(self) -> None:
         """Add what was counted to the registry.
@@ -89,6 +90,8 @@ class UsageKeeper:
 
     async def fold(self) -> None:
         """Add old hours up to days, and remove what is older than anything that is kept."""
+        # Names that went make room for others.
+        self._names = Names()
         hour = int(self._clock() * 1e6) // HOUR_US
         settings = self._settings
         await self._store.fold(Kept(hour - settings.keep_hours_for_s // 3600, hour - settings.keep_for_s // 3600))

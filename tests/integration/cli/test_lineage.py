@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,20 @@ def test_nothing_was_used_after_now(aol: Aol) -> None:
 )
 def test_what_cannot_be_asked_is_refused(aol: Aol, arguments: tuple[str, ...], code: int, said: str) -> None:
     assert said in aol(*arguments, code=code).stderr
+
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "lineage.md"
+SHOP = "metadata: {name: shop}\nspec: {dataRequirements: {collections: [{name: orders}]}}\n"
+
+
+def test_the_documented_commands_work_as_they_stand(aol: Aol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "manifests" / "shop").mkdir(parents=True)
+    (tmp_path / "manifests" / "shop" / "manifest.yaml").write_text(SHOP)
+    monkeypatch.chdir(tmp_path)
+    aol("apply", "manifests")
+    commands = re.findall(r"^    aol (.*)$", DOCUMENTATION.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"lineage", "impact", "drift"}
+    for command in commands:
+        arguments = shlex.split(command.partition(" > ")[0])
+        # That something differs on a broker that many tests share is no failure.
+        assert aol(*arguments, code=1 if arguments == ["drift"] else 0).stdout != ""

@@ -140,6 +140,13 @@ async def test_nothing_is_told_of_the_time_before_counting_began(registry: Regis
     assert (await counting.load(before)).since_us == before
 
 
+async def test_nothing_is_told_of_the_time_that_is_not_kept_any_more(registry: Registry) -> None:
+    ahead_s = 10 * 365 * 86_400
+    late = UsageKeeper(registry, SETTINGS, clock=lambda: now_us() / 1e6 + ahead_s)
+    since_us = (await late.load()).since_us
+    assert abs(since_us / 1e6 - (now_us() / 1e6 + ahead_s - SETTINGS.keep_for_s)) < 60
+
+
 async def test_a_use_from_before_the_moment_asked_for_is_left_out(registry: Registry) -> None:
     counting = keeper(registry)
     now = now_us()

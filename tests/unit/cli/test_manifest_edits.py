@@ -1,9 +1,13 @@
 """Does an edit change a manifest where it should, and nowhere else?"""
 
 import difflib
+import random
+import re
+from collections import Counter
 
 import pytest
 
+from aol_broker.manifest import parse_manifest
 from aol_cli.exits import Failure
 from aol_cli.manifest_edits import Edit, edited
 
@@ -200,3 +204,54 @@ def test_a_collection_that_is_not_declared_cannot_be_edited() -> None:
     with pytest.raises(Failure) as refused:
         edited(MANIFEST, [index("a", collection="nothing")], "shop/manifest.yaml")
     assert "shop/manifest.yaml cannot be edited: it declares no collection 'nothing'" in refused.value.message
+
+
+FIELDS = ["a", "b", "c", "d.e", "d.f"]
+
+
+def random_manifest(random_: random.Random) -> str:
+    """A manifest with comments and blank lines, each list between brackets or on lines of its own."""
+    indexes = [f"{{fields: [{field}], type: ascending}}" for field in random_.sample(FIELDS, random_.randint(0, 4))]
+    hints = [f"{field}: string" for field in random_.sample(FIELDS, random_.randint(0, 4))]
+    noise = random_.choice(["", "          # a comment", "\n", "        # another: one"])
+
+    def listed(key: str, items: list[str], dash: str, brackets: str) -> list[str]:
+        if not items or random_.random() < 0.4:
+            return [f"        {key}: {brackets[0]}{', '.join(items)}{brackets[1]}  # short"] if items else []
+        indent = random_.choice([8, 10, 12]) if dash else 10
+        lines = [f"        {key}:"]
+        for item in items:
+            lines += [noise] * random_.randint(0, 1) + [f"{' ' * indent}{dash}{item}{random_.choice(['', '   # why'])}"]
+        return lines
+
+    parts = [listed("indexes", indexes, "- ", "[]"), listed("schemaHint", hints, "", "{}")]
+    random_.shuffle(parts)
+    body = [line for part in parts for line in [*part, *random_.choice([[], [""], ["        # what follows"]])]]
+    return "\n".join(["metadata: {name: shop}", "spec:", "  dataRequirements:", "    collections:"]) + (
+        "\n      - name: orders\n" + "\n".join(body) + "\n      - name: carts   # the other\n"
+    )
+
+
+def said(text: str) -> tuple[set[str], set[str]]:
+    """What a manifest says, as the broker reads it: the fields that are indexed, and those that are hinted."""
+    orders, carts = parse_manifest(text, "m.yaml").collections
+    assert carts.name == "carts"
+    return {".".join(index.fields[0].path) for index in orders.indexes}, set(orders.schema_hint)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_after_any_edits_of_any_layout_a_manifest_says_what_a_plain_model_says(seed: int) -> None:
+    random_ = random.Random(seed)
+    text = random_manifest(random_)
+    model = said(text)
+    for _ in range(12):
+        field, number, remove = random_.choice(FIELDS), random_.randrange(2), random_.random() < 0.5
+        edit = hint(field, "string", remove=remove) if number else index(field, remove=remove)
+        comments = Counter(re.findall(r"#.*", text))
+        text = edited(text, [edit], "m.yaml")
+        (model[number].discard if remove else model[number].add)(field)
+        assert said(text) == model
+        # The comment on the line of what is taken out goes with it; with the last of a list, all that are in the list.
+        lost = sum((comments - Counter(re.findall(r"#.*", text))).values())
+        assert lost <= int(remove) or not model[number]
+        assert text.endswith("      - name: carts   # the other\n")
