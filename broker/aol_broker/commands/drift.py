@@ -82,7 +82,8 @@ class GetDrift:
     ) -> Answer:
         """Compare."""
         known, unreadable = await self._known(work)
-        found = [finding for check in _CHECKS for finding in check(known)]
+        # In a thread, as it takes seconds where there are thousands of services: calls go on meanwhile.
+        found = await asyncio.to_thread(lambda: [finding for check in _CHECKS for finding in check(known)])
         not_sampled = await self._look_at_documents(request, work, known, found) if work.documents else []
         wanted = [item for item in found if item.service not in unreadable and _is_about(item, work.service)]
         wanted.sort(key=lambda item: (item.collection_id, list(Kind).index(item.kind), item.service))

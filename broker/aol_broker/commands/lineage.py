@@ -1,7 +1,8 @@
 """Who may use what, and who does? GetLineage."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aol.admin.v1 import usage_pb2 as pb
@@ -73,13 +74,11 @@ class GetLineage:
         uses = await self._usage.load(work.since_us, collection_id=work.collection_id)
         asked = await access_asked(self._registry.database)
         snapshot = self._registry.snapshot
-        edges = edges_of(snapshot, asked, uses, work)
+        # In a thread, as there may be many: calls go on meanwhile.
+        edges = await asyncio.to_thread(edges_of, snapshot, asked, uses, work)
         if work.collection_id and work.collection_id not in snapshot.collections and not edges:
             raise DataError(Reason.COLLECTION_NOT_FOUND, f"There is no collection '{work.collection_id}'.")
-        listed = within_one_answer(
-            (_edge_to_proto(key, edges[key], snapshot) for key in sorted(edges)),
-            "Ask for one collection, or one service, at a time.",
-        )
+        listed = await asyncio.to_thread(_listed, edges, snapshot)
         response = pb.GetLineageResponse(edges=listed, since_us=uses.since_us, until_us=answered_us)
         names: dict[str, Json] = {"collection": work.collection_id, "service": work.service}
         return Answer(response, len(listed), {name: text for name, text in names.items() if text})
@@ -100,6 +99,17 @@ def edges_of(snapshot: Snapshot, asked: Iterable[AccessAsked], uses: Uses, wante
         for use in uses.uses(id_, wanted.path):
             edges[id_, use.service].uses.append(use)
     return {key: edge for key, edge in edges.items() if _is_wanted(key, wanted)}
+
+
+def _listed(edges: Mapping[EdgeKey, Edge], snapshot: Snapshot) -> list[pb.LineageEdge]:
+    """Return edges as they are answered.
+
+    :raises DataError: TOO_LARGE.
+    """
+    return within_one_answer(
+        (_edge_to_proto(key, edges[key], snapshot) for key in sorted(edges)),
+        "Ask for one collection, or one service, at a time.",
+    )
 
 
 def _is_wanted(key: EdgeKey, wanted: Wanted) -> bool:

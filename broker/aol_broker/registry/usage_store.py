@@ -1,7 +1,8 @@
 """How are uses kept? Rows in the registry's database, to which all brokers add."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Insert, Select, Table, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,7 +19,9 @@ _SHAPE_KEY = ("collection_id", "service", "shape", "hour")
 # Databases bound the variables of one statement.
 _IDS_A_STATEMENT = 5000
 
-Rows = list[dict[str, object]]
+_ROWS_A_STATEMENT = 500
+
+K = TypeVar("K")
 
 
 class Kept(NamedTuple):
@@ -46,12 +49,15 @@ class UsageStore:
     async def add(self, uses: Mapping[UseKey, Count], shapes: Mapping[ShapeKey, Count]) -> None:
         """Add counts to what is there, all of them or none."""
         # In one order, so that two brokers that add at a time wait for each other and do not stop each other.
-        use_rows: Rows = [{**key._asdict(), "hours": 1, **_counted(uses[key])} for key in sorted(uses)]
-        shape_rows: Rows = [{**key._asdict(), **_counted(shapes[key])} for key in sorted(shapes)]
+        use_keys, shape_keys = await asyncio.to_thread(lambda: (sorted(uses), sorted(shapes)))
         async with self._database.writing() as connection:
-            for table, key, rows in ((usage, _USE_KEY, use_rows), (usage_shapes, _SHAPE_KEY, shape_rows)):
-                if rows:
-                    await connection.execute(_adding(connection, table, key), rows)
+            # A few rows at a time: to hand over all of them at once would hold up the calls of this broker.
+            statement = _adding(connection, usage, _USE_KEY)
+            for use_part in _parts(use_keys):
+                await connection.execute(statement, [{**_row(key, uses[key]), "hours": 1} for key in use_part])
+            statement = _adding(connection, usage_shapes, _SHAPE_KEY)
+            for shape_part in _parts(shape_keys):
+                await connection.execute(statement, [_row(key, shapes[key]) for key in shape_part])
             await connection.commit()
 
     async def fold(self, kept: Kept) -> None:
@@ -84,14 +90,7 @@ class UsageStore:
             rows = (await connection.execute(_summed(usage, keys, since_us, collection_id, service))).all()
             keys = (usage_shapes.c.collection_id, usage_shapes.c.service, usage_shapes.c.shape)
             shapes = (await connection.execute(_summed(usage_shapes, keys, since_us, collection_id, service))).all()
-        return Uses.of(
-            since_us,
-            ((id_, Use(by, verb, path, int(calls), last)) for id_, by, verb, path, calls, last in rows),
-            (
-                (id_, ShapeUse(by, Shape.read(text) if text else None, int(calls), last))
-                for id_, by, text, calls, last in shapes
-            ),
-        )
+        return await asyncio.to_thread(_uses, since_us, rows, shapes)
 
 
 def _summed(
@@ -138,5 +137,21 @@ def _adding(
     return made
 
 
-def _counted(count: Count) -> dict[str, object]:
-    return {"calls": count.calls, "last_us": count.last_us}
+def _row(key: UseKey | ShapeKey, count: Count) -> dict[str, object]:
+    return {**key._asdict(), "calls": count.calls, "last_us": count.last_us}
+
+
+def _parts(keys: Sequence[K]) -> Iterator[Sequence[K]]:
+    for start in range(0, len(keys), _ROWS_A_STATEMENT):
+        yield keys[start : start + _ROWS_A_STATEMENT]
+
+
+def _uses(since_us: int, rows: Sequence[Any], shapes: Sequence[Any]) -> Uses:
+    return Uses.of(
+        since_us,
+        ((id_, Use(by, verb, path, int(calls), last)) for id_, by, verb, path, calls, last in rows),
+        (
+            (id_, ShapeUse(by, Shape.read(text) if text else None, int(calls), last))
+            for id_, by, text, calls, last in shapes
+        ),
+    )

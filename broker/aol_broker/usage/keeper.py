@@ -40,6 +40,7 @@ class UsageKeeper:
         self._uses: defaultdict[UseKey, Count] = defaultdict(Count)
         self._shapes: defaultdict[ShapeKey, Count] = defaultdict(Count)
         self._flushing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._is_away = False
         self._left_out = 0
 
@@ -59,6 +60,9 @@ class UsageKeeper:
                 await self._try_flush()
         except TimeoutError:
             _log.warning("uses of the last seconds are not counted: the registry does not answer in time")
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def load(self, since_us: int = 0, *, collection_id: str = "", service: str = "") -> Uses:
         """Return what was used since a moment: by the callers of this broker until now, by others' a while ago.
@@ -70,23 +74,16 @@ class UsageKeeper:
         return await self._store.load(max(since_us, kept_from_us), collection_id, service)
 
     async def flush(self) -> None:
-        """Add what was counted to the registry.
+        """Add what was counted to the registry. It goes on when its caller is cancelled, as the end of a call may be.
 
         Where the answer to a commit is lost, the counts are added again with the next ones: they may be twice there.
 
         :raises DataError: REGISTRY_UNAVAILABLE; the counts wait.
         """
-        async with self._flushing:
-            counts = self.counter.take()
-            unseen = self._names.unseen(used.collection_id for used in counts)
-            try:
-                if unseen:
-                    self._names.learn(unseen, *await self._store.names(unseen))
-            finally:
-                # Without what the database holds more names may be kept than it needs; better than to lose the counts.
-                uses, shapes = rows_of(counts, self._registry.snapshot.collections, self._names)
-                self._left_out += _merge(uses, self._uses) + _merge(shapes, self._shapes)
-            await self._write()
+        task = asyncio.create_task(self._flush())
+        self._tasks.add(task)
+        task.add_done_callback(self._flushed)
+        await asyncio.shield(task)
 
     async def fold(self) -> None:
         """Add old hours up to days, and remove what is older than anything that is kept."""
@@ -95,6 +92,27 @@ class UsageKeeper:
         hour = int(self._clock() * 1e6) // HOUR_US
         settings = self._settings
         await self._store.fold(Kept(hour - settings.keep_hours_for_s // 3600, hour - settings.keep_for_s // 3600))
+
+    async def _flush(self) -> None:
+        async with self._flushing:
+            counts = self.counter.take()
+            unseen = self._names.unseen(used.collection_id for used in counts)
+            try:
+                if unseen:
+                    self._names.learn(unseen, *await self._store.names(unseen))
+            finally:
+                # Without what the database holds more names may be kept than it needs; better than to lose the counts.
+                # In a thread, as there may be many.
+                collections = self._registry.snapshot.collections
+                uses, shapes = await asyncio.to_thread(rows_of, counts, collections, self._names)
+                self._left_out += _merge(uses, self._uses) + _merge(shapes, self._shapes)
+            await self._write()
+
+    def _flushed(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Reading the exception keeps asyncio from reporting it when the caller was cancelled.
+            task.exception()
 
     async def _write(self) -> None:
         if not self._uses and not self._shapes:

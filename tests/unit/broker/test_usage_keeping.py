@@ -1,5 +1,6 @@
 """Who uses what: do counts get to the registry, once each, and stay there as long as they should?"""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -154,3 +155,15 @@ async def test_a_use_from_before_the_moment_asked_for_is_left_out(registry: Regi
     note(counting, service="late", at_us=now + 2)
     uses = await counting.load(now + 1)
     assert [use.service for use in uses.uses("shop.events")] == ["late"]
+
+
+async def test_a_caller_who_goes_away_while_counts_are_written_loses_none(registry: Registry) -> None:
+    counting = keeper(registry)
+    for turns in range(30):
+        note(counting)
+        asking = asyncio.create_task(counting.load())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    assert await calls(counting) == Counter(bank=30)
