@@ -19,7 +19,7 @@ from aol_wire.errors import DataError
 WAITING_ROWS_MAX = 100_000
 """While the registry is away, counts are kept in memory up to so many rows; what needs more rows is not counted."""
 _FOLD_EVERY_S = 3600.0
-_STOP_TIMEOUT_S = 2.0
+_STOP_TIMEOUT_S = 0.9
 
 K = TypeVar("K")
 
