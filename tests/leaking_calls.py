@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, token_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, token_pb2, usage_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
@@ -210,6 +210,10 @@ REQUESTS: Mapping[str, Message] = {
     "/aol.admin.v1.Admin/ListTokens": token_pb2.ListTokensRequest(service=READER),
     "/aol.admin.v1.Admin/RevokeToken": token_pb2.RevokeTokenRequest(token_id="0123456789abcdef"),
     "/aol.admin.v1.Admin/HashAuditValue": admin_pb2.HashAuditValueRequest(value=json.dumps(HIDDEN)),
+    "/aol.admin.v1.Admin/GetDrift": drift_pb2.GetDriftRequest(
+        service=OWNER, sample_documents=100, manifests=[drift_pb2.ManifestText(text=MANIFESTS[0], source="m.yaml")]
+    ),
+    "/aol.admin.v1.Admin/GetLineage": usage_pb2.GetLineageRequest(collection=f"{OWNER}.people", path="email"),
 }
 """A request that succeeds for each RPC, in an order in which they do."""
 

@@ -20,6 +20,7 @@ from aol_broker.request import Peer, Reply
 from aol_broker.security.deciding import RecordSecurity
 from aol_broker.server import bound_verbs
 from aol_broker.settings import load_settings
+from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write
 from aol_wire.errors import DataError
 from audit_logs import audit_log
@@ -97,12 +98,14 @@ class Line:
         await self.audit.open()
         values = {"data_dir": str(self.folder), "broker_id": "here", "authentication": UNVERIFIED}
         settings = load_settings(None, values)
+        self.usage = UsageKeeper(self.registry, settings.usage)
         verbs = bound_verbs(
             settings,
             self.registry,
             Backends(backends, "memory"),
             self.audit,
             AuditBackground(settings.audit, "here"),
+            usage=self.usage,
             page_key=b"k" * 32,
         )
         limits = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
@@ -110,7 +113,14 @@ class Line:
         line = LineSettings(broker_id="here", hmac_key=hmac_key, **{**limits, **self._limits})
         identities = self.identities or Identities(TOKEN, tokens=OpaqueTokens(self.registry), insecure=True)
         self.pipeline = Pipeline(
-            verbs, self.registry, self.audit, line, identities, limiter=self._limiter, security=self.security
+            verbs,
+            self.registry,
+            self.audit,
+            line,
+            identities,
+            counter=self.usage.counter,
+            limiter=self._limiter,
+            security=self.security,
         )
 
     async def stop(self) -> None:

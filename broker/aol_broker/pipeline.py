@@ -26,6 +26,7 @@ from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
 from aol_broker.resolve import resolve
 from aol_broker.security.deciding import RecordSecurity
+from aol_broker.usage.counter import Counter
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
@@ -62,6 +63,7 @@ class Pipeline:
         settings: LineSettings,
         identities: Identities,
         *,
+        counter: Counter,
         limiter: Limiter | None = None,
         security: RecordSecurity | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class Pipeline:
         self._settings = settings
         self._identities = identities
         self._limiter = limiter
+        self._counter = counter
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
         self._deadlines: Deadlines[Call] | None = None
@@ -212,6 +215,8 @@ class Pipeline:
         if request.remaining_s <= 0:
             raise _out_of_time(deadline - call.started)
         call.dispatched = True
+        if record is not None and not request.principal.is_operator:
+            self._counter.note(request.principal.service, record, call.verb.operation, work, call.time_us)
         return await bound.command.dispatch(request, record, work)
 
     def _limited(self, call: Call, limiter: Limiter, service: str, deadline: float) -> float:

@@ -58,6 +58,11 @@ def permission_of(number: collection_pb2.Permission) -> Permission:
     return _PERMISSION_OF[number]
 
 
+def permission_to_proto(permission: Permission) -> collection_pb2.Permission:
+    """Return a permission as it is on the wire."""
+    return _PERMISSIONS[permission]
+
+
 def collection_to_proto(
     record: CollectionRecord,
     permissions: Iterable[Permission] = (),

@@ -27,7 +27,9 @@ from aol_broker.commands.audit_values import HashAuditValue
 from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
 from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
 from aol_broker.commands.documents import StoreBatch, StoreData
+from aol_broker.commands.drift import GetDrift
 from aol_broker.commands.dropping import DropCollection
+from aol_broker.commands.lineage import GetLineage
 from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
@@ -48,6 +50,7 @@ from aol_broker.security.deciding import RecordSecurity, UserTokens
 from aol_broker.security.user_tokens import configured_user_tokens
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
+from aol_broker.usage.keeper import UsageKeeper
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb, rights_on_collections
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
@@ -132,12 +135,21 @@ class Broker:
         await registry.open()
         audit = await self._open_audit(background)
         page_key = await registry.secret("page-token")
-        verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
+        usage = UsageKeeper(registry, settings.usage)
+        self._stack.push_async_callback(usage.stop)
+        verbs = bound_verbs(settings, registry, self._backends, audit, background, usage=usage, page_key=page_key)
         identities = await self._open_identities(registry)
         line = self._line_settings(await registry.secret(KEY_NAME))
-        security = RecordSecurity(await self._open_user_tokens())
-        limiter = limiter_of(settings.limits)
-        pipeline = Pipeline(verbs, registry, audit, line, identities, limiter=limiter, security=security)
+        pipeline = Pipeline(
+            verbs,
+            registry,
+            audit,
+            line,
+            identities,
+            counter=usage.counter,
+            limiter=limiter_of(settings.limits),
+            security=RecordSecurity(await self._open_user_tokens()),
+        )
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -145,6 +157,7 @@ class Broker:
         self._keep_running(registry.follow())
         self._keep_running(_tend(registry, state, self._tend_every_s))
         self._keep_running(_tend_audit(audit, self._tend_every_s))
+        self._keep_running(usage.run())
 
     async def _open_identities(self, registry: Registry) -> Identities:
         authentication = self.settings.authentication
@@ -297,6 +310,7 @@ def bound_verbs(
     audit: AuditLog,
     background: AuditBackground,
     *,
+    usage: UsageKeeper,
     page_key: bytes,
 ) -> dict[str, BoundVerb]:
     """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
@@ -336,6 +350,8 @@ def bound_verbs(
         f"/{ADMIN_SERVICE}/CreateToken": CreateToken(registry, settings.authentication),
         f"/{ADMIN_SERVICE}/ListTokens": ListTokens(registry),
         f"/{ADMIN_SERVICE}/RevokeToken": RevokeToken(registry),
+        f"/{ADMIN_SERVICE}/GetDrift": GetDrift(registry, dispatch, usage),
+        f"/{ADMIN_SERVICE}/GetLineage": GetLineage(registry, usage),
     }
     return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 

@@ -25,6 +25,7 @@ from aol_broker.settings_sections import (
     LogSettings,
     RegistrySettings,
     SecuritySettings,
+    UsageSettings,
 )
 from aol_broker.tls_settings import ServerTlsSettings
 from aol_broker.validation_problems import problems_of
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     collections: CollectionSettings = CollectionSettings()
     slow_call_s: float = Field(default=1.0, gt=0, description="Calls that take longer are logged.")
     log: LogSettings = LogSettings()
+    usage: UsageSettings = UsageSettings()
 
     @property
     def listen_host(self) -> str:

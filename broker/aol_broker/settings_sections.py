@@ -260,6 +260,34 @@ class SecuritySettings(_Section):
     )
 
 
+class UsageSettings(_Section):
+    """How long it is kept who used what."""
+
+    flush_every_s: float = Field(
+        default=10.0, gt=0, le=3600, description="How often counts go to the registry; a kill loses those since."
+    )
+    keep_hours_for: str = Field(
+        default="7d", description="How long counts are kept by the hour, as 7d or 36h; then by the day (UTC)."
+    )
+    keep_for: str = Field(default="90d", description="How long counts are kept at all, as 90d or 36h.")
+
+    @field_validator("keep_hours_for", "keep_for")
+    @classmethod
+    def _days_or_hours(cls, text: str) -> str:
+        retention_s(text)
+        return text
+
+    @property
+    def keep_hours_for_s(self) -> int:
+        """How long counts are kept by the hour, in seconds."""
+        return retention_s(self.keep_hours_for)
+
+    @property
+    def keep_for_s(self) -> int:
+        """How long counts are kept, in seconds."""
+        return retention_s(self.keep_for)
+
+
 class AuthenticationSettings(_Section):
     """Who is believed."""
 

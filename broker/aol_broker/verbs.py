@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, token_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, token_pb2, usage_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -104,6 +104,8 @@ VERBS: Mapping[str, Verb] = {
     f"/{ADMIN_SERVICE}/CreateToken": Verb("create_token", token_pb2.CreateTokenRequest, Right.OPERATOR, writes=True),
     f"/{ADMIN_SERVICE}/ListTokens": Verb("list_tokens", token_pb2.ListTokensRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/RevokeToken": Verb("revoke_token", token_pb2.RevokeTokenRequest, Right.OPERATOR, writes=True),
+    f"/{ADMIN_SERVICE}/GetDrift": Verb("get_drift", drift_pb2.GetDriftRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/GetLineage": Verb("get_lineage", usage_pb2.GetLineageRequest, Right.OPERATOR),
 }
 
 

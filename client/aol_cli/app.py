@@ -20,7 +20,9 @@ from aol_cli.commands import (
     collections,
     copy,
     doctor,
+    drift,
     explain,
+    lineage,
     manifests,
     query,
     servers,
@@ -99,6 +101,9 @@ def _make_app() -> typer.Typer:
         access.revoke,
         query.query,
         explain.explain,
+        lineage.lineage,
+        lineage.impact,
+        drift.drift,
         copy.copy,
     ):
         made.command()(command)

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 def grant_as_json(item: "access_pb2.Grant") -> dict[str, Any]:
     """Return a grant, or a request for one, as `--json` shows it."""
     from aol.admin.v1 import access_pb2
+    from aol.data.v1 import collection_pb2
     from aol_wire.datetimes import from_us
 
     return {
         "collection": item.collection,
         "service": item.service,
-        "permission": _permission(item.permission),
-        "state": word(access_pb2.GrantState, item.state),
+        "permission": enum_word(collection_pb2.Permission, item.permission, "PERMISSION_").replace("_", "-"),
+        "state": enum_word(access_pb2.GrantState, item.state),
         "origin": item.origin,
         "granted_by": item.granted_by,
         "reason": item.reason,
@@ -60,19 +61,13 @@ def sharing_line(grant: dict[str, Any]) -> str:
     return f"sharing: [{{service: {grant['service']}, permission: {grant['permission']}}}]"
 
 
-def _permission(number: Any) -> str:
-    """Return `assert-context` for PERMISSION_ASSERT_CONTEXT; the number itself for a value of a newer broker."""
-    from aol.data.v1 import collection_pb2
+def enum_word(enum: Any, number: int, prefix: str = "") -> str:
+    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker.
 
+    :param prefix: of the enum's names, where the words after it may be several.
+    """
     try:
-        return collection_pb2.Permission.Name(number).removeprefix("PERMISSION_").replace("_", "-").lower()
-    except ValueError:
-        return str(number)
-
-
-def word(enum: Any, number: int) -> str:
-    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker."""
-    try:
-        return str(enum.Name(number)).rsplit("_", 1)[-1].lower()
+        name = str(enum.Name(number))
+        return (name.removeprefix(prefix) if prefix else name.rsplit("_", 1)[-1]).lower()
     except ValueError:
         return str(number)

@@ -30,6 +30,9 @@ class Holding:
         return replace(
             record,
             schema_hint={path: kind for path, kind in record.schema_hint.items() if self._shows(path.split("."))},
+            field_rules={path: rules for path, rules in record.field_rules.items() if self._shows(path.split("."))},
+            # Conditions of security name fields; what a call has to say for them, it is told when it does not.
+            security=replace(record.security, attributes=()),
             indexes=tuple(index for index in record.indexes if self._shows_index(index)),
             storage=self._storage(record.storage),
             audit=replace(record.audit, sensitive=tuple(path for path in record.audit.sensitive if self._shows(path))),

@@ -51,17 +51,18 @@ def read_manifest(path: pathlib.Path) -> str:
         raise _bad(error.problems, str(path)) from None
 
 
-def parse_manifest(text: str, source: str) -> Manifest:
+def parse_manifest(text: str, source: str, *, applied: bool = False) -> Manifest:
     """Return what a manifest declares.
 
     This takes seconds for a text near the bound of 1 MiB; on an event loop, run it in a thread.
 
     :param source: the file's name, for messages.
+    :param applied: the text is one that was applied before; it is read several times as fast.
     :raises DataError: BAD_MANIFEST; its message and violations name every problem (the first 50) with file, line, path
         and the nearest valid name. What is no YAML at all is one problem.
     """
     try:
-        document = read_yaml(text)
+        document = read_yaml(text, known_good=applied)
     except YamlError as error:
         raise _bad(error.problems, source) from None
     model, form = _form(document)

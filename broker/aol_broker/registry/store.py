@@ -87,6 +87,11 @@ class Registry:
         """The newest snapshot; reading it waits for nothing."""
         return self._snapshot
 
+    @property
+    def database(self) -> Database:
+        """Where it is kept, for what is kept beside it and has no part in the snapshot."""
+        return self._database
+
     async def open(self) -> None:
         """Make or update the tables, and load the snapshot.
 

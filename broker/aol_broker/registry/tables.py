@@ -172,3 +172,35 @@ secrets = Table(
     Column("value", LargeBinary, nullable=False),
     Column("created_us", BigInteger, nullable=False),
 )
+
+# How often a service named a path of a collection in calls of a verb. `hour` is since 1970, of `hours` hours: 1, or 24
+# for a day whose hours were added up.
+usage = Table(
+    "usage",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("verb", String(32), primary_key=True),
+    Column("path", String(256), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("hours", BigInteger, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Index(None, "hour"),
+)
+
+# How often a collection was asked with filters and sort orders of a shape (JSON; empty where it is not kept), a day.
+usage_shapes = Table(
+    "usage_shapes",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("shape", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Index(None, "hour"),
+)
+
+# One row: since when uses are counted.
+usage_since = Table("usage_since", metadata, Column("since_us", BigInteger, nullable=False))

@@ -159,6 +159,6 @@ def _as_json(answer: "access_pb2.ExplainAccessResponse") -> dict[str, Any]:
 
 def _result(number: int) -> str:
     from aol.admin.v1 import access_pb2
-    from aol_cli.grants import word
+    from aol_cli.grants import enum_word
 
-    return word(access_pb2.AccessStepResult, number)
+    return enum_word(access_pb2.AccessStepResult, number)

@@ -6,7 +6,9 @@ import warnings
 from aol.admin.v1 import access_pb2 as aol_dot_admin_dot_v1_dot_access__pb2
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
+from aol.admin.v1 import drift_pb2 as aol_dot_admin_dot_v1_dot_drift__pb2
 from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
+from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -118,6 +120,16 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/RevokeToken',
                 request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/aol.admin.v1.Admin/GetLineage',
+                request_serializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.FromString,
+                _registered_method=True)
+        self.GetDrift = channel.unary_unary(
+                '/aol.admin.v1.Admin/GetDrift',
+                request_serializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftResponse.FromString,
                 _registered_method=True)
 
 
@@ -242,6 +254,20 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLineage(self, request, context):
+        """Tells which services may use which collections, and which do: what is declared beside what was counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDrift(self, request, context):
+        """Tells where manifests, registry, grants and indexes differ from what is used and stored, and what mends it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -324,6 +350,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'GetDrift': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDrift,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -760,6 +796,60 @@ class Admin(object):
             '/aol.admin.v1.Admin/RevokeToken',
             aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/GetLineage',
+            aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/GetDrift',
+            aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftResponse.FromString,
             options,
             channel_credentials,
             insecure,
