@@ -37,6 +37,9 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED; FIELD_DENIED, it is beyond the scope.
     """
     document, as_written = read_document(text, reserved=_RESERVED)
+    if scope.fields is not None:
+        # Before anything else is said of them: a rule about a field would tell that there is such a field.
+        scope.fields.check_document(document, record.indexes)
     own_id = document.get(ID)
     if not _RESERVED.isdisjoint(document):
         as_written = False
@@ -48,8 +51,8 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
         normalise_within(document, (), record.datetime_paths)
     if record.validation is not Validation.OFF:
         check_document_fits(document, record)
-    if scope.narrowed:
-        scope.check_inserted({**document, ID: identifier}, record.indexes)
+    if scope.conditions:
+        scope.check_inserted({**document, ID: identifier})
     if as_written:
         return Admitted(identifier, text, scope.owner, scope.acl)
     data = orjson.dumps(document)

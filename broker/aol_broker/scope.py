@@ -95,14 +95,12 @@ class Scope:
         index = explanation.index if seen else None
         return replace(explanation, index=index, estimated_documents=0, examined_documents=0)
 
-    def check_inserted(self, document: Mapping[str, Json], indexes: Sequence[IndexSpec] = ()) -> None:
-        """Return if a document may be inserted: its caller could find it afterwards, and see all of it.
+    def check_inserted(self, document: Mapping[str, Json]) -> None:
+        """Return if a document may be inserted: its caller could find it afterwards.
 
         :param document: with its metadata, as filters see it.
         :raises DataError: FIELD_DENIED, naming the paths.
         """
-        if self.fields is not None:
-            self.fields.check_document(document, indexes)
         for condition, paths in zip(self.conditions, self._paths, strict=True):
             if not matches(condition, dict(document), frozenset()):
                 raise self._outside("The document would be", paths)

@@ -30,8 +30,10 @@ class UpdateData:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
-        operations = admit_update(parse_update(arguments.update, record.datetime_paths), record)
+        operations = parse_update(arguments.update, record.datetime_paths)
+        # Before the rules about its fields: that there are some would tell of those that the caller does not see.
         request.scope.check_update(operations, record.indexes)
+        operations = admit_update(operations, record)
         return Update(
             request.scope.narrow(guarded, record.indexes),
             operations,
