@@ -40,6 +40,9 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED; FIELD_DENIED, it is beyond the scope.
     """
     document, as_written = read_document(text, _RESERVED | _OF_SECURITY if record.security else _RESERVED)
+    if scope.fields is not None:
+        # Before anything else is said of them: a rule about a field would tell that there is such a field.
+        scope.fields.check_document(document, record.indexes)
     if record.secrets is not SecretsPolicy.OFF:
         check_document_secrets(text, document, record)
     own_id = document.get(ID)
@@ -57,8 +60,8 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
         normalise_within(document, (), record.datetime_paths)
     if record.shape is not None:
         check_document_fits(document, record)
-    if scope.narrowed:
-        scope.check_inserted(_as_stored(document, identifier, scope, acl), record.indexes)
+    if scope.conditions:
+        scope.check_inserted(_as_stored(document, identifier, scope, acl))
     if as_written:
         return Admitted(identifier, text, scope.owner, acl)
     data = orjson.dumps(document)

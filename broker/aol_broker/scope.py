@@ -15,13 +15,10 @@ from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.evaluate import matches
 from aol_wire.filters import And, Filter, Json, Not, Or, Path, Text
 from aol_wire.indexes import IndexSpec
-from aol_wire.metadata import ACL, OWNER, TENANT
+from aol_wire.metadata import ACL
 from aol_wire.paths import format_path, shown
 from aol_wire.update_apply import apply_update
 from aol_wire.updates import Set, Unset, UpdateOperation
-
-# What the broker puts beside a document by itself.
-_STAMPED = frozenset({OWNER, TENANT, ACL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +96,12 @@ class Scope:
         index = explanation.index if seen else None
         return replace(explanation, index=index, estimated_documents=0, examined_documents=0)
 
-    def check_inserted(self, document: Mapping[str, Json], indexes: Sequence[IndexSpec] = ()) -> None:
-        """Return if a document may be inserted: its caller could find it afterwards, and see all of it.
+    def check_inserted(self, document: Mapping[str, Json]) -> None:
+        """Return if a document may be inserted: its caller could find it afterwards.
 
         :param document: with its metadata, as filters see it.
         :raises DataError: FIELD_DENIED, naming the paths.
         """
-        if self.fields is not None:
-            own = {key: value for key, value in document.items() if key not in _STAMPED}
-            self.fields.check_document(own, indexes)
         for condition, paths in zip(self.conditions, self._paths, strict=True):
             if not matches(condition, dict(document), frozenset()):
                 raise self._outside("The document would be", paths)

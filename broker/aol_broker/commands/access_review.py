@@ -50,8 +50,15 @@ class ListAccess:
     ) -> Answer:
         """Look it up."""
         snapshot, service = self._registry.snapshot, request.arguments.service
-        found = _used_by(snapshot, service) if service else _users_of(snapshot, request.arguments.collection)
+        collection = request.arguments.collection
+        found = _used_by(snapshot, service) if service else _users_of(snapshot, collection)
         access = within_one_answer(found, "Ask about one collection, or one service, at a time.")
+        if collection and not access:
+            raise DataError(
+                Reason.COLLECTION_NOT_FOUND,
+                f"There is no collection '{collection}'. `aol collections` lists those that there are.",
+                metadata={"collection": collection},
+            )
         return Answer(pb.ListAccessResponse(access=access), len(access))
 
 

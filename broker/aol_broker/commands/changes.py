@@ -36,10 +36,13 @@ class UpdateData:
         text, acl = take_from_update(arguments.update) if record.security.acl else (arguments.update, None)
         operations: tuple[UpdateOperation, ...] = ()
         if text is not None:
-            operations = admit_update(parse_update(text, record.datetime_paths), record, guarded)
+            operations = parse_update(text, record.datetime_paths)
+        # Before the rules about its fields: that there are some would tell of those that the caller does not see.
         request.scope.check_update(operations, record.indexes)
         if acl is not None:
             request.scope.check_acl()
+        if operations:
+            operations = admit_update(operations, record, guarded)
         narrowed = request.scope.narrow(guarded, record.indexes)
         return Update(
             narrowed if acl is None else owned(request.scope, narrowed),

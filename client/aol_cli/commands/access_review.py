@@ -84,8 +84,7 @@ def list_access(
         )
         for item in found
     ]
-    nobody = f"{service} may use no collection." if service else f"There is no collection {collection}."
-    print_table(columns, rows, empty=nobody)
+    print_table(columns, rows, empty=f"{service} may use no collection.")
 
 
 @app.command("check")

@@ -127,7 +127,13 @@ def test_grants_are_given_listed_and_taken_back(aol: Aol) -> None:
     assert "To agree: aol grant cli-owner.secrets cli-reader read" in shown.splitlines()
     assert aol("revoke", *arguments).stdout == "cli-guest no longer has write on cli-owner.secrets.\n"
     assert objects(aol("revoke", *arguments[:2], "--json")) == [
-        {"collection": "cli-owner.secrets", "service": "cli-guest", "permission": None, "revoked": False}
+        {
+            "collection": "cli-owner.secrets",
+            "service": "cli-guest",
+            "permission": None,
+            "revoked": False,
+            "still_by": [],
+        }
     ]
     assert aol("grants", "--service", "cli-guest").stdout == "There are no such grants and no requests for any.\n"
 

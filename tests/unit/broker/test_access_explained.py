@@ -52,6 +52,12 @@ async def test_it_is_listed_who_may_do_what_and_by_what_right(line: Line) -> Non
         ).reason is Reason.BAD_REQUEST
 
 
+async def test_a_collection_that_nobody_knows_is_not_found(line: Line) -> None:
+    error = await line.operator_refusal("ListAccess", access_pb2.ListAccessRequest(collection="other.absent"))
+    assert error.reason is Reason.COLLECTION_NOT_FOUND
+    assert await access(line, service="other") == []
+
+
 async def explained(line: Line, verb: str, service: str = GUEST, collection: str = THINGS) -> Any:
     asked = access_pb2.ExplainAccessRequest(service=service, verb=verb, collection=collection)
     reply = await line.operate("ExplainAccess", asked)

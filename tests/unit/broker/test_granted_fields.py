@@ -41,7 +41,7 @@ spec:
         sensitive: [ssn, name]
       - {{name: compound, indexes: [{{fields: [name, ssn], type: compound}}]}}
       - {{name: unique, indexes: [{{fields: [name, ssn], type: unique}}, {{fields: [pay], type: unique}}]}}
-      - {{name: strict, validation: strict, schemaHint: {{city: string, name: string}}}}
+      - {{name: strict, validation: strict, schemaHint: {{city: string, name: string, pay: string}}}}
 """
 
 
@@ -128,20 +128,27 @@ async def test_a_visible_path_can_be_filtered_below_and_by_index(line: Line) -> 
         assert await found(line, GUEST, PEOPLE, filters) == [SEEN]
 
 
-async def test_an_error_is_the_same_whether_there_is_such_a_field_or_not(line: Line) -> None:
+@pytest.mark.parametrize("collection", ["people", "strict"])
+async def test_an_error_is_the_same_whether_there_is_such_a_field_or_a_rule_about_it_or_not(
+    line: Line, collection: str
+) -> None:
     said = []
+    name = f"{OWNER}.{collection}"
     for path in ("pay", "nay"):
+        text = json.dumps({path: 1})
         requests = [
-            ("QueryData", pb.QueryDataRequest(collection=PEOPLE, filter=json.dumps({path: 1}))),
-            ("QueryData", pb.QueryDataRequest(collection=PEOPLE, sort=[document_pb2.SortKey(path=path)])),
-            ("QueryData", pb.QueryDataRequest(collection=PEOPLE, projection=[path])),
-            ("UpdateData", pb.UpdateDataRequest(collection=PEOPLE, allow_all=True, update=json.dumps({path: 1}))),
-            ("StoreData", pb.StoreDataRequest(collection=PEOPLE, document=json.dumps({path: 1}))),
+            ("QueryData", pb.QueryDataRequest(collection=name, filter=text)),
+            ("QueryData", pb.QueryDataRequest(collection=name, sort=[document_pb2.SortKey(path=path)])),
+            ("QueryData", pb.QueryDataRequest(collection=name, projection=[path])),
+            ("UpdateData", pb.UpdateDataRequest(collection=name, allow_all=True, update=text)),
+            ("StoreData", pb.StoreDataRequest(collection=name, document=text)),
         ]
         errors = [await refused(line, GUEST, rpc, request) for rpc, request in requests]
         for error in errors:
             denied(error, path)
-        said.append([error.message.replace(path, "?") for error in errors])
+        batch = await answer(line, GUEST, "StoreBatch", pb.StoreBatchRequest(collection=name, documents=[text]))
+        failure = batch.failures[0].status.replace(path.encode(), b"?")
+        said.append([failure, *(error.message.replace(path, "?") for error in errors)])
     assert said[0] == said[1]
 
 
