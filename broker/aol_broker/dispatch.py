@@ -9,6 +9,7 @@ from aol_broker.backends import Backends, spec_of, target_of
 from aol_broker.registry.move_changes import moving
 from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
+from aol_broker.scope import Scope
 from aol_wire.adapter import Adapter, Count, Deleted, Ensured, Explanation, Find, Found, Mutation, Outcome, Write
 from aol_wire.errors import DataError, Reason
 from aol_wire.indexes import IndexStatus
@@ -55,23 +56,31 @@ class Dispatch:
         return await self.count(record, Count(everywhere, None, Deleted.INCLUDE, timeout_s))
 
     async def write(
-        self, record: CollectionRecord, mutations: Sequence[Mutation], *, timeout_s: float, atomic: bool = False
+        self,
+        record: CollectionRecord,
+        scope: Scope,
+        mutations: Sequence[Mutation],
+        *,
+        timeout_s: float,
+        atomic: bool = False,
     ) -> list[Outcome]:
-        """Apply mutations to a collection; one outcome each.
+        """Apply mutations, which keep to the scope already, to a collection; one outcome each.
 
         :raises DataError: OVERLOADED while it is being copied; REGISTRY_UNAVAILABLE when that cannot be known.
         """
         # What passes leaves for its adapter at most `KNOWN_WITHIN_S` after a copy has begun, and ends with its call.
         _refuse_moving(record, await self._registry.known())
-        request = Write(target_of(record), mutations, atomic, timeout_s=timeout_s)
+        request = Write(scope.target(record), mutations, atomic, timeout_s=timeout_s)
         return await self._call(record, lambda adapter: adapter.write(request))
 
-    async def write_one(self, record: CollectionRecord, mutation: Mutation, *, timeout_s: float) -> Outcome:
+    async def write_one(
+        self, record: CollectionRecord, scope: Scope, mutation: Mutation, *, timeout_s: float
+    ) -> Outcome:
         """Apply one mutation.
 
         :raises DataError: the mutation failed.
         """
-        outcome = (await self.write(record, (mutation,), timeout_s=timeout_s))[0]
+        outcome = (await self.write(record, scope, (mutation,), timeout_s=timeout_s))[0]
         if outcome.error is not None:
             raise outcome.error
         return outcome

@@ -10,6 +10,7 @@ _DENIALS = frozenset(
         Reason.GRANT_MISSING,
         Reason.GRANT_PENDING,
         Reason.FIELD_DENIED,
+        Reason.CONTEXT_REQUIRED,
     }
 )
 

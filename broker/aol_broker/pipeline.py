@@ -1,38 +1,36 @@
 """What happens to a call? One call, one straight line, for every way in (DESIGN section 4).
 
 audit( recover -> request id -> deadline -> authentication result -> limits -> decode
-       -> resolve -> authorize -> admit -> [a write: intended] -> dispatch )
+       -> resolve -> authorize -> scope -> admit -> [a write: intended] -> dispatch )
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from google.protobuf.message import Message
 
-from aol_broker.advice import shape_of_request
-from aol_broker.audit.log import AuditLog, Intent
-from aol_broker.audit.record import AuditRecord, Outcome, Stage, with_details
-from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.record import Outcome, Stage, with_details
+from aol_broker.audit.redaction import inserted_ids
 from aol_broker.authorize import authorize
+from aol_broker.call import Call, log_slow, record_of
 from aol_broker.decode import check_request_id, decode, refuse_context
-from aol_broker.identity import identify
-from aol_broker.limits import UNLIMITED, Limiter, ServiceUse
+from aol_broker.identities.routing import Identities
+from aol_broker.limits import UNLIMITED, Limiter
 from aol_broker.outcomes import applied, outcome_of
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
-from aol_broker.resolve import CollectionName, resolve
-from aol_broker.trace_context import trace_id
+from aol_broker.resolve import resolve
+from aol_broker.security.deciding import RecordSecurity
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
-from aol_wire.filters import Json
 from aol_wire.frames.deadlines import Deadlines
-from aol_wire.ids import now_us, uuid7
+from aol_wire.ids import uuid7
 from aol_wire.limits import REQUEST_MAX_BYTES
 
 CANCELLED = "CANCELLED"
@@ -46,72 +44,11 @@ class LineSettings:
     """What the line takes from the configuration."""
 
     broker_id: str
-    operator_token: str
     default_deadline_s: float
     max_deadline_s: float
     max_in_flight: int
     slow_call_s: float
     hmac_key: bytes
-
-
-class _Call:
-    """What is known of one call so far, for its audit record."""
-
-    __slots__ = (
-        "arguments",
-        "bytes_in",
-        "bytes_out",
-        "counted",
-        "dispatched",
-        "expired",
-        "grant",
-        "ids",
-        "intent",
-        "limit_s",
-        "name",
-        "named",
-        "peer",
-        "principal",
-        "record",
-        "recorded",
-        "request_id",
-        "revision",
-        "served",
-        "started",
-        "task",
-        "time_us",
-        "use",
-        "verb",
-    )
-
-    def __init__(self, bound: BoundVerb, peer: Peer, bytes_in: int) -> None:
-        self.verb = bound.verb
-        self.peer = peer
-        self.bytes_in = bytes_in
-        self.bytes_out = 0
-        self.request_id = ""
-        self.started = time.monotonic()
-        self.time_us = now_us()
-        self.principal: Principal | None = None
-        self.name: CollectionName | None = None
-        self.arguments: Message | None = None
-        # The collection of that name, whether the caller may use it or not, and the one that it may use.
-        self.named: CollectionRecord | None = None
-        self.served: CollectionRecord | None = None
-        self.grant = ""
-        self.revision = 0
-        self.ids: Sequence[str] = ()
-        # Its record, once that is made: of a write before it is handed on, and changed when it has ended.
-        self.record: AuditRecord | None = None
-        self.intent: Intent | None = None
-        self.recorded = False
-        self.expired = False
-        self.limit_s = 0.0
-        # Whether it is one of the calls under way; and, where its service has limits, of that service's.
-        self.counted = True
-        self.use: ServiceUse | None = None
-        self.task: asyncio.Task[Any] | None = None
-        self.dispatched = False
 
 
 class Pipeline:
@@ -123,16 +60,21 @@ class Pipeline:
         registry: Registry,
         audit: AuditLog,
         settings: LineSettings,
+        identities: Identities,
+        *,
         limiter: Limiter | None = None,
+        security: RecordSecurity | None = None,
     ) -> None:
         self._verbs = verbs
+        self._security = security or RecordSecurity()
         self._registry = registry
         self._audit = audit
         self._settings = settings
+        self._identities = identities
         self._limiter = limiter
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
-        self._deadlines: Deadlines[_Call] | None = None
+        self._deadlines: Deadlines[Call] | None = None
 
     async def handle(
         self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None, *, goes_on: bool = False
@@ -142,7 +84,7 @@ class Pipeline:
         `goes_on`: this task is not cancelled when the caller of a write goes away.
         """
         bound = self._verbs[method]
-        call = _Call(bound, peer, len(payload))
+        call = Call(bound, peer, len(payload))
         if not bound.verb.writes:
             return await self._serve(bound, call, payload, peer, timeout_s)
         task = asyncio.current_task()
@@ -166,7 +108,7 @@ class Pipeline:
         """Wait for the writes whose callers went away; their deadlines bound it."""
         await asyncio.gather(*self._writes, return_exceptions=True)
 
-    async def _serve(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None) -> Reply:
+    async def _serve(self, bound: BoundVerb, call: Call, payload: bytes, peer: Peer, timeout_s: float | None) -> Reply:
         self._in_flight += 1
         try:
             answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
@@ -183,7 +125,7 @@ class Pipeline:
         return Reply(encoded if error is None else b"", error, call.request_id, self._registry.snapshot.revision)
 
     async def _recovered(
-        self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None
+        self, bound: BoundVerb, call: Call, payload: bytes, peer: Peer, timeout_s: float | None
     ) -> tuple[Answer | None, DataError | None]:
         """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
         wanted_s = self._settings.default_deadline_s if timeout_s is None else max(0.0, timeout_s)
@@ -215,7 +157,7 @@ class Pipeline:
         finally:
             self._deadlines.discard(call)
 
-    async def _line(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
+    async def _line(self, bound: BoundVerb, call: Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
         verb = bound.verb
         if self._in_flight > self._settings.max_in_flight:
             raise DataError(
@@ -224,7 +166,7 @@ class Pipeline:
                 retry_after_s=0.1,
                 applied=Applied.NO,
             )
-        principal = call.principal = identify(peer, self._settings.operator_token)
+        principal = call.principal = await self._identities.identify(peer)
         if self._limiter is not None and not principal.is_operator:
             deadline = self._limited(call, self._limiter, principal.service, deadline)
         if len(payload) > REQUEST_MAX_BYTES:
@@ -240,12 +182,33 @@ class Pipeline:
         call.named = snapshot.collection(name.service, name.collection) if name is not None else None
         call.revision = snapshot.revision
         allowed = authorize(verb.right, principal, name, snapshot)
-        record, call.grant = allowed.record, allowed.grant
+        record, call.grant, request.scope = allowed.record, allowed.grant, allowed.scope
         call.served = record
+        if verb.reach is not None:
+            call.decision = await self._security.decide(
+                request.arguments.context, allowed, verb.reach, principal, snapshot
+            )
+            request.scope = call.decision.scope
+        try:
+            return await self._served(bound, call, request, record, deadline)
+        except DataError as error:
+            if record is None or request.scope.fields is None:
+                raise
+            # Whatever went wrong, nothing is said of what the caller does not see.
+            raise request.scope.told(error, record.indexes) from None
+
+    async def _served(
+        self,
+        bound: BoundVerb,
+        call: Call,
+        request: Request[Any],
+        record: CollectionRecord | None,
+        deadline: float,
+    ) -> Answer:
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)
-        if verb.writes:
-            call.record = self._record_of(call)
+        if call.verb.writes:
+            call.record = record_of(call, self._settings.broker_id, self._settings.hmac_key)
             call.intent = self._audit.intend(call.record)
             await call.intent.durable()
         else:
@@ -255,7 +218,7 @@ class Pipeline:
         call.dispatched = True
         return await bound.command.dispatch(request, record, work)
 
-    def _limited(self, call: _Call, limiter: Limiter, service: str, deadline: float) -> float:
+    def _limited(self, call: Call, limiter: Limiter, service: str, deadline: float) -> float:
         """Let the call of a service in; return its deadline, which the service's limits may bring nearer.
 
         :raises DataError: QUOTA, OVERLOADED.
@@ -274,7 +237,7 @@ class Pipeline:
             self._deadlines.add(call, call.started + call.limit_s)
         return call.started + call.limit_s
 
-    def _leave(self, call: _Call) -> None:
+    def _leave(self, call: Call) -> None:
         """Count a call no more, if it still counts."""
         if call.counted:
             call.counted = False
@@ -282,18 +245,19 @@ class Pipeline:
             if call.use is not None:
                 call.use.leave(call.bytes_out)
 
-    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
+    def _decoded(self, call: Call, payload: bytes, principal: Principal, deadline: float) -> Request[Any]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
         call.request_id = check_request_id(arguments.request_id) or uuid7()
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        refuse_context(arguments)
+        if verb.reach is None:
+            refuse_context(arguments)
         limits = UNLIMITED if call.use is None else call.use.limits
         return Request(principal, verb.operation, collection, arguments, deadline, limits)
 
     async def _record(
-        self, call: _Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
+        self, call: Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
     ) -> DataError | None:
         """Write the call's audit record; return the error that its caller is told."""
         duration_s = time.monotonic() - call.started
@@ -305,7 +269,7 @@ class Pipeline:
             outcome, reason = outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
-        record = call.record or self._record_of(call)
+        record = call.record or record_of(call, self._settings.broker_id, self._settings.hmac_key)
         record.stage, record.outcome, record.reason = Stage.COMPLETED, outcome, reason
         record.intent = call.intent.seq if call.intent is not None else 0
         record.duration_ms = duration_s * 1000
@@ -314,7 +278,7 @@ class Pipeline:
             record.result_count = answer.result_count
             record.filters = with_details(record.filters, answer.details)
         if duration_s > self._settings.slow_call_s:
-            _log_slow(call, record)
+            log_slow(call, record)
         call.recorded = True
         try:
             await self._audit.complete(record)
@@ -323,59 +287,16 @@ class Pipeline:
             return unrecorded
         return error
 
-    def _record_of(self, call: _Call) -> AuditRecord:
-        """Return the call's record, as of a write that is about to be made."""
-        principal, name = call.principal, call.name
-        return AuditRecord(
-            time_us=call.time_us,
-            service=principal.service if principal is not None else "",
-            operation=call.verb.operation,
-            collection=name.id if name is not None else "",
-            filters=recorded(call.verb.operation, call.arguments, call.named, self._settings.hmac_key, call.ids),
-            result_count=0,
-            broker=self._settings.broker_id,
-            request_id=call.request_id,
-            principal=principal.name if principal is not None else "",
-            outcome=Outcome.PENDING,
-            reason="",
-            duration_ms=0.0,
-            stage=Stage.INTENDED,
-            verified_by=principal.verified_by.value if principal is not None else "",
-            on_behalf_of=principal.on_behalf_of if principal is not None else "",
-            peer=call.peer.address,
-            trace_id=trace_id(call.peer.traceparent),
-            grant=call.grant,
-            revision=call.revision,
-            fields=recorded_fields(call.arguments, call.named),
-            bytes_in=call.bytes_in,
-        )
 
-
-def _expire(call: _Call) -> None:
+def _expire(call: Call) -> None:
     call.expired = True
     if call.task is not None:
         call.task.cancel()
-
-
-def _log_slow(call: _Call, record: AuditRecord) -> None:
-    """Log a slow call with the shape of its query, and the index that may help. Off the hot path."""
-    advice: dict[str, Json] = {}
-    if call.served is not None and call.arguments is not None and call.dispatched:
-        advice = shape_of_request(call.arguments, call.served)
-    _log.warning(
-        "slow call",
-        operation=record.operation,
-        collection=record.collection,
-        service=record.service,
-        request_id=record.request_id,
-        duration_ms=round(record.duration_ms),
-        **advice,
-    )
 
 
 def _out_of_time(limit_s: float) -> DataError:
     return DataError(Reason.DEADLINE, f"The call's time of {limit_s:.3g} s was over before it was done.")
 
 
-def _applied(call: _Call, answer: Answer | None, error: DataError | None) -> Applied | None:
+def _applied(call: Call, answer: Answer | None, error: DataError | None) -> Applied | None:
     return applied(error, writes=call.verb.writes, dispatched=call.dispatched, answered=answer is not None)

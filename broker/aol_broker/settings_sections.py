@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aol_broker.manifest.storage import retention_s
+from aol_broker.tls_settings import AdapterTlsSettings
+from aol_broker.verifier_settings import InsecureSettings, UserTokenSettings, VerifierSettings, check_verifiers
 from aol_wire.limits import BATCH_MAX_DOCUMENTS, PAGE_MAX_DOCUMENTS
 from aol_wire.names import SERVICE
 
@@ -35,6 +37,11 @@ class AdapterSettings(_Section):
         description="Variables for the program, on top of the broker's own; ${NAME} takes the broker's variable NAME.",
     )
 
+    tls: AdapterTlsSettings | None = Field(default=None, description="Required for an address over TCP.")
+    insecure: bool = Field(
+        default=False, description="Speak to an address over TCP without TLS: whoever reaches it can use the database."
+    )
+
     @field_validator("environment")
     @classmethod
     def _fill_in(cls, environment: dict[str, str]) -> dict[str, str]:
@@ -46,6 +53,16 @@ class AdapterSettings(_Section):
             raise ValueError("needs either a command or an address")
         if self.address is not None and self.environment:
             raise ValueError("environment goes with a command: a program at an address has its own")
+        over_tcp = self.address is not None and not self.address.startswith("unix:")
+        if not over_tcp and (self.tls is not None or self.insecure):
+            raise ValueError(
+                "tls and insecure go with an address host:port; sockets are in a folder of the broker's own"
+            )
+        if over_tcp and (self.tls is None) is not self.insecure:
+            raise ValueError(
+                "an address over TCP needs tls (ca_file, certificate_file, key_file), or else insecure: true, where "
+                "nobody else can reach the address"
+            )
         return self
 
 
@@ -235,15 +252,35 @@ class AuditSettings(_Section):
         return None if self.retain_for is None else retention_s(self.retain_for)
 
 
+class SecuritySettings(_Section):
+    """Record-level security."""
+
+    user_tokens: tuple[UserTokenSettings, ...] = Field(
+        default=(), description="Whose tokens of end users are believed; nobody's when not given."
+    )
+
+
 class AuthenticationSettings(_Section):
     """Who is believed."""
 
+    verifiers: tuple[VerifierSettings, ...] = Field(default=(), description="By what callers are believed; required.")
     insecure_remote: bool = Field(
         default=False,
         description="Listen beyond loopback although the names that callers give are believed without proof.",
     )
     operator_token: SecretStr | None = Field(default=None, description="What operators present.")
     operator_token_file: Path | None = Field(default=None, description="A file that holds the operators' token.")
+
+    @property
+    def insecure(self) -> bool:
+        """Whether the names that callers give are believed."""
+        return any(isinstance(verifier, InsecureSettings) for verifier in self.verifiers)
+
+    @field_validator("verifiers")
+    @classmethod
+    def _apart(cls, verifiers: tuple[VerifierSettings, ...]) -> tuple[VerifierSettings, ...]:
+        check_verifiers(verifiers)
+        return verifiers
 
     @field_validator("operator_token")
     @classmethod

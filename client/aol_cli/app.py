@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from aol_cli.commands import (
     access,
+    access_review,
     adapter,
     audit,
     audit_hmac,
@@ -23,6 +24,7 @@ from aol_cli.commands import (
     manifests,
     query,
     servers,
+    tokens,
 )
 from aol_cli.exits import MEANINGS, ExitCode, failure_of
 from aol_cli.output import say, say_aside
@@ -105,6 +107,8 @@ def _make_app() -> typer.Typer:
     audit.app.command()(audit_status.status)
     audit.app.command()(audit_verify.verify)
     made.add_typer(audit.app, name="audit")
+    made.add_typer(tokens.app, name="token")
+    made.add_typer(access_review.app, name="access")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
     made.command()(bench.bench)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import grpc.aio
 
 # Of the calls of `aol.admin.v1.Admin`, those that change something.
-_WRITING = frozenset({"ApplyManifest", "DropCollection", "CopyCollection", "AbortCopy"})
+_WRITING = frozenset({"ApplyManifest", "DropCollection", "CopyCollection", "AbortCopy", "CreateToken", "RevokeToken"})
 
 A = TypeVar("A")
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -17,7 +18,7 @@ from aol_adapters.mongodb.holders import Holders
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.patterns import checker
 from aol_adapters.mongodb.server import Document, Server, StaleError
-from aol_adapters.mongodb.stored import META, guard, metadata_of, plain, row, stored
+from aol_adapters.mongodb.stored import META, guard, metadata_of, open_to, plain, row, stored
 from aol_adapters.mongodb.texts import document_words
 from aol_wire.adapter import Delete, Deleted, Outcome, Restore, Target, Update
 from aol_wire.errors import Applied, DataError, Reason
@@ -175,9 +176,16 @@ class Changing:
             fresh["t"] = changed.tenant
             if not changed.tenant:
                 del fresh["t"]
+        if update.owner is not None:
+            fresh["o"] = update.owner or None
+        if update.acl is not None:
+            fresh["a"] = stored(orjson.loads(update.acl)) if update.acl else None
+        if fresh.get("o") or fresh.get("a") or "r" in fresh:
+            fresh |= open_to(fresh.get("o"), fresh.get("a"))
         if self._collection.words:
             fresh["w"] = document_words(changed.document, self._collection.words)
-        return {"_id": changed.key, **stored(changed.document), META: fresh}
+        kept = {name: value for name, value in fresh.items() if value is not None}
+        return {"_id": changed.key, **stored(changed.document), META: kept}
 
     def _check(self, found: Sequence[Document]) -> None:
         mutation = self._mutation

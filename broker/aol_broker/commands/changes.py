@@ -7,6 +7,8 @@ from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
+from aol_broker.security.access_list import take_from_update
+from aol_broker.security.scoping import owned
 from aol_wire.adapter import Delete, Restore, Update
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
@@ -15,6 +17,7 @@ from aol_wire.filters import Compare, Filter, Operator
 from aol_wire.ids import now_us
 from aol_wire.metadata import ID
 from aol_wire.update_parser import parse_update
+from aol_wire.updates import UpdateOperation
 
 _Change = pb.UpdateDataRequest | pb.DeleteDataRequest | pb.RestoreDataRequest | pb.PurgeDataRequest
 
@@ -30,20 +33,28 @@ class UpdateData:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
-        operations = parse_update(arguments.update, record.datetime_paths)
+        text, acl = take_from_update(arguments.update) if record.security.acl else (arguments.update, None)
+        operations: tuple[UpdateOperation, ...] = ()
+        if text is not None:
+            operations = admit_update(parse_update(text, record.datetime_paths), record, guarded)
+        request.scope.check_update(operations, record.indexes)
+        if acl is not None:
+            request.scope.check_acl()
+        narrowed = request.scope.narrow(guarded, record.indexes)
         return Update(
-            guarded,
-            admit_update(operations, record, guarded),
+            narrowed if acl is None else owned(request.scope, narrowed),
+            operations,
             now_us(),
             max_affected=_max_affected(arguments),
             if_version=_if_version(arguments, guarded),
+            acl=acl,
         )
 
     async def dispatch(
         self, request: Request[pb.UpdateDataRequest], record: CollectionRecord | None, work: Update
     ) -> Answer:
         """Update them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.UpdateDataResponse(updated_count=outcome.affected), outcome.affected)
 
 
@@ -59,7 +70,7 @@ class DeleteData:
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            guarded,
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             soft=record.soft_delete,
             max_affected=_max_affected(arguments),
@@ -70,7 +81,7 @@ class DeleteData:
         self, request: Request[pb.DeleteDataRequest], record: CollectionRecord | None, work: Delete
     ) -> Answer:
         """Delete them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.DeleteDataResponse(deleted_count=outcome.affected), outcome.affected)
 
 
@@ -83,14 +94,15 @@ class RestoreData:
 
     async def admit(self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None) -> Restore:
         """Check the filter and the guards."""
-        arguments = request.arguments
-        return Restore(_guarded_filter(arguments, known(record), self._backends), _max_affected(arguments))
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
+        return Restore(request.scope.narrow(guarded, record.indexes), _max_affected(arguments))
 
     async def dispatch(
         self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None, work: Restore
     ) -> Answer:
         """Restore them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.RestoreDataResponse(restored_count=outcome.affected), outcome.affected)
 
 
@@ -103,9 +115,10 @@ class PurgeData:
 
     async def admit(self, request: Request[pb.PurgeDataRequest], record: CollectionRecord | None) -> Delete:
         """Check the filter and the guards."""
-        arguments = request.arguments
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            _guarded_filter(arguments, known(record), self._backends),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             max_affected=_max_affected(arguments),
             purge=True,
@@ -115,7 +128,7 @@ class PurgeData:
         self, request: Request[pb.PurgeDataRequest], record: CollectionRecord | None, work: Delete
     ) -> Answer:
         """Remove them."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
         return Answer(pb.PurgeDataResponse(purged_count=outcome.affected), outcome.affected)
 
 

@@ -12,6 +12,7 @@ from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
+from aol_broker.security.duplicates import own_duplicates
 from aol_wire.adapter import Capability, Insert, Outcome
 from aol_wire.errors import Applied, DataError, Reason, Violation
 from aol_wire.ids import now_us
@@ -35,14 +36,24 @@ class StoreData:
 
     async def admit(self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None) -> Insert:
         """Check the document."""
-        admitted = admit_document(request.arguments.document, request.arguments.document_id, known(record))
-        return Insert(admitted.id, admitted.json, now_us())
+        arguments, scope = request.arguments, request.scope
+        admitted = admit_document(arguments.document, arguments.document_id, known(record), scope)
+        return Insert(admitted.id, admitted.json, now_us(), admitted.owner, admitted.acl)
 
     async def dispatch(
         self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None, work: Insert
     ) -> Answer:
         """Insert it."""
-        outcome = await self._dispatch.write_one(known(record), work, timeout_s=request.remaining_s)
+        record, scope = known(record), request.scope
+        outcome = await self._dispatch.write_one(record, scope, work, timeout_s=request.remaining_s)
+        if outcome.was_duplicate:
+            if scope.fields is not None:
+                raise scope.fields.taken()
+            [outcome] = await own_duplicates(
+                self._dispatch, record, scope, [work], [outcome], timeout_s=request.remaining_s
+            )
+            if outcome.error is not None:
+                raise outcome.error
         response = pb.StoreDataResponse(success=True, document_id=work.id, was_duplicate=outcome.was_duplicate)
         return Answer(response, result_count=1)
 
@@ -66,6 +77,8 @@ class StoreBatch:
             raise DataError.invalid(Reason.BAD_REQUEST, "document_ids", "give none, or one for each document")
         if arguments.atomic:
             require(self._backends.of(record), frozenset({Capability.ATOMIC}))
+            if request.scope.fields is not None:
+                request.scope.fields.refuse_atomic()
         admitted: list[Admitted | DataError] = []
         characters = 0
         for index, text in enumerate(documents):
@@ -74,11 +87,11 @@ class StoreBatch:
                 characters = 0
                 await asyncio.sleep(0)
             try:
-                admitted.append(admit_document(text, ids[index] if ids else "", record))
+                admitted.append(admit_document(text, ids[index] if ids else "", record, request.scope))
             except DataError as error:
                 if arguments.atomic:
                     raise _of_document(error, index) from None
-                admitted.append(error)
+                admitted.append(request.scope.told(error, record.indexes))
         return admitted
 
     async def dispatch(
@@ -86,12 +99,18 @@ class StoreBatch:
     ) -> Answer:
         """Insert those that were admitted."""
         now = now_us()
-        inserts = [Insert(item.id, item.json, now) for item in work if isinstance(item, Admitted)]
+        inserts = [Insert(item.id, item.json, now, item.owner, item.acl) for item in work if isinstance(item, Admitted)]
         outcomes: list[Outcome] = []
         if inserts:
-            outcomes = await self._dispatch.write(
-                known(record), inserts, timeout_s=request.remaining_s, atomic=request.arguments.atomic
+            record, scope, atomic = known(record), request.scope, request.arguments.atomic
+            outcomes = await self._dispatch.write(record, scope, inserts, timeout_s=request.remaining_s, atomic=atomic)
+            outcomes = await own_duplicates(
+                self._dispatch, record, scope, inserts, outcomes, timeout_s=request.remaining_s
             )
+            if scope.fields is not None:
+                outcomes = [scope.fields.outcome(item, record.indexes) for item in outcomes]
+            if atomic:
+                _refuse_taken(outcomes)
         return _batch_answer(work, outcomes)
 
 
@@ -108,6 +127,19 @@ def _check_count(count: int, request: Request[pb.StoreBatchRequest]) -> None:
             # The SDK makes its batches smaller by this.
             metadata={BATCH_LIMIT: str(most)},
         )
+
+
+def _refuse_taken(outcomes: Sequence[Outcome]) -> None:
+    """Return if no document of an atomic batch was there already as somebody else's, which only its answer shows.
+
+    :raises DataError: DUPLICATE_ID; the other documents are stored.
+    """
+    for index, outcome in enumerate(outcomes):
+        if outcome.error is not None:
+            error = _of_document(outcome.error, index)
+            error.message += ". The other documents of the batch are stored"
+            error.applied = Applied.YES
+            raise error
 
 
 def _batch_answer(work: Sequence[Admitted | DataError], outcomes: Sequence[Outcome]) -> Answer:

@@ -8,13 +8,13 @@ import structlog
 from aol.data.v1 import data_broker_pb2 as pb
 from aol.data.v1 import document_pb2
 from aol_broker.advice import manifest_line, propose_index, wasteful
-from aol_broker.backends import Backends, require, target_of
+from aol_broker.backends import Backends, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.page_tokens import PagePosition, PageTokens
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
-from aol_wire.adapter import Capability, Count, Deleted, Find
+from aol_wire.adapter import Capability, Count, Deleted, Explanation, Find
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
@@ -39,6 +39,14 @@ class PageWanted:
 
     find: Find
     remaining: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryToExplain:
+    """A query as the adapter is asked to explain it, and the caller's own filter in it."""
+
+    find: Find
+    asked: Filter | None
 
 
 class QueryData:
@@ -73,10 +81,10 @@ class QueryData:
                 skip=skip,
             )
         find = Find(
-            target_of(record),
-            parsed,
-            sort=sort,
-            projection=projection,
+            request.scope.target(record),
+            request.scope.narrow(parsed, record.indexes),
+            sort=request.scope.sorted_by(sort),
+            projection=request.scope.projected(projection),
             limit=page_size if page.remaining is None else min(page_size, page.remaining),
             skip=skip,
             position=page.position,
@@ -101,6 +109,8 @@ class QueryData:
         response = pb.QueryDataResponse(next_page_token=token)
         # Handed to the constructor, a page would be copied by encoding and decoding it.
         response.page.CopyFrom(found.page)
+        if request.scope.fields is not None:
+            request.scope.fields.cut(response.page)
         return Answer(response, count)
 
 
@@ -115,7 +125,8 @@ class CountData:
         """Check the filter."""
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
-        return Count(target_of(record), parsed, _deleted_mode(arguments.deleted), timeout_s=request.remaining_s)
+        scope, deleted = request.scope, _deleted_mode(arguments.deleted)
+        return Count(scope.target(record), scope.narrow(parsed, record.indexes), deleted, timeout_s=request.remaining_s)
 
     async def dispatch(
         self, request: Request[pb.CountDataRequest], record: CollectionRecord | None, work: Count
@@ -132,34 +143,41 @@ class ExplainQuery:
         self._backends = backends
         self._dispatch = dispatch
 
-    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> Find:
+    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> QueryToExplain:
         """Check the query."""
         arguments, record = request.arguments, known(record)
         require(self._backends.of(record), frozenset({Capability.EXPLAIN}))
         limit = _in_range(arguments.limit, "limit") if arguments.HasField("limit") else PAGE_MAX_DOCUMENTS
-        return Find(
-            target_of(record),
-            _parsed_filter(arguments.filter, record, self._backends),
-            sort=parse_sort((key.path, key.descending) for key in arguments.sort),
+        parsed = _parsed_filter(arguments.filter, record, self._backends)
+        find = Find(
+            request.scope.target(record),
+            request.scope.narrow(parsed, record.indexes),
+            sort=request.scope.sorted_by(parse_sort((key.path, key.descending) for key in arguments.sort)),
             limit=max(1, min(limit, PAGE_MAX_DOCUMENTS)),
             skip=_in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS),
             deleted=_deleted_mode(arguments.deleted),
             max_bytes=PAGE_MAX_BYTES,
             timeout_s=request.remaining_s,
         )
+        return QueryToExplain(find, parsed)
 
     async def dispatch(
-        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: Find
+        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: QueryToExplain
     ) -> Answer:
         """Ask the adapter, and add advice."""
-        explanation = await self._dispatch.explain(known(record), work)
+        explanation, indexes = await self._dispatch.explain(known(record), work.find), known(record).indexes
+        worthwhile = wasteful(explanation)
+        if request.scope.narrowed or (known(record).security.tenant and request.scope.tenant is not None):
+            # Whatever depends on documents, or fields, that the caller does not reach would tell of them.
+            explanation = request.scope.explained(explanation)
+            worthwhile, indexes = explanation.index is None, request.scope.visible_indexes(indexes)
         proposed = None
-        if not explanation.uses_key and wasteful(explanation):
-            proposed = propose_index(work.filter, work.sort, known(record).indexes)
+        if not explanation.uses_key and worthwhile:
+            proposed = propose_index(work.asked, work.find.sort, indexes)
         response = pb.ExplainQueryResponse(
             filter_pushed_down=explanation.filter_pushed_down,
             sort_pushed_down=explanation.sort_pushed_down,
-            index="key" if explanation.uses_key else explanation.index.name if explanation.index is not None else "",
+            index=_served_by(explanation),
             estimated_documents=explanation.estimated_documents,
             examined_documents=explanation.examined_documents,
             returned_documents=explanation.returned_documents,
@@ -167,6 +185,14 @@ class ExplainQuery:
             proposed_line="" if proposed is None else manifest_line(proposed),
         )
         return Answer(response, explanation.returned_documents)
+
+
+def _served_by(explanation: Explanation) -> str:
+    if explanation.uses_key:
+        return "key"
+    if explanation.index is not None:
+        return explanation.index.name
+    return "access" if explanation.uses_access else ""
 
 
 def _parsed_filter(text: str, record: CollectionRecord, backends: Backends) -> Filter | None:
@@ -191,14 +217,17 @@ def _in_range(value: int, path: str, maximum: int | None = None) -> int:
 
 
 def _binding(request: Request[pb.QueryDataRequest], record: CollectionRecord) -> bytes:
-    """Return what a page token is bound to: the caller, the query apart from token and request id, and the adapter.
+    """Return what a page token is bound to: the caller, whose documents it reaches, the query apart from token and
+    request id, and the adapter.
 
     A position is for the eyes of the adapter that made it: none other may be handed it after the collection has moved.
     """
     query = pb.QueryDataRequest()
     query.CopyFrom(request.arguments)
     query.ClearField("page_token")
+    # Of the context counts who it is, which the scope says: a token that was renewed must not end the pages.
+    query.ClearField("context")
     query.ClearField("request_id")
     digest = hashlib.sha256(f"{request.principal.name} {request.principal.service} {record.adapter}".encode())
-    digest.update(b"\0" + query.SerializeToString(deterministic=True))
+    digest.update(b"\0" + request.scope.identity + b"\0" + query.SerializeToString(deterministic=True))
     return digest.digest()

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditPolicy
 from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
+from aol_broker.security.policy import NO_SECURITY, SecurityPolicy
 from aol_wire.field_rules import FieldRules
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
@@ -12,10 +14,11 @@ from aol_wire.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The owner lets a service have a permission, should it ask."""
+    """The owner lets a service have a permission within limits, should it ask."""
 
     service: str
     permission: Permission
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class DeclaredCollection:
     audit: AuditPolicy = field(default_factory=AuditPolicy)
     field_rules: Mapping[str, FieldRules] = field(default_factory=dict, hash=False)
     secrets: SecretsPolicy = SecretsPolicy.REFUSE
+    security: SecurityPolicy = NO_SECURITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,17 @@ from pydantic import ValidationError
 
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
-from aol_broker.manifest.models import CollectionModel, DataRequirementsModel, IndexModel, ManifestModel, StorageModel
+from aol_broker.manifest.models import (
+    CollectionModel,
+    DataRequirementsModel,
+    IndexModel,
+    ManifestModel,
+    SharingModel,
+    StorageModel,
+)
 from aol_broker.manifest.rules import broken_rules
+from aol_broker.manifest.security import read_security
+from aol_broker.manifest.sharing import read_limits
 from aol_broker.manifest.storage import read_storage
 from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
 from aol_broker.validation_problems import problems_of
@@ -111,11 +120,17 @@ def _collection(model: CollectionModel) -> DeclaredCollection:
         soft_delete=model.soft_delete,
         validation=Validation(model.validation),
         secrets=SecretsPolicy(model.secrets),
-        sharing=tuple(Sharing(item.service, Permission(item.permission)) for item in model.sharing or ()),
+        sharing=tuple(_sharing(item) for item in model.sharing or ()),
         adapter=storage.adapter or "",
         storage=read_storage(storage.model_dump(by_alias=True)),
         audit=AuditPolicy(AuditLevel(model.audit), _paths(model.sensitive or ())),
+        security=read_security(model.security.model_dump() if model.security is not None else None),
     )
+
+
+def _sharing(model: SharingModel) -> Sharing:
+    limits = read_limits(model.fields, model.where, model.expires)
+    return Sharing(model.service, Permission(model.permission), limits)
 
 
 def _paths(texts: Iterable[str]) -> tuple[Path, ...]:

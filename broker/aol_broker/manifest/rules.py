@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from aol_broker.hints import EXPIRING_NEEDS_HINT
+from aol_broker.manifest.security import broken_security
+from aol_broker.manifest.sharing import broken_limits
 from aol_broker.manifest.storage import broken_storage
 from aol_broker.yaml_text import Location, did_you_mean
 from aol_wire.errors import DataError
@@ -57,12 +59,16 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
         problems = list(_index(index, place))
         yield from problems or _expiring(index, place, _datetimes(collection.get("schemaHint")))
     yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
+    security = collection.get("security")
+    if isinstance(security, dict):
+        yield from broken_security(security, (*at, "security"))
     storage = collection.get("storage")
     if isinstance(storage, dict):
         yield from broken_storage(storage, (*at, "storage"), _datetimes(collection.get("schemaHint")))
     for place, share in _mappings(collection.get("sharing"), sharing):
         if share.get("service") == service:
             yield (*place, "service"), "the service owns the collection and need not share it with itself"
+        yield from broken_limits(share, place)
 
 
 def _index(index: dict[str, Json], at: Location) -> Problems:

@@ -39,7 +39,9 @@ def declared(
     """
     if existing is None:
         kept_by = declaration.adapter or adapter
-        record = CollectionRecord(service, declaration.name, kept_by, storage=declaration.storage)
+        record = CollectionRecord(
+            service, declaration.name, kept_by, storage=declaration.storage, security=declaration.security
+        )
     else:
         _check_kept(existing, declaration)
         record = existing
@@ -53,6 +55,7 @@ def declared(
         soft_delete=declaration.soft_delete,
         validation=declaration.validation,
         audit=declaration.audit,
+        security=declaration.security,
         declared=True,
     )
 
@@ -74,6 +77,16 @@ def _check_kept(existing: CollectionRecord, declaration: DeclaredCollection) -> 
             "partitions, retention and tenancy are chosen when a collection is made and cannot be changed. Leave them "
             f"as they were (`aol describe {collection_id}` shows them), or drop the collection with all its documents, "
             f"`aol collection drop {collection_id} --yes`, and apply the manifest again",
+        )
+
+    if declaration.security.tenant != existing.security.tenant:
+        raise DataError.invalid(
+            Reason.BAD_MANIFEST,
+            f"{collection_id}.security.tenant",
+            f"it is {existing.security.tenant or 'not there'}, and stays so: whether documents have tenants is chosen "
+            "when a collection is made, as a change would hide documents, or show them to others. Leave it as it was, "
+            f"or drop the collection with all its documents, `aol collection drop {collection_id} --yes`, and apply "
+            "the manifest again",
         )
 
 

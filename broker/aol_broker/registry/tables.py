@@ -1,10 +1,23 @@
 """How does the registry lie in its database? The tables as the newest migration leaves them (a test compares)."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
 
 _NAME = 63
 _COLLECTION_ID = 127
 _PERMISSION = 16
+
+
+def _limits() -> list[Column[Any]]:
+    """What a permission is limited to (JSON paths, a JSON filter, microseconds), and at which revision it was given."""
+    return [
+        Column("fields", Text, nullable=False, server_default="[]"),
+        Column("where_filter", Text, nullable=False, server_default=""),
+        Column("expires_us", BigInteger, nullable=False, server_default="0"),
+        Column("revision", BigInteger, nullable=False, server_default="0"),
+    ]
+
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"})
 
@@ -39,7 +52,7 @@ manifests = Table(
     Column("applied_us", BigInteger, nullable=False),
 )
 
-# `schema_hint`, `indexes`, `storage`, `audit` and `field_rules` are JSON.
+# `schema_hint`, `indexes`, `storage`, `audit`, `field_rules` and `security` are JSON.
 collections = Table(
     "collections",
     metadata,
@@ -61,6 +74,7 @@ collections = Table(
     Column("audit", Text, nullable=False, server_default="{}"),
     Column("field_rules", Text, nullable=False, server_default="{}"),
     Column("secrets", String(16), nullable=False, server_default="refuse"),
+    Column("security", Text, nullable=False, server_default="{}"),
     Index(None, "service"),
 )
 
@@ -85,6 +99,7 @@ sharing = Table(
     Column("collection_id", String(_COLLECTION_ID), primary_key=True),
     Column("service", String(_NAME), primary_key=True),
     Column("permission", String(_PERMISSION), primary_key=True),
+    *_limits(),
 )
 
 # What services' manifests ask for. The collection need not exist.
@@ -99,7 +114,7 @@ access_requests = Table(
     Index(None, "service"),
 )
 
-# What owners and operators granted by a call.
+# What owners and operators granted by a call; `service` may be a pattern.
 grants = Table(
     "grants",
     metadata,
@@ -109,6 +124,25 @@ grants = Table(
     Column("granted_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    *_limits(),
+)
+
+# Opaque tokens that were minted. Of the token itself there is its SHA-256 only. One names either a service or an
+# operator; `expires_us` and `revoked_us` are 0 for one that does not expire and is not revoked. Rows stay, so that
+# brokers which read later see what was revoked. `revision`: when the row was last changed.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String(16), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("service", String(_NAME), nullable=False),
+    Column("operator", String(_NAME), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("revoked_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "revision"),
 )
 
 # What sharing no longer gives, until the owner's manifest changes.

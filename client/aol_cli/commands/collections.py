@@ -1,6 +1,7 @@
 """Which services and collections are there? `aol services`, `aol collections`, `aol describe`."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from aol_cli.output import Column, print_json, print_table, say, shown, shown_ti
 
 if TYPE_CHECKING:
     from aol_client import CollectionInfo
-    from aol_client.collection_info import StorageInfo
+    from aol_client.collection_info import SecurityInfo, StorageInfo
 
 _INDEX_STYLES = {"ready": "green", "building": "yellow", "failed": "red"}
 
@@ -132,6 +133,7 @@ def describe(
         "validation": info.validation,
         "secrets": info.secrets,
         "soft delete": "yes" if info.soft_delete else "no",
+        "security": security_in_words(info.security),
         "audit": audit_in_words(info),
         f"{acting} may": ", ".join(info.permissions) or "nothing",
     }
@@ -170,6 +172,15 @@ async def _describe(endpoint: str, service: str, collection: str) -> "Collection
 def adapter_in_words(info: "CollectionInfo") -> str:
     """Return which adapter keeps a collection, and which one it is being copied to."""
     return f"{info.adapter}, being copied to {info.moving_to}" if info.moving_to else info.adapter
+
+
+def security_in_words(security: "SecurityInfo | None") -> str:
+    """Return which documents a call reaches, in a few words; empty where there is no record-level security."""
+    if security is None:
+        return ""
+    words = [f"tenant {security.tenant}"] if security.tenant else []
+    words += [name for name, kept in (("owner", security.owner), ("acl", security.acl)) if kept]
+    return ", ".join((*words, *(json.dumps(condition, ensure_ascii=False) for condition in security.attributes)))
 
 
 def audit_in_words(info: "CollectionInfo") -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aol_broker.settings import Settings
 
 DEFAULT_MANIFESTS = Path("manifests")
+_INSECURE = " · insecure: callers are believed by name"
+_UNVERIFIED = [{"type": "token"}, {"type": "insecure"}]
 
 
 class LogLevel(StrEnum):
@@ -70,7 +72,11 @@ def up(
         "data_dir": str(data_dir),
         "log": {"level": log_level.value, "format": "text"},
     }
-    _run(_settings(None, overrides), checked, f" · {counted(len(checked), 'manifest')} applied")
+    settings = _settings(None, overrides)
+    if not settings.authentication.verifiers:
+        # For one's own machine: whoever shows nothing is believed, and tokens can be tried out.
+        settings = _settings(None, {**overrides, "authentication": {"verifiers": _UNVERIFIED}})
+    _run(settings, checked, f" · {counted(len(checked), 'manifest')} applied")
 
 
 def serve(
@@ -99,7 +105,8 @@ def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: 
     import uvloop
 
     from aol_broker import logs
-    from aol_broker.server import StartError, run
+    from aol_broker.running import run
+    from aol_broker.server import StartError
 
     # Whoever reads audit records from standard output gets nothing else there.
     tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say
@@ -109,7 +116,7 @@ def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: 
         garbage.calm()
         tell(
             f"aol ready on {broker.endpoint} · data {settings.data_dir} · adapter {broker.adapter_summary()}{applied}"
-            " · Ctrl-C stops it"
+            f"{_INSECURE if settings.authentication.insecure else ''} · Ctrl-C stops it"
         )
 
     logs.configure(settings.log.level, settings.log.format)

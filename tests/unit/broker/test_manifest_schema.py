@@ -87,7 +87,13 @@ def test_the_examples_keep_to_the_schema_and_the_parser(file: Path) -> None:
         "{collections: [{name: a, storage: {partitionBy: created_at, retainFor: 3w}}]}",
         "{collections: [{name: a, storage: {tenancy: alone}}]}",
         "{collections: [{name: a, storage: {partition: created_at}}]}",
+        "{collections: [{name: a, security: [tenant]}]}",
+        "{collections: [{name: a, security: {tenant: needed}}]}",
+        "{collections: [{name: a, security: {owner: yes please}}]}",
+        "{collections: [{name: a, security: {attributes: {region: eu}}}]}",
+        "{collections: [{name: a, security: {teams: true}}]}",
         "{accessRequests: [{collection: a, permission: read}]}",
+        "{accessRequests: [{collection: a.b, permission: bypass-security}]}",
         "{accessRequests: [{collection: a.b}]}",
     ],
 )
@@ -113,7 +119,8 @@ def test_the_schema_and_the_parser_refuse_the_same_form(requirements: str) -> No
         "z: {type: array, items: string}}}]}",
         "{collections: [{name: a, storage: }, {name: b, storage: {}}, {name: c, storage: {adapter: , partitionBy: }}]}",
         "{collections: [{name: a, storage: {adapter: pg, partitionBy: created_at, retainFor: 36h, tenancy: schema}}]}",
-        "{accessRequests: [{collection: a.b, permission: admin, reason: because}]}",
+        "{collections: [{name: a, security: }, {name: b, security: {tenant: , owner: true, attributes: []}}]}",
+        "{accessRequests: [{collection: a.b, permission: assert-context, reason: because}]}",
     ],
 )
 def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> None:
@@ -124,9 +131,9 @@ def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> 
 
 def test_the_example_of_the_documentation_is_a_manifest_that_uses_every_key() -> None:
     text = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
-    first, hint, storage = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    first, hint, storage, security = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     example = first.replace(
-        "        softDelete: false\n", textwrap.indent(storage, " " * 8) + "        softDelete: false\n"
+        "        softDelete: false\n", textwrap.indent(storage + security, " " * 8) + "        softDelete: false\n"
     )
     ruled = re.sub(r"        schemaHint:\n(          .*\n)+", textwrap.indent(hint, " " * 8), example)
     assert _valid(ruled)

@@ -16,6 +16,7 @@ from aol_broker.backends import Backends, InProcessBackend
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.moves import Phase
 from aol_broker.registry.store import Registry
+from aol_broker.scope import WHOLE
 from aol_wire.adapter import CollectionSpec, Delete, Find, Insert, Write
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filter_parser import parse_filter
@@ -323,7 +324,7 @@ async def test_a_write_that_was_let_in_before_the_mark_is_refused_before_it_reac
     record = line.registry.snapshot.collections[EVENTS]
     await good(line)
     with pytest.raises(DataError) as caught:
-        await Dispatch(backends, line.registry).write(record, [Insert("late", '{"k": 1}', 1)], timeout_s=1)
+        await Dispatch(backends, line.registry).write(record, WHOLE, [Insert("late", '{"k": 1}', 1)], timeout_s=1)
     assert (caught.value.reason, caught.value.applied) == (Reason.OVERLOADED, Applied.NO)
 
 

@@ -178,6 +178,7 @@ PASSING = {
     Reason.ADAPTER_DOWN,
     Reason.AUDIT_UNAVAILABLE,
     Reason.REGISTRY_UNAVAILABLE,
+    Reason.IDENTITY_UNAVAILABLE,
     Reason.OVERLOADED,
     Reason.QUOTA,
 }

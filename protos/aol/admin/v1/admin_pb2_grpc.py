@@ -3,8 +3,10 @@
 import grpc
 import warnings
 
+from aol.admin.v1 import access_pb2 as aol_dot_admin_dot_v1_dot_access__pb2
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
+from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +29,8 @@ if _version_not_supported:
 
 
 class AdminStub(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     def __init__(self, channel):
@@ -61,6 +64,16 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.FromString,
                 _registered_method=True)
+        self.ListAccess = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListAccess',
+                request_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+                _registered_method=True)
+        self.ExplainAccess = channel.unary_unary(
+                '/aol.admin.v1.Admin/ExplainAccess',
+                request_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
+                _registered_method=True)
         self.SearchAudit = channel.unary_unary(
                 '/aol.admin.v1.Admin/SearchAudit',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
@@ -91,10 +104,26 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
                 _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/aol.admin.v1.Admin/CreateToken',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListTokens',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/aol.admin.v1.Admin/RevokeToken',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     def ApplyManifest(self, request, context):
@@ -128,6 +157,20 @@ class AdminServicer(object):
 
     def ListGrants(self, request, context):
         """Lists grants and pending access requests.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccess(self, request, context):
+        """Says what a service may do with which collections, or who may do what with a collection, and by what right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainAccess(self, request, context):
+        """Says step by step why a call of a service would be allowed, or denied.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,6 +221,27 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateToken(self, request, context):
+        """Mints an opaque token that a service or an operator is believed by. It is told in the answer, and nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Lists the tokens that are not revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Revokes a token. The broker that answers refuses it from then on, others within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -205,6 +269,16 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListGrants,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.SerializeToString,
+            ),
+            'ListAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccess,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.SerializeToString,
+            ),
+            'ExplainAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAccess,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.SerializeToString,
             ),
             'SearchAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchAudit,
@@ -236,6 +310,21 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.SerializeToString,
             ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'aol.admin.v1.Admin', rpc_method_handlers)
@@ -245,7 +334,8 @@ def add_AdminServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Admin(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     @staticmethod
@@ -373,6 +463,60 @@ class Admin(object):
             '/aol.admin.v1.Admin/ListGrants',
             aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListAccess',
+            aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ExplainAccess',
+            aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -535,6 +679,87 @@ class Admin(object):
             '/aol.admin.v1.Admin/HashAuditValue',
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/CreateToken',
+            aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListTokens',
+            aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/RevokeToken',
+            aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,
