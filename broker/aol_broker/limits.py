@@ -14,6 +14,9 @@ from aol_wire.errors import Applied, DataError, Reason
 
 # How long a service with too many calls in flight is told to wait: when one of them ends is not known.
 _IN_FLIGHT_RETRY_S = 0.1
+# What one connection of a service with a rate carries at once: the calls of so many seconds, and at least so many.
+_STREAM_SECONDS = 0.25
+_STREAM_LEAST_CALLS = 32
 # Who waited as long as it was told is let in, however the sums of times were rounded.
 _ROUNDING = 1e-5
 # Of so many services the use is kept in mind. More than those that there are come only where names are not verified.
@@ -138,6 +141,18 @@ class Limiter:
         use = self._use(service, limits, now)
         use.enter(size_bytes, now)
         return use
+
+    def max_in_flight(self, service: str, most: int) -> int:
+        """Return how many calls of a service one connection carries at once, at most `most`; others wait at the client.
+
+        With a rate alone, it is what comes in a part of a second: a service that is far over it is not to come with
+        hundreds of calls in one go, which would all be refused, one after the other, before anybody else is served.
+        """
+        limits = self._services.get(service, self._every)
+        limit = limits.max_in_flight
+        if limit is None and limits.requests_per_s is not None:
+            limit = max(_STREAM_LEAST_CALLS, int(limits.requests_per_s * _STREAM_SECONDS))
+        return most if limit is None else min(most, limit)
 
     def _use(self, service: str, limits: ServiceLimits, now: float) -> ServiceUse:
         use = self._uses.get(service)

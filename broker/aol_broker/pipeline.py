@@ -103,6 +103,10 @@ class Pipeline:
         serving.add_done_callback(self._writes.discard)
         return await asyncio.shield(serving)
 
+    def max_calls_of(self, peer: Peer, most: int) -> int:
+        """Return how many calls may be under way at once of the service that a peer names, at most `most`."""
+        return most if self._limiter is None else self._limiter.max_in_flight(peer.service, most)
+
     async def drain(self) -> None:
         """Wait for the writes whose callers went away; their deadlines bound it."""
         await asyncio.gather(*self._writes, return_exceptions=True)

@@ -78,7 +78,13 @@ def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
 
     limits = FrameLimits(min(max_calls, _STREAM_MAX_CALLS), MESSAGE_MAX_BYTES)
     lasting = [name for name, verb in VERBS.items() if verb.writes]
-    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True, lasting=lasting)
+
+    def max_calls_of(context: "grpc.aio.ServicerContext[bytes, bytes]") -> int:
+        """What a service may not have under way waits at its client, which costs nobody anything."""
+        peer = peer_of(context.peer(), context.invocation_metadata() or ())
+        return pipeline.max_calls_of(peer, max_calls)
+
+    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True, lasting=lasting, max_calls_of=max_calls_of)
 
 
 def _framed(pipeline: Pipeline, peer: Peer) -> Serve:

@@ -1,6 +1,7 @@
 """Limits over the wire: a service that calls too much is refused, its neighbour is not, and the SDK waits as told."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -69,6 +70,18 @@ async def test_a_caller_far_over_its_limit_is_refused_and_its_neighbour_is_serve
         assert await neighbour.count("events") == inserted
     assert hostile.served + hostile.refused == HOSTILE_CALLS
     assert hostile.served <= RATE + RATE * hostile.elapsed_s + 1
+
+
+async def test_more_calls_at_once_than_a_service_may_have_wait_at_its_client(start_broker: StartBroker) -> None:
+    broker = await start_broker(limits={"per_service": {"max_in_flight": 2}})
+    async with AOLDataClient(broker.endpoint, "eager") as client:
+        await client.request_collection("events")
+        await asyncio.gather(*(client.insert("events", {"n": n}) for n in range(50)))
+        assert await client.count("events") == 50
+    records = [line for file in broker.settings.audit_dir.glob("*.jsonl") for line in file.read_text().splitlines()]
+    reasons = {json.loads(line).get("reason", "") for line in records}
+    assert len(records) > 100
+    assert Reason.OVERLOADED not in reasons
 
 
 async def test_the_sdk_waits_for_its_turn_as_far_as_its_timeout_goes(start_broker: StartBroker) -> None:

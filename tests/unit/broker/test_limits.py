@@ -97,6 +97,15 @@ def test_calls_in_flight_are_counted_for_each_service() -> None:
     refusal(limited)
 
 
+def test_a_connection_carries_what_its_service_may_have_under_way() -> None:
+    clock = TurnedClock()
+    assert limiter(clock, max_in_flight=2, requests_per_s=1000).max_in_flight("a", 500) == 2
+    assert limiter(clock, requests_per_s=1000).max_in_flight("a", 500) == 250
+    assert limiter(clock, requests_per_s=1).max_in_flight("a", 500) == 32
+    assert limiter(clock, requests_per_s=1e6).max_in_flight("a", 500) == 500
+    assert limiter(clock, max_page_documents=1).max_in_flight("a", 500) == 500
+
+
 def test_services_that_nobody_verified_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aol_broker.limits._SERVICES_KEPT", 100)
     limited = limiter(TurnedClock(), requests_per_s=1, max_in_flight=1)
