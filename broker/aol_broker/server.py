@@ -61,6 +61,10 @@ from aol_wire.tls_credentials import server_credentials
 ADAPTER_START_TIMEOUT_S = 10.0
 # Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
 STOP_GRACE_S = 1.0
+# A connection on which nothing sensible is said by then is closed, and so is one on which no call is made for so long:
+# whoever opens connections and is silent holds them only for a time. Clients connect again by themselves.
+HANDSHAKE_TIMEOUT_S = 10.0
+IDLE_TIMEOUT_S = 1800.0
 # How often a broker looks whether another one changed the registry that they share (a registry on PostgreSQL tells it
 # sooner), and how it is doing itself.
 TEND_EVERY_S = 0.5
@@ -230,6 +234,8 @@ class Broker:
                 ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_MAX_BYTES),
                 ("grpc.max_metadata_size", 16 << 10),
+                ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_TIMEOUT_S * 1000)),
+                ("grpc.max_connection_idle_ms", round(IDLE_TIMEOUT_S * 1000)),
             ]
         )
         servicer = health.aio.HealthServicer()

@@ -289,6 +289,24 @@ async def test_connections_that_say_half_of_something_or_rubbish_hold_nobody_up(
                 assert await caller.insert("orders", {"n": 1})
 
 
+@pytest.mark.parametrize("with_tls", [True, False])
+async def test_a_connection_that_does_not_get_to_the_point_is_closed(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch, *, with_tls: bool
+) -> None:
+    monkeypatch.setattr("aol_broker.server.HANDSHAKE_TIMEOUT_S", 0.2)
+    plain: dict[str, Any] = {"tls": {}, "authentication": {"verifiers": [{"type": "insecure"}]}}
+    async with running(settings(tmp_path, authority, **({} if with_tls else plain))) as broker:
+        host, _, port = broker.endpoint.rpartition(":")
+        for opening in (b"", b"\x16\x03\x01\x02\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(opening)
+            async with asyncio.timeout(WITHIN_S):
+                with contextlib.suppress(ConnectionError):
+                    while await reader.read(4096):
+                        pass
+            writer.close()
+
+
 async def test_metadata_beyond_all_measure_ends_the_call_and_not_the_broker(
     tmp_path: Path, authority: Authority
 ) -> None:
