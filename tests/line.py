@@ -11,6 +11,7 @@ from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.search import AuditQuery, search
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
+from aol_broker.bound_verbs import bound_verbs
 from aol_broker.identities.opaque_tokens import OpaqueTokens
 from aol_broker.identities.routing import Identities
 from aol_broker.limits import Limiter
@@ -18,7 +19,6 @@ from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
 from aol_broker.security.deciding import RecordSecurity
-from aol_broker.server import bound_verbs
 from aol_broker.settings import load_settings
 from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write

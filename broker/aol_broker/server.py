@@ -18,32 +18,14 @@ from aol_broker.audit.recovery import AuditFolderError
 from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
-from aol_broker.commands import Command
-from aol_broker.commands.access import GrantAccess, RevokeAccess
-from aol_broker.commands.access_review import ExplainAccess, ListAccess
-from aol_broker.commands.audit import SearchAudit, SummarizeAudit
-from aol_broker.commands.audit_status import AuditStatus
-from aol_broker.commands.audit_values import HashAuditValue
-from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
-from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
-from aol_broker.commands.documents import StoreBatch, StoreData
-from aol_broker.commands.drift import GetDrift
-from aol_broker.commands.dropping import DropCollection
-from aol_broker.commands.lineage import GetLineage
-from aol_broker.commands.moves import AbortCopy, CopyCollection
-from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
-from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
-from aol_broker.commands.tokens import CreateToken, ListTokens, RevokeToken
+from aol_broker.bound_verbs import bound_verbs
 from aol_broker.data_folder import DataFolder, DataFolderError
-from aol_broker.dispatch import Dispatch
 from aol_broker.health import INSECURE_SERVICE, Health
 from aol_broker.identities.configured import configured_identities
 from aol_broker.identities.key_sources import KeySourceError
 from aol_broker.identities.routing import Identities
 from aol_broker.limits import limiter_of
-from aol_broker.moving.steps import Steps
 from aol_broker.operator_token import read_or_make
-from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
 from aol_broker.security.deciding import RecordSecurity, UserTokens
@@ -51,7 +33,7 @@ from aol_broker.security.user_tokens import configured_user_tokens
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
 from aol_broker.usage.keeper import UsageKeeper
-from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb, rights_on_collections
+from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.frames.server import SERVICE as FRAMES_SERVICE
@@ -307,59 +289,6 @@ class Broker:
             slow_call_s=settings.slow_call_s,
             hmac_key=hmac_key,
         )
-
-
-def bound_verbs(
-    settings: Settings,
-    registry: Registry,
-    backends: Backends,
-    audit: AuditLog,
-    background: AuditBackground,
-    *,
-    usage: UsageKeeper,
-    page_key: bytes,
-) -> dict[str, BoundVerb]:
-    """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
-    dispatch = Dispatch(backends, registry)
-    steps = Steps(registry, backends, longest_call_s=settings.limits.max_deadline_s)
-    allow_undeclared = settings.collections.allow_undeclared
-    commands: dict[str, Command[Any, Any]] = {
-        f"/{DATA_SERVICE}/RequestCollection": RequestCollection(
-            registry, backends, dispatch, allow_undeclared=allow_undeclared
-        ),
-        f"/{DATA_SERVICE}/StoreData": StoreData(dispatch),
-        f"/{DATA_SERVICE}/StoreBatch": StoreBatch(backends, dispatch),
-        f"/{DATA_SERVICE}/QueryData": QueryData(backends, dispatch, PageTokens(page_key)),
-        f"/{DATA_SERVICE}/CountData": CountData(backends, dispatch),
-        f"/{DATA_SERVICE}/UpdateData": UpdateData(backends, dispatch),
-        f"/{DATA_SERVICE}/DeleteData": DeleteData(backends, dispatch),
-        f"/{DATA_SERVICE}/RestoreData": RestoreData(backends, dispatch),
-        f"/{DATA_SERVICE}/PurgeData": PurgeData(backends, dispatch),
-        f"/{DATA_SERVICE}/ExplainQuery": ExplainQuery(backends, dispatch),
-        f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry, backends),
-        f"/{DATA_SERVICE}/RevokeAccess": RevokeAccess(registry),
-        f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
-        f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
-        f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
-        f"/{ADMIN_SERVICE}/ListServices": ListServices(registry),
-        f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
-        f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
-        f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
-        f"/{ADMIN_SERVICE}/ListAccess": ListAccess(registry),
-        f"/{ADMIN_SERVICE}/ExplainAccess": ExplainAccess(registry, rights_on_collections().items()),
-        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit.directory, settings.broker_id, registry),
-        f"/{ADMIN_SERVICE}/SummarizeAudit": SummarizeAudit(audit.directory, settings.broker_id, registry),
-        f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, background, settings.broker_id),
-        f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
-        f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
-        f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
-        f"/{ADMIN_SERVICE}/CreateToken": CreateToken(registry, settings.authentication),
-        f"/{ADMIN_SERVICE}/ListTokens": ListTokens(registry),
-        f"/{ADMIN_SERVICE}/RevokeToken": RevokeToken(registry),
-        f"/{ADMIN_SERVICE}/GetDrift": GetDrift(registry, dispatch, usage),
-        f"/{ADMIN_SERVICE}/GetLineage": GetLineage(registry, usage),
-    }
-    return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
