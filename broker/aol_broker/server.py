@@ -29,7 +29,10 @@ from aol_broker.commands.documents import StoreBatch, StoreData
 from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
+from aol_broker.commands.plan_applying import ApplyPlan
+from aol_broker.commands.plans import PlanManifests
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
+from aol_broker.commands.versions import ListIndexes, ListManifestVersions, RetireManifestVersion
 from aol_broker.data_folder import DataFolder, DataFolderError
 from aol_broker.dispatch import Dispatch
 from aol_broker.health import Health
@@ -259,6 +262,15 @@ def bound_verbs(
         f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
         f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
+        f"/{ADMIN_SERVICE}/PlanManifests": PlanManifests(
+            registry, backends, dispatch, deployed_days=settings.plan.deployed_days
+        ),
+        f"/{ADMIN_SERVICE}/ApplyPlan": ApplyPlan(registry, backends, dispatch),
+        f"/{ADMIN_SERVICE}/ListManifestVersions": ListManifestVersions(
+            registry, deployed_days=settings.plan.deployed_days
+        ),
+        f"/{ADMIN_SERVICE}/RetireManifestVersion": RetireManifestVersion(registry),
+        f"/{ADMIN_SERVICE}/ListIndexes": ListIndexes(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListServices": ListServices(registry),
         f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),

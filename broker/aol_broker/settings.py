@@ -23,6 +23,7 @@ from aol_broker.settings_sections import (
     CollectionSettings,
     LimitSettings,
     LogSettings,
+    PlanSettings,
     RegistrySettings,
 )
 from aol_broker.validation_problems import problems_of
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     authentication: AuthenticationSettings = AuthenticationSettings()
     limits: LimitSettings = LimitSettings()
     collections: CollectionSettings = CollectionSettings()
+    plan: PlanSettings = PlanSettings()
     slow_call_s: float = Field(default=1.0, gt=0, description="Calls that take longer are logged.")
     log: LogSettings = LogSettings()
 

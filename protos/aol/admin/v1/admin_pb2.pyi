@@ -1,4 +1,5 @@
 from aol.admin.v1 import audit_pb2 as _audit_pb2
+from aol.admin.v1 import plan_pb2 as _plan_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
