@@ -20,7 +20,9 @@ from aol_cli.commands import (
     copy,
     doctor,
     explain,
+    history,
     manifests,
+    plan,
     query,
     servers,
 )
@@ -88,7 +90,10 @@ def _make_app() -> typer.Typer:
         servers.up,
         servers.serve,
         manifests.lint,
-        manifests.apply,
+        plan.apply,
+        plan.rollback,
+        history.history,
+        history.retire,
         collections.services,
         collections.collections,
         collections.describe,
@@ -100,6 +105,7 @@ def _make_app() -> typer.Typer:
         copy.copy,
     ):
         made.command()(command)
+    made.command(cls=plan.PlanCommand)(plan.plan)
     made.add_typer(collection.app, name="collection")
     audit.app.command()(audit_hmac.hmac)
     audit.app.command()(audit_status.status)

@@ -65,7 +65,6 @@ class PlanManifests:
         texts = await self._texts(request.arguments)
         deployments = await self._registry.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
-        refuse_rivals([(service, item.source) for service, item in sources])
         replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
         changes = await self._changes(candidates, deployments, replaces)
         made = pb.Plan(
@@ -75,7 +74,7 @@ class PlanManifests:
             changes=changes_to_proto(changes),
         )
         changed = {item.manifest.service for item in candidates}
-        for service, item in sorted(sources):
+        for service, item in sources:
             made.manifests.add(
                 service=service,
                 source=item.source,
@@ -116,17 +115,16 @@ class PlanManifests:
         """
         by_digest = {version.sha256: version for version in deployments.newest.values()}
         snapshot = self._registry.snapshot
-        sources: list[tuple[str, SourcedText]] = []
-        others: list[SourcedText] = []
+        services: list[str | None] = []
         for item in texts:
             sha256 = digest(item.text)
             version = by_digest.get(sha256)
-            if version is not None and stands(version, sha256, snapshot):
-                sources.append((version.service, item))
-            else:
-                others.append(item)
+            services.append(version.service if version and stands(version, sha256, snapshot) else None)
+        others = [item for item, service in zip(texts, services, strict=True) if service is None]
         manifests = await parse_all(others)
-        sources += [(manifest.service, item) for manifest, item in zip(manifests, others, strict=True)]
+        parsed = iter(manifests)
+        sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
+        refuse_rivals([(service, item.source) for service, item in sources])
         candidates = await self._with_newest(manifests, deployments)
         known = zip(candidates, others, strict=True)
         return sources, [candidate for candidate, item in known if not self._unchanged(candidate, item, deployments)]

@@ -1,5 +1,4 @@
-"""Which versions of a manifest were there, and how do indexes stand? ListManifestVersions, RetireManifestVersion,
-ListIndexes."""
+"""What was applied, and how do its indexes stand? ListManifestVersions, RetireManifestVersion, ListIndexes."""
 
 from collections.abc import Iterator, Sequence
 

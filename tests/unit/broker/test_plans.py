@@ -43,7 +43,7 @@ async def planned(line: Line, *texts: str, replaces_all: bool = False) -> pb.Pla
     return pb.PlanManifestsResponse.FromString(reply.payload).plan
 
 
-async def applied(line: Line, plan: pb.Plan, allow: int = pb.CHANGE_GRADE_SAFE) -> pb.ApplyPlanResponse:
+async def applied(line: Line, plan: pb.Plan, allow: pb.ChangeGrade = pb.CHANGE_GRADE_SAFE) -> pb.ApplyPlanResponse:
     reply = await line.operate("ApplyPlan", pb.ApplyPlanRequest(plan=plan, allow=allow))
     assert reply.error is None, reply.error
     return pb.ApplyPlanResponse.FromString(reply.payload)
