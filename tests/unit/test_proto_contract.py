@@ -64,6 +64,11 @@ CALLS = {
     },
     "aol.admin.v1.Admin": {
         "ApplyManifest",
+        "ApplyPlan",
+        "PlanManifests",
+        "ListManifestVersions",
+        "RetireManifestVersion",
+        "ListIndexes",
         "ListServices",
         "ListCollections",
         "DropCollection",
