@@ -55,6 +55,7 @@ _BROKER_EXTRA = {
     "sqlalchemy",
     "structlog",
     "uvloop",
+    "watchfiles",
 }
 
 
