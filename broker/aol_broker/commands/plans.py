@@ -66,6 +66,7 @@ class PlanManifests:
         deployments = await self._registry.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
         replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
+        self._check_all(candidates, dict(sources))
         changes = await self._changes(candidates, deployments, replaces)
         made = pb.Plan(
             revision=deployments.revision,
@@ -148,12 +149,19 @@ class PlanManifests:
             candidates.append(Candidate(manifest, before.get((manifest.service, number)), number))
         return candidates
 
+    def _check_all(self, candidates: Sequence[Candidate], sources: Mapping[str, SourcedText]) -> None:
+        """Return if the registry and the adapters can do what the manifests ask; else the error names the file."""
+        for candidate in candidates:
+            try:
+                collections_of(candidate.manifest, self._registry.snapshot, self._backends)
+            except DataError as error:
+                error.message = f"{sources[candidate.manifest.service].source}: {error.message}"
+                raise
+
     async def _changes(
         self, candidates: Sequence[Candidate], deployments: Deployments, replaces: Collection[str]
     ) -> list[Change]:
         snapshot = self._registry.snapshot
-        for candidate in candidates:
-            collections_of(candidate.manifest, snapshot, self._backends)
         whole = await self._with_abstracts(deployments)
         observed = await self._observing(
             {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
