@@ -70,6 +70,7 @@ CALLS = {
         "ApplyManifest",
         "ApplyPlan",
         "PlanManifests",
+        "SeedCollection",
         "ListManifestVersions",
         "RetireManifestVersion",
         "ListIndexes",

@@ -10,6 +10,7 @@ from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.context import Context
 from aol_broker.planning.fields import fields, validation
 from aol_broker.planning.indexes import indexes
+from aol_broker.planning.seeds import seeds
 from aol_broker.planning.sharing import sharing
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.indexes import IndexType
@@ -84,6 +85,7 @@ def collection(
             yield _made(service, after)
         else:
             yield from _changed(record, before, after, context)
+        yield from seeds(service, before, after)
     elif record is not None and record.declared:
         yield _dropped(record, shared, context)
     yield from shared
