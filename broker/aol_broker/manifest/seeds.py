@@ -62,9 +62,8 @@ def broken_seeds(collection: Mapping[str, Json], at: Location) -> _Problems:
         for place, document in _documents(seed.get("data"), (*at, position, "data")):
             count += 1
             problems = list(_broken_document(document, place, hint, lint=lint))
-            problems += (
-                [] if problems or broken else _broken_identity(document, seed.get("condition"), key, place, seen)
-            )
+            if not problems and not broken:
+                problems += _broken_identity(document, seed.get("condition"), key, place, seen)
             yield from problems
             size += 0 if problems else len(orjson.dumps(document))
     if count > SEEDS_MAX_DOCUMENTS:
