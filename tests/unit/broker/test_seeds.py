@@ -102,8 +102,12 @@ async def test_if_missing_changes_no_document_that_is_there(line: Line) -> None:
 
 
 async def test_if_empty_looks_at_the_whole_collection_once_for_all_seeds(line: Line) -> None:
-    seeds = [{"condition": "if_missing", "data": {"_id": "m"}}, {"condition": "if_empty", "data": [{"n": 1}, {"n": 1}]}]
-    await apply(line, [*seeds, {"condition": "if_empty", "data": {"n": 2}}])
+    missing: Seeds = [{"condition": "if_missing", "data": {"_id": "m"}}]
+    empty: Seeds = [
+        {"condition": "if_empty", "data": [{"n": 1}, {"n": 1}]},
+        {"condition": "if_empty", "data": {"n": 2}},
+    ]
+    await apply(line, missing + empty)
     assert await seed(line) == {"inserted": 4}
     await change(line, "DeleteData", filter='{"n": 1}')
     assert await seed(line) == {"skipped": 4}
