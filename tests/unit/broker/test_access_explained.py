@@ -123,15 +123,15 @@ async def test_an_explanation_goes_step_by_step(line: Line) -> None:
 
 async def test_an_explanation_says_what_a_call_has_to_say_of_its_user(tmp_path: Path) -> None:
     async def last(service: str, verb: str = "query", collection: str = ORDERS) -> str:
-        return str((await explained(line, verb, service, collection)).steps[-1].text)
+        return str((await explained(secured, verb, service, collection)).steps[-1].text)
 
-    async with secured_line(tmp_path) as line:
+    async with secured_line(tmp_path) as secured:
         reached = "only what the call's context reaches; it needs tenant, user, "
         assert await last(OWNER) == f"{reached}which it may say itself"
         assert await last("app") == f"{reached}by the user's own token, as it has no assert-context"
-        await give(line, "app", ASSERT)
+        await give(secured, "app", ASSERT)
         assert await last("app") == f"{reached}which it may say itself"
-        await give(line, "app", BYPASS)
+        await give(secured, "app", BYPASS)
         assert "bypass-security" in await last("app")
         assert "attributes.regions" in await last(OWNER, collection=f"{OWNER}.regional")
         for verb, collection in (("query", f"{OWNER}.plain"), ("describe_collection", ORDERS)):
