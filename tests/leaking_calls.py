@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, token_pb2, usage_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
@@ -191,6 +191,16 @@ REQUESTS: Mapping[str, Message] = {
     "/aol.data.v1.DataBroker/ListCollections": pb.ListCollectionsRequest(),
     "/aol.data.v1.DataBroker/DescribeCollection": pb.DescribeCollectionRequest(collection="people"),
     "/aol.admin.v1.Admin/ApplyManifest": admin_pb2.ApplyManifestRequest(manifest=MANIFESTS[1], source="m.yaml"),
+    "/aol.admin.v1.Admin/PlanManifests": plan_pb2.PlanManifestsRequest(
+        manifests=[plan_pb2.ManifestToPlan(manifest=MANIFESTS[1] + "# again\n", source="m.yaml")]
+    ),
+    # Its text alone: a broker makes the plan of it that is applied.
+    "/aol.admin.v1.Admin/ApplyPlan": plan_pb2.ApplyPlanRequest(
+        plan=plan_pb2.Plan(manifests=[plan_pb2.PlannedManifest(manifest=MANIFESTS[1] + "# again\n", source="m.yaml")])
+    ),
+    "/aol.admin.v1.Admin/ListManifestVersions": plan_pb2.ListManifestVersionsRequest(service=READER),
+    "/aol.admin.v1.Admin/RetireManifestVersion": plan_pb2.RetireManifestVersionRequest(service=READER, version=1),
+    "/aol.admin.v1.Admin/ListIndexes": plan_pb2.ListIndexesRequest(collections=[f"{OWNER}.people"]),
     "/aol.admin.v1.Admin/ListServices": admin_pb2.ListServicesRequest(),
     "/aol.admin.v1.Admin/ListCollections": admin_pb2.ListCollectionsRequest(),
     "/aol.admin.v1.Admin/DropCollection": admin_pb2.DropCollectionRequest(collection=f"{OWNER}.asked", dry_run=True),

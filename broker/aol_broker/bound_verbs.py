@@ -19,8 +19,11 @@ from aol_broker.commands.dropping import DropCollection
 from aol_broker.commands.lineage import GetLineage
 from aol_broker.commands.moves import AbortCopy, CopyCollection
 from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
+from aol_broker.commands.plan_applying import ApplyPlan
+from aol_broker.commands.plans import PlanManifests
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
 from aol_broker.commands.tokens import CreateToken, ListTokens, RevokeToken
+from aol_broker.commands.versions import ListIndexes, ListManifestVersions, RetireManifestVersion
 from aol_broker.dispatch import Dispatch
 from aol_broker.moving.steps import Steps
 from aol_broker.page_tokens import PageTokens
@@ -62,6 +65,15 @@ def bound_verbs(
         f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
         f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
+        f"/{ADMIN_SERVICE}/PlanManifests": PlanManifests(
+            registry, backends, dispatch, deployed_days=settings.plan.deployed_days
+        ),
+        f"/{ADMIN_SERVICE}/ApplyPlan": ApplyPlan(registry, backends, dispatch),
+        f"/{ADMIN_SERVICE}/ListManifestVersions": ListManifestVersions(
+            registry, deployed_days=settings.plan.deployed_days
+        ),
+        f"/{ADMIN_SERVICE}/RetireManifestVersion": RetireManifestVersion(registry),
+        f"/{ADMIN_SERVICE}/ListIndexes": ListIndexes(registry, dispatch),
         f"/{ADMIN_SERVICE}/ListServices": ListServices(registry),
         f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
         f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),

@@ -22,6 +22,7 @@ from aol_broker.settings_sections import (
     CollectionSettings,
     LimitSettings,
     LogSettings,
+    PlanSettings,
     RegistrySettings,
     SecuritySettings,
     UsageSettings,
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     limits: LimitSettings = LimitSettings()
     collections: CollectionSettings = CollectionSettings()
+    plan: PlanSettings = PlanSettings()
     slow_call_s: float = Field(default=1.0, gt=0, description="Calls that take longer are logged.")
     log: LogSettings = LogSettings()
     usage: UsageSettings = UsageSettings()

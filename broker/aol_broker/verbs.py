@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, token_pb2, usage_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -83,6 +83,15 @@ VERBS: Mapping[str, Verb] = {
     f"/{ADMIN_SERVICE}/ApplyManifest": Verb(
         "apply_manifest", admin_pb2.ApplyManifestRequest, Right.OPERATOR, writes=True
     ),
+    f"/{ADMIN_SERVICE}/PlanManifests": Verb("plan_manifests", plan_pb2.PlanManifestsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ApplyPlan": Verb("apply_plan", plan_pb2.ApplyPlanRequest, Right.OPERATOR, writes=True),
+    f"/{ADMIN_SERVICE}/ListManifestVersions": Verb(
+        "list_manifest_versions", plan_pb2.ListManifestVersionsRequest, Right.OPERATOR
+    ),
+    f"/{ADMIN_SERVICE}/RetireManifestVersion": Verb(
+        "retire_manifest_version", plan_pb2.RetireManifestVersionRequest, Right.OPERATOR, writes=True
+    ),
+    f"/{ADMIN_SERVICE}/ListIndexes": Verb("list_indexes", plan_pb2.ListIndexesRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/ListServices": Verb("list_services", admin_pb2.ListServicesRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/ListCollections": Verb("list_collections", admin_pb2.ListCollectionsRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/DropCollection": Verb(

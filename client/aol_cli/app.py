@@ -22,8 +22,10 @@ from aol_cli.commands import (
     doctor,
     drift,
     explain,
+    history,
     lineage,
     manifests,
+    plan,
     query,
     servers,
     tokens,
@@ -92,7 +94,10 @@ def _make_app() -> typer.Typer:
         servers.up,
         servers.serve,
         manifests.lint,
-        manifests.apply,
+        plan.apply,
+        plan.rollback,
+        history.history,
+        history.retire,
         collections.services,
         collections.collections,
         collections.describe,
@@ -107,6 +112,7 @@ def _make_app() -> typer.Typer:
         copy.copy,
     ):
         made.command()(command)
+    made.command(cls=plan.PlanCommand)(plan.plan)
     made.add_typer(collection.app, name="collection")
     audit.app.command()(audit_hmac.hmac)
     audit.app.command()(audit_status.status)

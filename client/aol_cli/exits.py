@@ -20,11 +20,20 @@ class ExitCode(IntEnum):
     BROKEN_PIPE = 141
 
 
+class PlanCode(IntEnum):
+    """The exit codes of `aol plan`, which say what it found."""
+
+    NOTHING = 0
+    ERROR = 1
+    CHANGES = 2
+    BREAKING = 3
+
+
 MEANINGS = {
     ExitCode.OK: "done; for doctor: healthy; for lint: no problems",
     ExitCode.FAILED: "the call failed, or something is wrong with what was checked",
-    ExitCode.USAGE: "bad arguments or options, a malformed filter included",
-    ExitCode.DENIED: "permission denied, or no valid credentials",
+    ExitCode.USAGE: "bad arguments or options, a malformed filter included; for plan: there are changes",
+    ExitCode.DENIED: "permission denied, or no valid credentials; for plan: breaking or destructive changes",
     ExitCode.NOT_FOUND: "no such collection, or no such token",
     ExitCode.UNAVAILABLE: "the broker or its database does not answer now; trying again may help",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
@@ -47,6 +56,7 @@ _BROKER_EXTRA = {
     "sqlalchemy",
     "structlog",
     "uvloop",
+    "watchfiles",
 }
 
 

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     import grpc.aio
 
 # Of the calls of `aol.admin.v1.Admin`, those that change something.
-_WRITING = frozenset({"ApplyManifest", "DropCollection", "CopyCollection", "AbortCopy", "CreateToken", "RevokeToken"})
+_WRITING = frozenset(
+    {
+        *("ApplyManifest", "ApplyPlan", "RetireManifestVersion", "DropCollection", "CopyCollection", "AbortCopy"),
+        *("CreateToken", "RevokeToken"),
+    }
+)
 
 A = TypeVar("A")
 

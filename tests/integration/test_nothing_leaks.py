@@ -17,7 +17,7 @@ import psutil
 import pytest
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import admin_pb2, plan_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 from aol_broker.verbs import VERBS
 from aol_client import AOLDataClient, DataClientError
@@ -85,6 +85,16 @@ class Calls:
             return False
         return True
 
+    async def plan(self, wanted: plan_pb2.Plan) -> plan_pb2.Plan:
+        """Return the plan that a broker makes of the manifests of another."""
+        request = plan_pb2.PlanManifestsRequest(
+            manifests=[plan_pb2.ManifestToPlan(manifest=item.manifest, source=item.source) for item in wanted.manifests]
+        )
+        unary: Any = self._channel.unary_unary("/aol.admin.v1.Admin/PlanManifests")
+        headers = [("authorization", f"Bearer {self._token}")]
+        payload = await unary(request.SerializeToString(), metadata=headers, timeout=LIMIT_S)
+        return plan_pb2.PlanManifestsResponse.FromString(payload).plan
+
     async def make(self, service: str, work: Iterable[tuple[str, Message]], timeout_s: float = LIMIT_S) -> None:
         """Make calls at the same time."""
         named = ((method if method.startswith("/") else DATA + method, request) for method, request in work)
@@ -104,7 +114,11 @@ class Calls:
 
 async def every_rpc(calls: Calls) -> None:
     """Each RPC with a request that it takes, then with a canary in each of its fields, by who may and who may not."""
-    for method, request in REQUESTS.items():
+    for method, listed in REQUESTS.items():
+        request = listed
+        if isinstance(request, plan_pb2.ApplyPlanRequest):
+            # What is applied is what a broker has sealed.
+            request = plan_pb2.ApplyPlanRequest(plan=await calls.plan(request.plan))
         assert await calls.call(method, request, OWNER), f"this request of {method} is none that it takes"
         await calls.call_with(method, request, [("aol-service", STRANGER)])
         await calls.call(method, f"\xff{SENSITIVE}".encode("latin-1"), OWNER)

@@ -1,26 +1,21 @@
 """What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants."""
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
 from aol.admin.v1 import admin_pb2 as pb
-from aol_broker.access import limits_parser
 from aol_broker.access.service_patterns import covers
-from aol_broker.backends import Backends, needed_by, require
+from aol_broker.backends import Backends
 from aol_broker.commands.collections import warn_of_failed_indexes
+from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all
 from aol_broker.dispatch import Dispatch
-from aol_broker.manifest import Manifest, parse_manifest
+from aol_broker.manifest import Manifest
 from aol_broker.presentation import collection_to_proto, grant_to_proto, within_one_answer
-from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.security.changing import consequences
-from aol_broker.yaml_text import did_you_mean
-from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
-from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +39,9 @@ class ApplyManifest:
         self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None
     ) -> ManifestToApply:
         """Check all of the manifest, and that the adapters can do what it asks."""
-        source = request.arguments.source or "manifest.yaml"
-        if len(source) > MANIFEST_SOURCE_MAX_CHARACTERS or not source.isprintable():
-            raise DataError.invalid(
-                Reason.BAD_REQUEST, "source", f"at most {MANIFEST_SOURCE_MAX_CHARACTERS} printable characters"
-            )
-        # Reading YAML strictly takes its time; other calls go on meanwhile.
-        manifest = await asyncio.to_thread(parse_manifest, request.arguments.manifest, source)
-        self._check_adapters(manifest)
-        snapshot = self._registry.snapshot
-        collections = tuple(
-            declared(
-                snapshot.collection(manifest.service, declaration.name),
-                manifest.service,
-                declaration,
-                self._backends.default,
-            )
-            for declaration in manifest.collections
-        )
-        for collection in collections:
-            require(self._backends.of(collection), needed_by(collection))
-        for collection, declaration in zip(collections, manifest.collections, strict=True):
-            for share in declaration.sharing:
-                require(self._backends.of(collection), limits_parser.needed_by(share.limits))
-        return ManifestToApply(manifest, source, collections)
-
-    def _check_adapters(self, manifest: Manifest) -> None:
-        names = self._backends.names
-        for declaration in manifest.collections:
-            if declaration.adapter and declaration.adapter not in names:
-                raise DataError.invalid(
-                    Reason.BAD_MANIFEST,
-                    f"{manifest.service}.{declaration.name}.storage.adapter",
-                    f"this broker has no adapter '{declaration.adapter}'; it has {', '.join(names)}"
-                    f"{did_you_mean(declaration.adapter, names)}",
-                )
+        text = SourcedText(request.arguments.manifest, check_source(request.arguments.source, "source"))
+        [manifest] = await parse_all([text])
+        return ManifestToApply(manifest, text.source, collections_of(manifest, self._registry.snapshot, self._backends))
 
     async def dispatch(
         self, request: Request[pb.ApplyManifestRequest], record: CollectionRecord | None, work: ManifestToApply

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from aol_broker.manifest.declaration import AccessRequest, Manifest
 from aol_broker.registry import tables
 from aol_broker.registry.declaring import declared, requested, undeclared
+from aol_broker.registry.deployments import abstract_of, abstract_to_text, digest
 from aol_broker.registry.move_changes import not_dropped, refuse_moving
 from aol_broker.registry.moves import move_from_row
 from aol_broker.registry.rows import limits_to_row
@@ -26,11 +27,12 @@ async def request_collection(writer: Writer, record: CollectionRecord, created_b
 
 
 async def apply_manifest(
-    writer: Writer, manifest: Manifest, text: str, *, source: str, applied_by: str, adapter: str
+    writer: Writer, manifest: Manifest, text: str, *, source: str, applied_by: str, adapter: str, plan: str = ""
 ) -> tuple[int, tuple[str, ...]]:
     """Make the registry say what a manifest says; return the version of the manifest and the collections made.
 
-    Applying the text of the newest version again changes nothing, unless a collection of it was dropped since.
+    Applying the text of the newest version again changes nothing, unless a collection of it was dropped since. `plan`
+    is the id of the plan that it is part of.
     """
     service = manifest.service
     version = int((await writer.service(service))["manifest_version"])
@@ -39,8 +41,18 @@ async def apply_manifest(
     if newest and newest[0]["text"] == text and _stands(manifest, before):
         return version, ()
     version += 1
-    row = {"service": service, "version": version, "text": text, "source": source, "applied_by": applied_by}
-    await writer.insert(tables.manifests, {**row, "applied_us": writer.now_us})
+    row = {
+        "service": service,
+        "version": version,
+        "text": text,
+        "source": source,
+        "applied_by": applied_by,
+        "applied_us": writer.now_us,
+        "sha256": digest(text),
+        "plan": plan,
+        "declares": abstract_to_text(abstract_of(manifest)),
+    }
+    await writer.insert(tables.manifests, row)
     await writer.update(tables.services, {"name": service}, manifest_version=version, revision=writer.revision)
     changed = _records(manifest, before, adapter)
     refuse_moving(changed)

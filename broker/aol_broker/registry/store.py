@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,13 +11,21 @@ from sqlalchemy import select
 
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.manifest.declaration import Manifest
-from aol_broker.registry import access_changes, collection_changes, move_changes, tables, token_changes
+from aol_broker.registry import access_changes, collection_changes, move_changes, plan_changes, tables, token_changes
 from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
+from aol_broker.registry.deployments import (
+    Deployments,
+    ManifestVersion,
+    read_deployments,
+    read_texts,
+    read_versions,
+)
 from aol_broker.registry.loading import load, read_revision
 from aol_broker.registry.moves import Move, move_from_row
 from aol_broker.registry.notices import Listener
+from aol_broker.registry.plan_changes import AppliedPlan, PlanToApply
 from aol_broker.registry.schema import RegistryVersionError, bring_up
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, MintedToken, Permission, Snapshot
 from aol_broker.registry.writer import Writer, transact
@@ -187,6 +195,42 @@ class Registry:
             tuple(grant for grant in grants if grant.state is GrantState.ACTIVE),
             tuple(grant for grant in grants if grant.state is GrantState.PENDING),
         )
+
+    async def apply_plan(self, plan: PlanToApply, applied_by: str) -> AppliedPlan:
+        """Make the registry say what all manifests of a plan say, or nothing.
+
+        :raises DataError: VERSION_MISMATCH, the registry is at another revision than the plan was made for.
+        """
+        return await self._change(
+            lambda writer: plan_changes.apply_plan(writer, plan, applied_by=applied_by, adapter=self._default_adapter)
+        )
+
+    async def retire_manifest(self, service: str, version: int) -> bool:
+        """Note that an older version of a service does not run any more; return whether that is news.
+
+        :raises DataError: BAD_REQUEST, there is no such version, or it is the newest.
+        """
+        return await self._change(lambda writer: plan_changes.retire(writer, service, version))
+
+    async def deployments(self, since_us: int) -> Deployments:
+        """Return what plans go by, of the older versions those that were superseded after `since_us` and not retired.
+
+        The snapshot is as new as that, or newer.
+        """
+        async with self._database.reading() as connection:
+            found = await read_deployments(connection, since_us)
+        await self.refresh(found.revision)
+        return found
+
+    async def manifest_versions(self, service: str) -> list[ManifestVersion]:
+        """Return the versions of a service's manifest, the newest first."""
+        async with self._database.reading() as connection:
+            return await read_versions(connection, service)
+
+    async def manifest_texts(self, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """Return the texts of versions of services' manifests; of those that there are not, none."""
+        async with self._database.reading() as connection:
+            return await read_texts(connection, keys)
 
     async def drop_collection(self, collection_id: str) -> bool:
         """Forget a collection, and what is shared and granted of it; return whether it was known.

@@ -40,7 +40,8 @@ services = Table(
     Index(None, "revision"),
 )
 
-# Every manifest that was ever applied.
+# Every manifest that was ever applied. `declares` is JSON, an abstract of it; empty where nobody has written that down.
+# `plan` is the id of the plan that it was part of, or empty; `retired_us` is 0 while nobody said that it does not run.
 manifests = Table(
     "manifests",
     metadata,
@@ -50,6 +51,11 @@ manifests = Table(
     Column("source", Text, nullable=False),
     Column("applied_by", Text, nullable=False),
     Column("applied_us", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Column("plan", String(64), nullable=False, server_default=""),
+    Column("declares", Text, nullable=False, server_default=""),
+    Column("retired_us", BigInteger, nullable=False, server_default="0"),
+    Index(None, "plan"),
 )
 
 # `schema_hint`, `indexes`, `storage`, `audit`, `field_rules` and `security` are JSON.

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, Update, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aol_broker.registry import tables
@@ -60,6 +60,11 @@ class Writer:
         """Remove the rows of a key."""
         await self._connection.execute(delete(table).where(_match(table, key)))
         self.changed = True
+
+    async def execute(self, statement: Update) -> None:
+        """Change rows as a statement says; finding none is changing nothing."""
+        if (await self._connection.execute(statement)).rowcount:
+            self.changed = True
 
     async def delete_owned(self, table: Table, service: str) -> None:
         """Remove the rows about the collections of a service."""

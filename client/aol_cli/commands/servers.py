@@ -1,5 +1,6 @@
 """How is a broker run? `aol up` for one's own machine, `aol serve` for production."""
 
+import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manife
 from aol_cli.operator_calls import operator_calls
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, check_endpoint, near
 from aol_cli.output import counted, say, say_aside
+from aol_cli.watching import tell_plans
 
 if TYPE_CHECKING:
     from aol_broker.server import Broker
@@ -76,7 +78,8 @@ def up(
     if not settings.authentication.verifiers:
         # For one's own machine: whoever shows nothing is believed, and tokens can be tried out.
         settings = _settings(None, {**overrides, "authentication": {"verifiers": _UNVERIFIED}})
-    _run(settings, checked, f" · {counted(len(checked), 'manifest')} applied")
+    watched = manifests or (DEFAULT_MANIFESTS if DEFAULT_MANIFESTS.exists() else None)
+    _run(settings, checked, f" · {counted(len(checked), 'manifest')} applied", watched)
 
 
 def serve(
@@ -96,8 +99,13 @@ def _settings(path: Path | None, overrides: dict[str, object]) -> "Settings":
         raise Failure(str(error)) from None
 
 
-def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: str) -> None:
-    """Run until a signal; the line that says ready goes out once everything is applied."""
+def _run(
+    settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: str, watched: Path | None = None
+) -> None:
+    """Run until a signal; the line that says ready goes out once everything is applied.
+
+    :param watched: where manifests are whose changes are told.
+    """
     from aol_wire import garbage, grpc_engine
 
     # Before anything of gRPC is loaded.
@@ -111,9 +119,16 @@ def _run(settings: "Settings", manifests: tuple[CheckedManifest, ...], applied: 
     # Whoever reads audit records from standard output gets nothing else there.
     tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say
 
+    background: list[asyncio.Task[None]] = []
+
     async def on_ready(broker: "Broker") -> None:
         await _apply(broker, manifests)
         garbage.calm()
+        if watched is not None:
+            told = tell_plans(watched, near(broker.endpoint), broker.operator_token, say_aside)
+            # It ends with the event loop; what is changed after the line that says ready is noticed.
+            background.append(asyncio.create_task(told))
+            await asyncio.sleep(0)
         tell(
             f"aol ready on {broker.endpoint} · data {settings.data_dir} · adapter {broker.adapter_summary()}{applied}"
             f"{_INSECURE if settings.authentication.insecure else ''} · Ctrl-C stops it"

@@ -52,6 +52,26 @@ def up(start: Start, tmp_path: Path) -> Start:
     return start_up
 
 
+def test_up_tells_the_plan_when_a_manifest_changes(up: Start, tmp_path: Path) -> None:
+    file = tmp_path / "manifests" / "owner" / "manifest.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(OWNER)
+    process = up("--manifests", str(tmp_path / "manifests"))
+    ready(process)
+    assert process.stderr is not None
+    file.write_text(OWNER.replace("things", "other"))
+    told = [process.stderr.readline() for _ in range(2)]
+    assert told[0] == f"{tmp_path / 'manifests'} has changed.\n"
+    assert told[1].startswith("owner  ")
+    while not (line := process.stderr.readline()).startswith("To apply it: "):
+        told.append(line)
+    assert any(line.startswith("  - needs review  things") for line in told)
+    file.write_text("metadata: [\n")
+    assert "has changed. 1 problem in the manifests:" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(WITHIN_S) == 0
+
+
 def ready(process: Process) -> re.Match[str]:
     """Wait for the line that says that a broker can be used."""
     assert process.stdout is not None

@@ -7,6 +7,7 @@ from aol.admin.v1 import access_pb2 as aol_dot_admin_dot_v1_dot_access__pb2
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
 from aol.admin.v1 import drift_pb2 as aol_dot_admin_dot_v1_dot_drift__pb2
+from aol.admin.v1 import plan_pb2 as aol_dot_admin_dot_v1_dot_plan__pb2
 from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
 from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 
@@ -45,6 +46,31 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/ApplyManifest',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ApplyManifestRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ApplyManifestResponse.FromString,
+                _registered_method=True)
+        self.PlanManifests = channel.unary_unary(
+                '/aol.admin.v1.Admin/PlanManifests',
+                request_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.PlanManifestsRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.PlanManifestsResponse.FromString,
+                _registered_method=True)
+        self.ApplyPlan = channel.unary_unary(
+                '/aol.admin.v1.Admin/ApplyPlan',
+                request_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanResponse.FromString,
+                _registered_method=True)
+        self.ListManifestVersions = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListManifestVersions',
+                request_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListManifestVersionsRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListManifestVersionsResponse.FromString,
+                _registered_method=True)
+        self.RetireManifestVersion = channel.unary_unary(
+                '/aol.admin.v1.Admin/RetireManifestVersion',
+                request_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.RetireManifestVersionRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.RetireManifestVersionResponse.FromString,
+                _registered_method=True)
+        self.ListIndexes = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListIndexes',
+                request_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListIndexesRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListIndexesResponse.FromString,
                 _registered_method=True)
         self.ListServices = channel.unary_unary(
                 '/aol.admin.v1.Admin/ListServices',
@@ -140,6 +166,43 @@ class AdminServicer(object):
 
     def ApplyManifest(self, request, context):
         """Registers what a service's manifest declares: collections, indexes, access requests, sharing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanManifests(self, request, context):
+        """Says what applying manifests of several services would change, how much each change wants to be thought about, and whom
+        it breaks. Nothing is changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyPlan(self, request, context):
+        """Applies a plan, all of it or nothing. It is refused, VERSION_MISMATCH, when the registry has changed since the plan was
+        made. Applying it again changes nothing. Call it until `done`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListManifestVersions(self, request, context):
+        """Lists the versions of a service's manifest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetireManifestVersion(self, request, context):
+        """Notes that an older version of a service does not run any more, so that plans need not heed it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIndexes(self, request, context):
+        """Tells how the declared indexes of collections stand in their databases.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -276,6 +339,31 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ApplyManifestRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ApplyManifestResponse.SerializeToString,
             ),
+            'PlanManifests': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanManifests,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.PlanManifestsRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.PlanManifestsResponse.SerializeToString,
+            ),
+            'ApplyPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyPlan,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanResponse.SerializeToString,
+            ),
+            'ListManifestVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListManifestVersions,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListManifestVersionsRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListManifestVersionsResponse.SerializeToString,
+            ),
+            'RetireManifestVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetireManifestVersion,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.RetireManifestVersionRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.RetireManifestVersionResponse.SerializeToString,
+            ),
+            'ListIndexes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIndexes,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListIndexesRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ListIndexesResponse.SerializeToString,
+            ),
             'ListServices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListServices,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListServicesRequest.FromString,
@@ -391,6 +479,141 @@ class Admin(object):
             '/aol.admin.v1.Admin/ApplyManifest',
             aol_dot_admin_dot_v1_dot_admin__pb2.ApplyManifestRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.ApplyManifestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanManifests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/PlanManifests',
+            aol_dot_admin_dot_v1_dot_plan__pb2.PlanManifestsRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_plan__pb2.PlanManifestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ApplyPlan',
+            aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListManifestVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListManifestVersions',
+            aol_dot_admin_dot_v1_dot_plan__pb2.ListManifestVersionsRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_plan__pb2.ListManifestVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetireManifestVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/RetireManifestVersion',
+            aol_dot_admin_dot_v1_dot_plan__pb2.RetireManifestVersionRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_plan__pb2.RetireManifestVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIndexes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListIndexes',
+            aol_dot_admin_dot_v1_dot_plan__pb2.ListIndexesRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_plan__pb2.ListIndexesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,122 @@
+"""How are plans applied? ApplyPlan."""
+
+import time
+from dataclasses import dataclass
+
+from aol.admin.v1 import plan_pb2 as pb
+from aol_broker.backends import Backends
+from aol_broker.commands.collections import warn_of_failed_indexes
+from aol_broker.commands.manifests import SourcedText, collections_of, parse_all
+from aol_broker.dispatch import Dispatch
+from aol_broker.planning.messages import SEAL_SECRET, is_sealed, plan_id, recorded_services, worst
+from aol_broker.registry.plan_changes import AppliedPlan, ManifestToApply, PlanToApply, moved_on
+from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.store import Registry
+from aol_broker.request import Answer, Request
+from aol_wire.errors import Applied, DataError, Reason, Violation
+from aol_wire.filters import Json
+
+PREPARE_FOR_S = 5.0
+"""How long one call makes collections in their databases before it answers that there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPlan:
+    """A plan that may be applied, and the collections that are to be made or changed in their databases."""
+
+    plan: PlanToApply
+    collections: tuple[CollectionRecord, ...]
+
+
+class ApplyPlan:
+    """Applies a plan, step by step where there is much to make."""
+
+    def __init__(
+        self, registry: Registry, backends: Backends, dispatch: Dispatch, *, prepare_for_s: float = PREPARE_FOR_S
+    ) -> None:
+        self._registry = registry
+        self._backends = backends
+        self._dispatch = dispatch
+        self._prepare_for_s = prepare_for_s
+
+    async def admit(self, request: Request[pb.ApplyPlanRequest], record: CollectionRecord | None) -> PreparedPlan:
+        """Check that the plan is whole, allowed, and of now; and that the adapters can do what it asks."""
+        made = request.arguments.plan
+        if not is_sealed(made, await self._registry.secret(SEAL_SECRET)):
+            raise DataError.invalid(
+                Reason.BAD_REQUEST,
+                "plan",
+                "no broker of this registry made it so: it was edited, or is of another registry. Plan again, and "
+                "apply what comes out as it is",
+            )
+        _check_allowed(made, request.arguments.allow)
+        snapshot = await self._registry.refresh(self._registry.snapshot.revision + 1)
+        texts = [SourcedText(item.manifest, item.source) for item in made.manifests if item.changed]
+        manifests = await parse_all(texts)
+        work = PlanToApply(
+            plan_id(made),
+            made.revision,
+            [
+                ManifestToApply(manifest, item.text, item.source)
+                for manifest, item in zip(manifests, texts, strict=True)
+            ],
+            tuple(item.service for item in made.manifests) if made.replaces_all else (),
+        )
+        if snapshot.revision != made.revision:
+            # Whoever asks again after an answer was lost is told what became of it; the transaction looks.
+            return PreparedPlan(work, ())
+        wanted = [record for manifest in manifests for record in collections_of(manifest, snapshot, self._backends)]
+        changed = [record for record in wanted if snapshot.collections.get(record.collection_id) != record]
+        return PreparedPlan(work, tuple(sorted(changed, key=lambda item: item.collection_id)))
+
+    async def dispatch(
+        self, request: Request[pb.ApplyPlanRequest], record: CollectionRecord | None, work: PreparedPlan
+    ) -> Answer:
+        """Make the collections in their databases first, then register everything in one transaction."""
+        prepared = min(max(request.arguments.prepared, 0), len(work.collections))
+        until = time.monotonic() + min(self._prepare_for_s, request.remaining_s / 2)
+        for collection in work.collections[prepared:]:
+            if time.monotonic() >= until:
+                answer = pb.ApplyPlanResponse(prepared=prepared, to_prepare=len(work.collections))
+                return Answer(answer, 0, {"prepared": prepared})
+            if self._registry.snapshot.revision != work.plan.revision:
+                raise moved_on(work.plan.revision, self._registry.snapshot.revision)
+            warn_of_failed_indexes(collection, await self._dispatch.ensure(collection))
+            prepared += 1
+        applied = await self._registry.apply_plan(work.plan, request.principal.name)
+        return _applied(request.arguments.plan, work, applied)
+
+
+def _check_allowed(made: pb.Plan, allow: pb.ChangeGrade) -> None:
+    allowed = max(allow, pb.CHANGE_GRADE_SAFE)
+    found = worst(made)
+    if found > allowed:
+        word = pb.ChangeGrade.Name(found).removeprefix("CHANGE_GRADE_").lower().replace("_", " ")
+        count = sum(change.grade > allowed for change in made.changes)
+        what = "1 change is" if count == 1 else f"{count:,} changes are"
+        text = f"{what} worse than what is allowed, up to {word}; nothing was applied"
+        raise DataError(Reason.BAD_REQUEST, text, violations=(Violation("allow", text),), applied=Applied.NO)
+
+
+def _applied(made: pb.Plan, work: PreparedPlan, applied: AppliedPlan) -> Answer:
+    response = pb.ApplyPlanResponse(
+        done=True,
+        prepared=len(work.collections),
+        to_prepare=len(work.collections),
+        already_applied=applied.already,
+        manifests=[
+            pb.AppliedManifest(
+                service=item.service,
+                version=item.version,
+                changed=item.changed,
+                created_collections=item.created,
+            )
+            for item in applied.manifests
+        ],
+    )
+    details: dict[str, Json] = {
+        "changed": not applied.already,
+        "plan": work.plan.id,
+        "services": recorded_services(made),
+    }
+    return Answer(response, len(work.collections), details)

@@ -1,0 +1,214 @@
+"""How are plans made? PlanManifests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from aol.admin.v1 import plan_pb2 as pb
+from aol_broker.backends import Backends
+from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
+from aol_broker.dispatch import Dispatch
+from aol_broker.manifest import Manifest, parse_manifest
+from aol_broker.planning.changes import Change
+from aol_broker.planning.consumers import Observed, Unobserved
+from aol_broker.planning.messages import SEAL_SECRET, changes_to_proto, recorded_services, sealed
+from aol_broker.planning.planner import Candidate, plan, stands
+from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
+from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.store import Registry
+from aol_broker.request import Answer, Request
+from aol_wire.errors import DataError, Reason
+from aol_wire.filters import Json
+from aol_wire.ids import now_us
+
+_COUNT_TIMEOUT_S = 2.0
+_DAY_US = 86_400 * 1_000_000
+
+Observing = Callable[[Collection[str]], Awaitable[Observed]]
+"""Returns what was seen of the calls on some collections."""
+
+
+async def unobserved(collection_ids: Collection[str]) -> Observed:
+    """Return that nothing was seen."""
+    del collection_ids
+    return Unobserved()
+
+
+class PlanManifests:
+    """Says what applying manifests would change."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        backends: Backends,
+        dispatch: Dispatch,
+        *,
+        deployed_days: float,
+        observing: Observing = unobserved,
+    ) -> None:
+        """`deployed_days` is how long a version counts as running after another has taken its place."""
+        self._registry = registry
+        self._backends = backends
+        self._dispatch = dispatch
+        self._deployed_us = round(deployed_days * _DAY_US)
+        self._observing = observing
+
+    async def admit(self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None) -> None:
+        """Whatever is wrong is found on the way: planning changes nothing."""
+
+    async def dispatch(
+        self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None, work: None
+    ) -> Answer:
+        """Compare the manifests with the registry of one revision."""
+        # First, as making it is a change of the registry.
+        key = await self._registry.secret(SEAL_SECRET)
+        texts = await self._texts(request.arguments)
+        deployments = await self._registry.deployments(now_us() - self._deployed_us)
+        sources, candidates = await self._candidates(texts, deployments)
+        replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
+        self._check_all(candidates, dict(sources))
+        changes = await self._changes(candidates, deployments, replaces)
+        made = pb.Plan(
+            revision=deployments.revision,
+            replaces_all=request.arguments.replaces_all,
+            created_us=now_us(),
+            changes=changes_to_proto(changes),
+        )
+        changed = {item.manifest.service for item in candidates}
+        for service, item in sources:
+            made.manifests.add(
+                service=service,
+                source=item.source,
+                manifest=item.text,
+                sha256=digest(item.text),
+                registered_version=_number(deployments.newest.get(service)),
+                changed=service in changed,
+            )
+        details: dict[str, Json] = {"changes": len(changes), "services": recorded_services(made)}
+        return Answer(pb.PlanManifestsResponse(plan=sealed(made, key)), len(changes), details)
+
+    async def _texts(self, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
+        if not arguments.manifests:
+            raise DataError.invalid(Reason.BAD_REQUEST, "manifests", "at least one")
+        earlier = [(item.service, item.version) for item in arguments.manifests if not item.manifest and item.version]
+        found = await self._registry.manifest_texts(earlier) if earlier else {}
+        texts = []
+        for number, item in enumerate(arguments.manifests):
+            text, source = item.manifest, check_source(item.source, f"manifests.{number}.source")
+            if not text and item.version:
+                if (item.service, item.version) not in found:
+                    raise DataError.invalid(
+                        Reason.BAD_REQUEST,
+                        f"manifests.{number}",
+                        "the registry holds no such version of that service; `aol history SERVICE` lists them",
+                    )
+                text = found[item.service, item.version]
+                source = item.source or f"{item.service} version {item.version}"
+            texts.append(SourcedText(text, source))
+        return texts
+
+    async def _candidates(
+        self, texts: Sequence[SourcedText], deployments: Deployments
+    ) -> tuple[list[tuple[str, SourcedText]], list[Candidate]]:
+        """Return every text with its service, and those that change something, parsed.
+
+        A text that the registry has is not parsed again: of a whole platform's, most are.
+        """
+        by_digest = {version.sha256: version for version in deployments.newest.values()}
+        snapshot = self._registry.snapshot
+        services: list[str | None] = []
+        for item in texts:
+            sha256 = digest(item.text)
+            version = by_digest.get(sha256)
+            services.append(version.service if version and stands(version, sha256, snapshot) else None)
+        others = [item for item, service in zip(texts, services, strict=True) if service is None]
+        manifests = await parse_all(others)
+        parsed = iter(manifests)
+        sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
+        refuse_rivals([(service, item.source) for service, item in sources])
+        candidates = await self._with_newest(manifests, deployments)
+        known = zip(candidates, others, strict=True)
+        return sources, [candidate for candidate, item in known if not self._unchanged(candidate, item, deployments)]
+
+    def _unchanged(self, candidate: Candidate, item: SourcedText, deployments: Deployments) -> bool:
+        """Whether a text is the registry's, of a version from before abstracts were written down."""
+        version = deployments.newest.get(candidate.manifest.service)
+        if version is None:
+            return False
+        known = replace(version, abstract=abstract_of(candidate.manifest))
+        return stands(known, digest(item.text), self._registry.snapshot)
+
+    async def _with_newest(self, manifests: Sequence[Manifest], deployments: Deployments) -> list[Candidate]:
+        versions = (deployments.newest.get(manifest.service) for manifest in manifests)
+        keys = [(version.service, version.version) for version in versions if version is not None]
+        texts = await self._registry.manifest_texts(keys) if keys else {}
+        before = {key: await _parse_registered(text, key) for key, text in texts.items()}
+        candidates = []
+        for manifest in manifests:
+            number = _number(deployments.newest.get(manifest.service))
+            candidates.append(Candidate(manifest, before.get((manifest.service, number)), number))
+        return candidates
+
+    def _check_all(self, candidates: Sequence[Candidate], sources: Mapping[str, SourcedText]) -> None:
+        """Return if the registry and the adapters can do what the manifests ask; else the error names the file."""
+        for candidate in candidates:
+            try:
+                collections_of(candidate.manifest, self._registry.snapshot, self._backends)
+            except DataError as error:
+                error.message = f"{sources[candidate.manifest.service].source}: {error.message}"
+                raise
+
+    async def _changes(
+        self, candidates: Sequence[Candidate], deployments: Deployments, replaces: Collection[str]
+    ) -> list[Change]:
+        snapshot = self._registry.snapshot
+        whole = await self._with_abstracts(deployments)
+        observed = await self._observing(
+            {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
+        )
+        documents = await self._documents(candidates)
+        return await asyncio.to_thread(
+            lambda: plan(candidates, snapshot, whole, observed, replaces=replaces, documents=documents)
+        )
+
+    async def _with_abstracts(self, deployments: Deployments) -> Deployments:
+        """Read what versions of before abstracts were written down declare, as far as they still run."""
+        versions = (*deployments.newest.values(), *deployments.older)
+        keys = [(item.service, item.version) for item in versions if item.abstract is None]
+        if not keys:
+            return deployments
+        texts = await self._registry.manifest_texts(keys)
+        parsed = {key: await _parse_registered(text, key) for key, text in texts.items()}
+
+        def whole(version: ManifestVersion) -> ManifestVersion:
+            manifest = parsed.get((version.service, version.version))
+            return version if manifest is None else replace(version, abstract=abstract_of(manifest))
+
+        newest = {service: whole(version) for service, version in deployments.newest.items()}
+        return replace(deployments, newest=newest, older=tuple(map(whole, deployments.older)))
+
+    async def _documents(self, candidates: Sequence[Candidate]) -> Mapping[str, int]:
+        """Count the documents of collections that are no longer declared, as far as adapters answer."""
+        counts: dict[str, int] = {}
+        for candidate in candidates:
+            kept = {item.name for item in candidate.manifest.collections}
+            for id_ in self._registry.snapshot.owned_by(candidate.manifest.service):
+                record = self._registry.snapshot.collections.get(id_)
+                if record is not None and record.declared and record.name not in kept:
+                    try:
+                        counts[id_] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
+                    except DataError:
+                        continue
+        return counts
+
+
+async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
+    """Return what a version declares; None when it is no manifest any more, by the rules of now."""
+    try:
+        return await asyncio.to_thread(parse_manifest, text, f"{key[0]} version {key[1]}")
+    except DataError:
+        return None
+
+
+def _number(version: ManifestVersion | None) -> int:
+    return 0 if version is None else version.version
