@@ -43,6 +43,7 @@ from aol_broker.yaml_text import (
 )
 from aol_wire.loopback import is_loopback
 from aol_wire.names import ADAPTER
+from aol_wire.tls import CLIENT_VARIABLES
 
 ENVIRONMENT_PREFIX = "AOL_"
 _NESTED = "__"
@@ -304,6 +305,9 @@ def _misspelt_variables() -> list[Problem]:
     for name in sorted(os.environ):
         upper = name.upper()
         if not upper.startswith(ENVIRONMENT_PREFIX) or upper in known or upper.startswith(sections):
+            continue
+        # One shell may start a broker and call one.
+        if upper in CLIENT_VARIABLES:
             continue
         if hint := did_you_mean(upper, known, cutoff=0.85):
             problems.append(Problem(0, name, f"no such setting{hint}", _ENVIRONMENT))

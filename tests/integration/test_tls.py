@@ -19,6 +19,7 @@ from aol_broker.settings import SettingsError, load_settings
 from aol_client import TLS, AOLDataClient, ConfigurationError, DataClientError, UnauthenticatedError, UnavailableError
 from aol_client.tls import ClientTls
 from aol_wire.handshake import parse_line
+from aol_wire.tls import CLIENT_VARIABLES
 from certificates import Authority
 
 pytestmark = pytest.mark.integration
@@ -189,6 +190,13 @@ async def test_a_client_shows_its_new_certificate(tmp_path: Path, authority: Aut
     assert tls.changed()
 
 
+def test_what_tells_clients_of_tls_is_no_setting_of_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One shell starts a broker, and calls it."""
+    for name in CLIENT_VARIABLES:
+        monkeypatch.setenv(name, "1")
+    assert not load_settings(None, {"authentication": {"verifiers": [{"type": "token"}]}}).tls.enabled
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o666])
 async def test_a_key_that_everybody_can_use_is_refused(tmp_path: Path, authority: Authority, mode: int) -> None:
     values = settings(tmp_path, authority)
@@ -269,8 +277,8 @@ async def test_the_command_line_and_services_find_their_files_in_the_environment
             monkeypatch.setenv(name, value)
         async with AOLDataClient(broker.endpoint, "ship") as caller:
             assert await caller.request_collection("orders") == "ship.orders"
-        monkeypatch.setenv("AOL_TLS", "perhaps")
-        with pytest.raises(ConfigurationError, match="AOL_TLS must be"):
+        monkeypatch.setenv("AOL_TLS_ENABLED", "perhaps")
+        with pytest.raises(ConfigurationError, match="AOL_TLS_ENABLED must be"):
             AOLDataClient(broker.endpoint, "ship")
 
 

@@ -19,7 +19,7 @@ REFUSED = DataError(Reason.BAD_CREDENTIALS, "the token has expired")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("AOL_TOKEN", "AOL_TOKEN_FILE", "AOL_TLS"):
+    for name in ("AOL_TOKEN", "AOL_TOKEN_FILE", "AOL_TLS_ENABLED"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -162,7 +162,7 @@ def test_a_token_is_not_sent_to_another_machine_in_clear_text(
     for endpoint in ("localhost:1", "127.0.0.2:1", "[::1]:1", "unix:/run/broker.sock"):
         AOLDataClient(endpoint, "shop", **arguments)
     for said, refused in (("0", False), ("off", False), ("", True)):
-        environment.setenv("AOL_TLS", said)
+        environment.setenv("AOL_TLS_ENABLED", said)
         with pytest.raises(ConfigurationError) if refused else contextlib.nullcontext():
             AOLDataClient("broker:50051", "shop", **arguments)
 
