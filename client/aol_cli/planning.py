@@ -133,9 +133,9 @@ async def _builds(calls: OperatorCalls, collections: Sequence[str]) -> tuple[lis
 def _collections_with_indexes(plan: "plan_pb2.Plan") -> list[str]:
     found = set()
     for change in plan.changes:
-        service, collection, *rest = change.path.split(".")
-        if rest[:1] in ([], ["indexes"]) and collection not in ("version", "manifest"):
-            found.add(f"{service}.{collection}")
+        service, *rest = change.path.split(".")
+        if rest and rest[1:2] in ([], ["indexes"]):
+            found.add(f"{service}.{rest[0]}")
     return sorted(found)
 
 

@@ -22,6 +22,7 @@ from aol_wire.filters import Json
 from aol_wire.ids import now_us
 
 _COUNT_TIMEOUT_S = 2.0
+_COUNTED_COLLECTIONS = 100
 _DAY_US = 86_400 * 1_000_000
 
 Observing = Callable[[Collection[str]], Awaitable[Observed]]
@@ -190,16 +191,24 @@ class PlanManifests:
     async def _documents(self, candidates: Sequence[Candidate]) -> Mapping[str, int]:
         """Count the documents of collections that are no longer declared, as far as adapters answer."""
         counts: dict[str, int] = {}
+        for record in self._left_out(candidates)[:_COUNTED_COLLECTIONS]:
+            try:
+                counts[record.collection_id] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
+            except DataError:
+                # The next one would have to wait for its adapter, too.
+                break
+        return counts
+
+    def _left_out(self, candidates: Sequence[Candidate]) -> list[CollectionRecord]:
+        """Return the collections that manifests no longer name."""
+        snapshot, found = self._registry.snapshot, []
         for candidate in candidates:
             kept = {item.name for item in candidate.manifest.collections}
-            for id_ in self._registry.snapshot.owned_by(candidate.manifest.service):
-                record = self._registry.snapshot.collections.get(id_)
-                if record is not None and record.declared and record.name not in kept:
-                    try:
-                        counts[id_] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
-                    except DataError:
-                        continue
-        return counts
+            for id_ in snapshot.owned_by(candidate.manifest.service):
+                record = snapshot.collections[id_]
+                if record.declared and record.name not in kept:
+                    found.append(record)
+        return found
 
 
 async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:

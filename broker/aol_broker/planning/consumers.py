@@ -24,6 +24,10 @@ class Use(Protocol):
         """What it called, as audit records name it: `query`, `insert`."""
 
     @property
+    def path(self) -> str:
+        """What they named; not a path where they read or wrote whole documents."""
+
+    @property
     def calls(self) -> int:
         """How often."""
 
@@ -94,8 +98,12 @@ class Consumers:
         return tuple(item for item in self._seen(collection_id, None, permission) if item.service == service)
 
     def seen(self, collection_id: str, path: str) -> tuple[Consumer, ...]:
-        """Return who was seen to use a path, its owner too."""
-        return tuple(self._seen(collection_id, path, Permission.ADMIN))
+        """Return who was seen to name a path, or one below it; its owner too."""
+        return tuple(
+            _observed(use)
+            for use in self._observed.uses(collection_id, path)
+            if use.path == path or use.path.startswith(f"{path}.")
+        )
 
     def granted_by_call(self, collection_id: str, service: str, permission: Permission) -> bool:
         """Whether a service holds a permission by a call, so that it does not depend on manifests."""
@@ -131,16 +139,16 @@ class Consumers:
 
     def _seen(self, collection_id: str, path: str | None, permission: Permission) -> list[Consumer]:
         kinds = {Permission.READ: (False,), Permission.WRITE: (True,), Permission.ADMIN: (False, True)}[permission]
-        return [
-            Consumer(use.service, Known.OBSERVED, f"{use.verb}, {_times(use.calls)}", use.last_us)
-            for use in self._observed.uses(collection_id, path)
-            if (use.verb in _WRITES) in kinds
-        ]
+        return [_observed(use) for use in self._observed.uses(collection_id, path) if (use.verb in _WRITES) in kinds]
 
 
 def _declared(version: DeployedRequests, request: AccessRequest) -> Consumer:
     which = f"version {version.version} of its manifest" if version.version else "its manifest"
     return Consumer(version.service, Known.DECLARED, f"{which} asks for {request.permission}")
+
+
+def _observed(use: Use) -> Consumer:
+    return Consumer(use.service, Known.OBSERVED, f"{use.verb}, {_times(use.calls)}", use.last_us)
 
 
 def _times(calls: int) -> str:

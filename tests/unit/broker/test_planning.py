@@ -98,6 +98,7 @@ def world(
 class Seen:
     service: str
     verb: str
+    path: str
     calls: int
     last_us: int
 
@@ -155,8 +156,8 @@ GRADES = {
     "sharing that nobody uses": (owner(sharing=[]), "shop.items.sharing.bank.read", Grade.SAFE),
     "a collection goes": (text("shop"), "shop.items", Grade.NEEDS_REVIEW),
     "a collection": (text("shop", "1", [ITEMS, {"name": "more"}]), "shop.more", Grade.SAFE),
-    "the version": (text("shop", "2", [ITEMS]), "shop.version", Grade.SAFE),
-    "only the text": (OWNER + "# words\n", "shop.manifest", Grade.SAFE),
+    "the version": (text("shop", "2", [ITEMS]), "shop.metadata.version", Grade.SAFE),
+    "only the text": (OWNER + "# words\n", "shop", Grade.SAFE),
     "a request": (text("shop", "1", [ITEMS], [{**ASKS[0], "collection": "bank.x"}]),
                   "shop.accessRequests.bank.x.read", Grade.SAFE),
 }  # fmt: skip
@@ -218,7 +219,8 @@ def test_who_only_waits_for_access_is_not_broken() -> None:
 
 def test_what_was_seen_is_told_with_when_it_was_last_seen() -> None:
     log = Log(
-        ("shop.items", "price", Seen("bank", "query", 1200, 77)), ("shop.items", "price", Seen("shop", "query", 1, 5))
+        ("shop.items", "price", Seen("bank", "query", "*", 1200, 77)),
+        ("shop.items", "price", Seen("shop", "query", "price", 1, 5)),
     )
     change = world(OWNER).plan(owner(schemaHint={"title": "string"}), observed=log)["shop.items.schemaHint.price"]
     assert change.grade is Grade.BREAKING
@@ -229,7 +231,11 @@ def test_what_was_seen_is_told_with_when_it_was_last_seen() -> None:
 
 
 def test_an_index_that_is_left_out_stays_in_the_database_and_its_users_are_named() -> None:
-    log = Log(("shop.items", "title", Seen("shop", "query", 2, 9)))
+    log = Log(
+        ("shop.items", "title", Seen("shop", "query", "title", 2, 9)),
+        # Whole documents are read by any index.
+        ("shop.items", "title", Seen("bank", "query", "*", 2, 9)),
+    )
     change = world(OWNER).plan(owner(indexes=[]), observed=log)["shop.items.indexes.ascending(title)"]
     assert change.grade is Grade.NEEDS_REVIEW
     assert "stays in the database" in change.reason

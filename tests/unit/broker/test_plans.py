@@ -247,6 +247,15 @@ async def test_history_tells_who_applied_which_text_when_and_by_which_plan(line:
     assert [item.deployed for item in (newest, oldest)] == [True, True]
 
 
+async def test_the_audit_log_tells_which_services_a_plan_was_about(line: Line) -> None:
+    plan = await planned(line, READER, OWNER)
+    await applied(line, plan)
+    of = {record["operation"]: record for record in line.records()}
+    assert of["plan_manifests"]["filters"] == {"changes": 3, "services": ["bank", "shop"]}
+    [version, *_] = await history(line, "shop")
+    assert of["apply_plan"]["filters"] == {"changed": True, "plan": version.plan, "services": ["bank", "shop"]}
+
+
 async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     await applied(line, await planned(line, OWNER))
     await applied(line, await planned(line, text("shop", "2", [{**ITEMS, "description": "Wares"}])))
@@ -254,7 +263,7 @@ async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     back.manifests.add(service="shop", version=1)
     reply = await line.operate("PlanManifests", back)
     plan = pb.PlanManifestsResponse.FromString(reply.payload).plan
-    assert [change.path for change in plan.changes] == ["shop.version", "shop.items.description"]
+    assert [change.path for change in plan.changes] == ["shop.metadata.version", "shop.items.description"]
     await applied(line, plan)
     assert line.registry.snapshot.collections["shop.items"].description == ""
     assert [item.version for item in await history(line, "shop")] == [3, 2, 1]
