@@ -56,15 +56,21 @@ class Chain:
 
 @asynccontextmanager
 async def running_chain(
-    folder: Path, adapter: Mapping[str, Any], program: Sequence[str] = AUDITED
+    folder: Path,
+    adapter: Mapping[str, Any],
+    program: Sequence[str] = AUDITED,
+    *,
+    limits: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Chain]:
     """A broker whose only adapter is configured as `adapter` says, with everything that it keeps in `folder`.
+
+    `limits` are as in the broker's configuration.
 
     :raises ChainFailedError: it ended, or was not ready in time.
     """
     folder.mkdir(parents=True)
     config, log = folder / "broker.yaml", folder / "broker.log"
-    config.write_text(yaml.safe_dump(_settings(folder, adapter)))
+    config.write_text(yaml.safe_dump(_settings(folder, adapter, limits or {})))
     with log.open("wb") as log_file:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", *program, "--config", str(config)),
@@ -88,12 +94,13 @@ def _environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith(("AOL_", "GRPC_ENABLE_FORK"))}
 
 
-def _settings(folder: Path, adapter: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(folder: Path, adapter: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "listen": "127.0.0.1:0",
         "data_dir": str(folder / "data"),
         "adapters": {"measured": dict(adapter)},
-        "authentication": {"operator_token": _TOKEN},
+        "authentication": {"verifiers": [{"type": "insecure"}], "operator_token": _TOKEN},
+        "limits": dict(limits),
         "log": {"level": "warning", "format": "text"},
     }
 

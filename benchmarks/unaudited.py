@@ -12,7 +12,8 @@ from aol_broker.audit.log import AuditLog, Intent
 from aol_broker.audit.record import AuditRecord
 from aol_broker.audit.signing import read_or_make_signing_key
 from aol_broker.logs import configure
-from aol_broker.server import Broker, run
+from aol_broker.running import run
+from aol_broker.server import Broker
 from aol_broker.settings import load_settings
 
 

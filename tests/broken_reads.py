@@ -21,7 +21,7 @@ from aol_wire.adapter import (
     Write,
 )
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import And, Compare, Contains, Exists, Filter, Member, Not, Operator, Or, Regex
+from aol_wire.filters import And, Compare, Contains, ContainsAny, Exists, Filter, Member, Not, Operator, Or, Regex
 
 Rewrite = Callable[[Filter], Filter]
 
@@ -96,6 +96,22 @@ class MatchesFromTheStart(_RewritesFilters):
 
     def rewrite(self, leaf: Filter) -> Filter:
         return replace(leaf, pattern=f"^(?:{leaf.pattern})") if isinstance(leaf, Regex) else leaf
+
+
+class LooksForAnyInAll(_RewritesFilters):
+    """Finds an array by all of the strings that any of would do."""
+
+    def rewrite(self, leaf: Filter) -> Filter:
+        if isinstance(leaf, ContainsAny) and leaf.elements:
+            return And(tuple(Contains(leaf.path, element) for element in leaf.elements))
+        return leaf
+
+
+class TakesAFewNames(_RewritesFilters):
+    """Looks for the first hundred strings only."""
+
+    def rewrite(self, leaf: Filter) -> Filter:
+        return replace(leaf, elements=leaf.elements[:100]) if isinstance(leaf, ContainsAny) else leaf
 
 
 class TakesTheOppositeForTheComplement(_RewritesFilters):

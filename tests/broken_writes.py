@@ -174,6 +174,38 @@ class RevivesTheDeleted(MemoryAdapter):
         return await super().write(replace(request, mutations=[_living(it) for it in request.mutations]))
 
 
+class HandsNothingOver(MemoryAdapter):
+    """Leaves owners and access control lists as they are."""
+
+    async def write(self, request: Write) -> list[Outcome]:
+        mutations = [replace(it, acl=None, owner=None) if isinstance(it, Update) else it for it in request.mutations]
+        return await super().write(replace(request, mutations=mutations))
+
+
+class TakesAbsentAccessForEmpty(MemoryAdapter):
+    """Removes the owner and the access control list that an update does not speak of."""
+
+    async def write(self, request: Write) -> list[Outcome]:
+        mutations = [
+            replace(it, acl=it.acl or "", owner=it.owner or "") if isinstance(it, Update) else it
+            for it in request.mutations
+        ]
+        return await super().write(replace(request, mutations=mutations))
+
+
+class HandsOverWithRepeatedInserts(MemoryAdapter):
+    """Gives a document that is there the owner and the list of an insert that repeats it."""
+
+    async def write(self, request: Write) -> list[Outcome]:
+        outcomes = await super().write(request)
+        for mutation, outcome in zip(request.mutations, outcomes, strict=True):
+            if isinstance(mutation, Insert) and outcome.was_duplicate:
+                same = Compare(("_id",), Operator.EQ, mutation.id)
+                handed = Update(same, (), mutation.now_us, acl=mutation.acl, owner=mutation.owner)
+                await super().write(replace(request, mutations=[handed]))
+        return outcomes
+
+
 class OverwritesOnInsert(MemoryAdapter):
     """Replaces a document that has the id."""
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from running_brokers import UNVERIFIED
+
 READY = re.compile(r"aol ready on (127\.0\.0\.1:\d+)")
 WITHIN_S = 60
 
@@ -37,7 +39,7 @@ class Site:
             "adapters": self.adapters,
             "default_adapter": next(iter(self.adapters)),
             "registry": {"url": f"sqlite+aiosqlite:///{self.folder / registry}"},
-            "authentication": {"operator_token": "the operator's own token"},
+            "authentication": {**UNVERIFIED, "operator_token": "the operator's own token"},
             "limits": {"default_deadline_s": self.deadline_s, "max_deadline_s": self.deadline_s},
             "log": {"level": "error"},
         }

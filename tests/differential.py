@@ -24,7 +24,7 @@ from aol_wire.adapter import (
 from aol_wire.capabilities import required_by_indexes
 from aol_wire.errors import DataError
 from aol_wire.filter_parser import parse_filter
-from aol_wire.filters import Compare, Operator
+from aol_wire.filters import And, Compare, ContainsAny, Filter, Operator, Or
 from aol_wire.index_parser import parse_index
 from aol_wire.json_text import encode
 from aol_wire.paths import parse_projection, parse_sort
@@ -169,8 +169,11 @@ class _Life:
         specs = (parse_index(index, "index") for index in step["indexes"])
         indexes = tuple(spec for spec in specs if required_by_indexes([spec]) <= self._pair.capabilities)
 
+        owners, acls = step.get("owners", False), step.get("acls", False)
+        spec = CollectionSpec(self._target, indexes=indexes, owners=owners, acls=acls)
+
         async def ensure(adapter: Adapter) -> Answer:
-            return ensured_shown(await adapter.ensure_collection(CollectionSpec(self._target, indexes=indexes)))
+            return ensured_shown(await adapter.ensure_collection(spec))
 
         return await self._both(ensure)
 
@@ -196,7 +199,7 @@ class _Life:
 
     async def _count(self, step: Step) -> Answers:
         deleted = Deleted(step.get("deleted", "exclude"))
-        request = Count(_target(step, self._target), parse_filter(encode(step["filter"])), deleted)
+        request = Count(_target(step, self._target), _filter(step, "filter"), deleted)
         self._pair.compared += 1
 
         async def ask(adapter: Adapter) -> Answer:
@@ -222,14 +225,30 @@ class _Life:
         match step:
             case {"insert": id_, "document": document}:
                 return Insert(id_, encode(document), now_us, step.get("owner", ""), step.get("acl", ""))
-            case {"update": condition, "with": update}:
-                return Update(parse_filter(encode(condition)), parse_update(encode(update)), now_us, most, version)
-            case {"delete": condition}:
-                return Delete(parse_filter(encode(condition)), now_us, step.get("soft", False), most, version)
-            case {"purge": condition}:
-                return Delete(parse_filter(encode(condition)), now_us, False, most, version, purge=True)
+            case {"update": _}:
+                operations = parse_update(encode(step["with"])) if "with" in step else ()
+                handed = step.get("acl"), step.get("owner")
+                return Update(_filter(step, "update"), operations, now_us, most, version, *handed)
+            case {"delete": _}:
+                return Delete(_filter(step, "delete"), now_us, step.get("soft", False), most, version)
+            case {"purge": _}:
+                return Delete(_filter(step, "purge"), now_us, False, most, version, purge=True)
             case _:
-                return Restore(parse_filter(encode(step["restore"])), most)
+                return Restore(_filter(step, "restore"), most)
+
+
+def _filter(step: Step, key: str) -> Filter | None:
+    """Return the filter of a question or a change, and-ed with what a broker would add to it."""
+    asked, access = parse_filter(encode(step[key])), step.get("access")
+    if access is None:
+        return asked
+    parts: list[Filter] = []
+    if "owner" in access:
+        parts.append(Compare(("_owner",), Operator.EQ, access["owner"]))
+    if "entries" in access:
+        parts.append(ContainsAny(("_acl", access["list"]), tuple(access["entries"])))
+    condition = parts[0] if len(parts) == 1 else Or(tuple(parts))
+    return condition if asked is None else And((asked, condition))
 
 
 def _target(step: Step, target: Target) -> Target:
@@ -239,7 +258,7 @@ def _target(step: Step, target: Target) -> Target:
 def _query(step: Step, target: Target) -> Find:
     return Find(
         _target(step, target),
-        parse_filter(encode(step["filter"])),
+        _filter(step, "filter"),
         parse_sort([(key.removeprefix("-"), key.startswith("-")) for key in step["sort"]]),
         parse_projection(step.get("projection", ())),
         limit=step.get("limit", 10),

@@ -17,6 +17,7 @@ from aol_adapters.sqlite.adapter import SqliteAdapter
 from aol_broker.logs import configure
 from aol_broker.server import Broker
 from aol_broker.settings import load_settings
+from running_brokers import UNVERIFIED
 
 
 class BrokerForks:
@@ -84,6 +85,7 @@ async def _run(folder: Path) -> None:
             "data_dir": str(folder),
             "broker_id": "here",
             "listen": "127.0.0.1:0",
+            "authentication": UNVERIFIED,
             "audit": {"max_file_bytes": 64 << 10, "reserve_bytes": 64 << 10},
         },
     )

@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from aol.admin.v1 import admin_pb2, audit_pb2, plan_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
@@ -32,13 +32,14 @@ spec:
         description: {ORDINARY}
         schemaHint: {{n: number, at: datetime}}
         validation: warn
+        secrets: warn
         sensitive: [_id, ssn, login.pin, notes, users.ssn]
         indexes:
           - {{fields: [email], type: unique}}
           - {{fields: [n], type: ascending}}
           - {{fields: [notes], type: text}}
         sharing: [{{service: {READER}, permission: read}}]
-      - {{name: gone, softDelete: true, sensitive: [ssn, login.pin, notes, users.ssn]}}
+      - {{name: gone, softDelete: true, secrets: off, sensitive: [ssn, login.pin, notes, users.ssn]}}
       - {{name: strict, schemaHint: {{n: number}}, validation: strict, audit: shape}}
       - {{name: silent, audit: metadata}}
       - {{name: plain}}
@@ -177,7 +178,12 @@ REQUESTS: Mapping[str, Message] = {
         collection="people", filter=json.dumps({"ssn": HIDDEN})
     ),
     "/aol.data.v1.DataBroker/GrantAccess": pb.GrantAccessRequest(
-        collection="plain", target_service=READER, permission=collection_pb2.PERMISSION_READ, reason=HIDDEN
+        collection="plain",
+        target_service=READER,
+        permission=collection_pb2.PERMISSION_READ,
+        reason=HIDDEN,
+        fields=["email", "n"],
+        where=json.dumps({"email": {"$ne": SHOWN}}),
     ),
     "/aol.data.v1.DataBroker/RevokeAccess": pb.RevokeAccessRequest(
         collection="plain", target_service=READER, permission=collection_pb2.PERMISSION_WRITE
@@ -199,6 +205,10 @@ REQUESTS: Mapping[str, Message] = {
     "/aol.admin.v1.Admin/ListCollections": admin_pb2.ListCollectionsRequest(),
     "/aol.admin.v1.Admin/DropCollection": admin_pb2.DropCollectionRequest(collection=f"{OWNER}.asked", dry_run=True),
     "/aol.admin.v1.Admin/ListGrants": admin_pb2.ListGrantsRequest(),
+    "/aol.admin.v1.Admin/ListAccess": access_pb2.ListAccessRequest(service=OWNER),
+    "/aol.admin.v1.Admin/ExplainAccess": access_pb2.ExplainAccessRequest(
+        service=READER, verb="query", collection=f"{OWNER}.people"
+    ),
     "/aol.admin.v1.Admin/SearchAudit": admin_pb2.SearchAuditRequest(limit=10),
     "/aol.admin.v1.Admin/SummarizeAudit": audit_pb2.SummarizeAuditRequest(collection=f"{OWNER}.people"),
     "/aol.admin.v1.Admin/AuditStatus": admin_pb2.AuditStatusRequest(),
@@ -206,12 +216,19 @@ REQUESTS: Mapping[str, Message] = {
         collection=f"{OWNER}.people", to_adapter="sqlite"
     ),
     "/aol.admin.v1.Admin/AbortCopy": admin_pb2.AbortCopyRequest(collection=f"{OWNER}.people"),
+    "/aol.admin.v1.Admin/CreateToken": token_pb2.CreateTokenRequest(service=READER, lifetime_s=60),
+    "/aol.admin.v1.Admin/ListTokens": token_pb2.ListTokensRequest(service=READER),
+    "/aol.admin.v1.Admin/RevokeToken": token_pb2.RevokeTokenRequest(token_id="0123456789abcdef"),
     "/aol.admin.v1.Admin/HashAuditValue": admin_pb2.HashAuditValueRequest(value=json.dumps(HIDDEN)),
+    "/aol.admin.v1.Admin/GetDrift": drift_pb2.GetDriftRequest(
+        service=OWNER, sample_documents=100, manifests=[drift_pb2.ManifestText(text=MANIFESTS[0], source="m.yaml")]
+    ),
+    "/aol.admin.v1.Admin/GetLineage": usage_pb2.GetLineageRequest(collection=f"{OWNER}.people", path="email"),
 }
 """A request that succeeds for each RPC, in an order in which they do."""
 
 # The caller's own id of the call, which its answer, its record and every error name; and names of fields, as errors do.
-_ECHOED = {"request_id", "projection", "path"}
+_ECHOED = {"request_id", "projection", "path", "fields"}
 
 
 def with_canaries(request: Message) -> Iterator[Message]:
@@ -231,7 +248,7 @@ def with_canaries(request: Message) -> Iterator[Message]:
             yield from (_set(request, field, changed) for changed in with_canaries(part))
 
 
-_NAMES = {"collection", "name", "service", "target_service", "to_adapter", "source"}
+_NAMES = {"collection", "name", "service", "target_service", "operator", "to_adapter", "source"}
 """A good name of something that is not there is told: here they are names that are no good."""
 
 

@@ -11,14 +11,20 @@ from aol_broker.audit.background import AuditBackground
 from aol_broker.audit.search import AuditQuery, search
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
+from aol_broker.bound_verbs import bound_verbs
+from aol_broker.identities.opaque_tokens import OpaqueTokens
+from aol_broker.identities.routing import Identities
+from aol_broker.limits import Limiter
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry
 from aol_broker.request import Peer, Reply
-from aol_broker.server import bound_verbs
+from aol_broker.security.deciding import RecordSecurity
 from aol_broker.settings import load_settings
+from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.adapter import Adapter, Find, Found, Outcome, Write
 from aol_wire.errors import DataError
 from audit_logs import audit_log
+from running_brokers import UNVERIFIED
 
 DATA = "/aol.data.v1.DataBroker/"
 ADMIN = "/aol.admin.v1.Admin/"
@@ -66,14 +72,20 @@ class Line:
         *,
         others: Mapping[str, Adapter] | None = None,
         registry: Registry | None = None,
+        identities: Identities | None = None,
+        limiter: Limiter | None = None,
+        security: RecordSecurity | None = None,
         **limits: Any,
     ) -> None:
-        """`others` are adapters beside `memory`, which keeps new collections."""
+        """`others` are adapters beside `memory`, which keeps new collections; by `identities` callers are believed."""
         self.adapter = TroubledAdapter()
         self.others = dict(others or {})
         self.folder = folder
         self.audit = audit_log(folder / "audit")
         self.registry = registry or Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
+        self.identities = identities
+        self._limiter = limiter
+        self.security = security
         self._limits = limits
 
     async def start(self) -> None:
@@ -84,19 +96,32 @@ class Line:
             await backend.start(1)
         await self.registry.open()
         await self.audit.open()
-        settings = load_settings(None, {"data_dir": str(self.folder), "broker_id": "here"})
+        values = {"data_dir": str(self.folder), "broker_id": "here", "authentication": UNVERIFIED}
+        settings = load_settings(None, values)
+        self.usage = UsageKeeper(self.registry, settings.usage)
         verbs = bound_verbs(
             settings,
             self.registry,
             Backends(backends, "memory"),
             self.audit,
             AuditBackground(settings.audit, "here"),
+            usage=self.usage,
             page_key=b"k" * 32,
         )
-        values = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
+        limits = {"default_deadline_s": 5.0, "max_deadline_s": 5.0, "max_in_flight": 100, "slow_call_s": 1.0}
         hmac_key = await self.registry.secret(KEY_NAME)
-        line = LineSettings(broker_id="here", operator_token=TOKEN, hmac_key=hmac_key, **{**values, **self._limits})
-        self.pipeline = Pipeline(verbs, self.registry, self.audit, line)
+        line = LineSettings(broker_id="here", hmac_key=hmac_key, **{**limits, **self._limits})
+        identities = self.identities or Identities(TOKEN, tokens=OpaqueTokens(self.registry), insecure=True)
+        self.pipeline = Pipeline(
+            verbs,
+            self.registry,
+            self.audit,
+            line,
+            identities,
+            counter=self.usage.counter,
+            limiter=self._limiter,
+            security=self.security,
+        )
 
     async def stop(self) -> None:
         await self.audit.close()
@@ -104,8 +129,10 @@ class Line:
         for adapter in (self.adapter, *self.others.values()):
             await adapter.close()
 
-    async def call(self, method: str, message: Any, timeout_s: float | None = None) -> Reply:
-        peer = Peer("test", service="my-service")
+    async def call(
+        self, method: str, message: Any, timeout_s: float | None = None, *, service: str = "my-service"
+    ) -> Reply:
+        peer = Peer("test", service=service)
         return await self.pipeline.handle(DATA + method, message.SerializeToString(), peer, timeout_s)
 
     async def operate(self, method: str, message: Any) -> Reply:

@@ -49,6 +49,16 @@ _METADATA = ["_id", "_version", "_created_at", "_updated_at", "_deleted_at", "_o
 _TIMES = {"_created_at", "_updated_at", "_deleted_at"}
 _OWNERS = ["", "", "ann", "bob"]
 _ACLS = ["", "", '["x"]', '["x","y"]', "[]"]
+_LISTS = [
+    '{"read":["x"],"write":[]}',
+    '{"read":["x","y",7,"x"],"write":["y"]}',
+    '{"read":["team:a","é\\"z"],"write":["x"]}',
+    '{"read":"x","write":{"x":1}}',
+    '{"write":[["x"],null]}',
+    "[]",
+    "",
+]
+_ENTRIES = ["x", "y", "team:a", 'é"z', "nobody", ""]
 _INDEXES: list[Step] = [
     {"fields": ["n"], "type": "ascending"},
     {"fields": ["n"], "type": "descending"},
@@ -80,13 +90,15 @@ class _Author:
         self._one_of = random.choice
         self._inserted: list[Step] = []
         self._tenants = TENANTS if random.random() < 0.4 else ("",)
+        # Collections whose documents are asked for by their owners and lists, from the beginning or after a while.
+        self._secured = random.random() < 0.4
         self._indexes = random.sample(_INDEXES, random.choice([0, 1, 1, 2, 3, 5]))
         self._ids = [f"{number:02}" for number in range(random.choice([12, 40, 70]))] + ["é'\"", "Z", "10"]
 
     def program(self, steps: int) -> list[Step]:
         late = self._random.random() < 0.3
         begin = [] if late else self._indexes
-        result: list[Step] = [{"do": "ensure", "indexes": begin}]
+        result: list[Step] = [{"do": "ensure", "indexes": begin, **self._kept()}]
         for _ in range(self._random.randint(1, 3)):
             mutations = [self._insert() for _ in range(self._random.randint(3, 20))]
             result.append({"do": "write", "tenant": self._one_of(self._tenants), "mutations": mutations})
@@ -108,18 +120,37 @@ class _Author:
         if kind < 0.94:
             return {"do": "count", **self._question()}
         if kind < 0.96:
-            return {"do": "ensure", "indexes": self._random.sample(_INDEXES, self._random.randint(0, 2))}
+            return {
+                "do": "ensure",
+                "indexes": self._random.sample(_INDEXES, self._random.randint(0, 2)),
+                **self._kept(),
+            }
         if kind < 0.98:
             return {"do": "tick", "us": self._random.choice([1, 1_000_000, 7_500_000, 60_000_000])}
         return {"do": self._one_of(["sweep", "inspect"])}
 
     # Questions
 
+    def _kept(self) -> Step:
+        return {"owners": self._chance(0.6), "acls": self._chance(0.6)} if self._secured else {}
+
+    def _access(self, probability: float) -> Step:
+        """Return whose documents a question or a change is about, beside its filter; nothing where it is about all."""
+        if not self._secured or not self._chance(probability):
+            return {}
+        access: Step = {"list": self._one_of(["read", "read", "write"])}
+        kind = self._random.random()
+        if kind < 0.8:
+            access["owner"] = self._one_of(["ann", "bob", "nobody"])
+        if kind > 0.2:
+            access["entries"] = self._random.sample(_ENTRIES, self._random.randint(0, 3))
+        return {"access": access}
+
     def _question(self) -> Step:
         question: Step = {"tenant": self._tenant(), "filter": self._filter() if self._chance(0.9) else {}}
         if self._chance(0.4):
             question["deleted"] = self._one_of(["include", "only"])
-        return question
+        return {**question, **self._access(0.7)}
 
     def _find(self) -> Step:
         step: Step = {"do": "find", **self._question(), "sort": self._sort(), "cursor": self._random.randint(0, 3)}
@@ -270,7 +301,7 @@ class _Author:
         if kind < 0.45:
             return self._insert()
         if kind < 0.75:
-            return self._guarded({"update": self._some(), "with": self._update()})
+            return self._guarded({"update": self._some(), **self._changes()})
         if kind < 0.81:
             return self._guarded({"delete": self._few()})
         if kind < 0.89:
@@ -279,7 +310,17 @@ class _Author:
             return self._guarded({"restore": self._some()})
         return self._guarded({"purge": self._few()})
 
+    def _changes(self) -> Step:
+        """Return what an update changes: the document, whose it is, or both."""
+        changes: Step = {"with": self._update()}
+        if self._chance(0.5 if self._secured else 0.05):
+            handed = {"owner": self._one_of(_OWNERS), "acl": self._one_of(_LISTS)}
+            kept = self._random.sample(list(handed), self._random.randint(1, 2))
+            changes = {**(changes if self._chance(0.5) else {}), **{name: handed[name] for name in kept}}
+        return changes
+
     def _guarded(self, mutation: Step) -> Step:
+        mutation |= self._access(0.4)
         if self._chance(0.15):
             mutation["max_affected"] = self._one_of([0, 1, 3, 10])
         if self._chance(0.15) and "restore" not in mutation:
@@ -308,6 +349,8 @@ class _Author:
         insert: Step = {"insert": self._id(), "document": self._document()}
         if self._chance(0.2):
             insert |= {"owner": self._one_of(_OWNERS), "acl": self._one_of(_ACLS)}
+        if self._secured and self._chance(0.7):
+            insert |= {"owner": self._one_of(_OWNERS), "acl": self._one_of(_LISTS)}
         self._inserted.append(insert)
         return insert
 

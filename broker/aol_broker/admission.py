@@ -5,19 +5,22 @@ from typing import NamedTuple
 import orjson
 
 from aol_broker.hints import check_document_fits, check_update_fits
-from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_broker.scope import WHOLE, Scope
+from aol_broker.secret_lint import check_document_secrets, check_update_secrets
+from aol_broker.security.access_list import read_access_list
 from aol_wire.datetimes import normalise_within
 from aol_wire.documents import read_document
-from aol_wire.errors import DataError, Reason
-from aol_wire.filters import Json
+from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.filters import Filter, Json
 from aol_wire.ids import uuid7
 from aol_wire.limits import DOCUMENT_MAX_BYTES
-from aol_wire.metadata import ID, IGNORED_ON_INSERT
+from aol_wire.metadata import ACL, ID, IGNORED_ON_INSERT, OWNER, TENANT
 from aol_wire.names import check_document_id
 from aol_wire.updates import UpdateOperation
 
 _RESERVED = IGNORED_ON_INSERT | {ID}
+_OF_SECURITY = frozenset({OWNER, TENANT, ACL})
 
 
 class Admitted(NamedTuple):
@@ -36,8 +39,17 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
 
     :raises DataError: BAD_DOCUMENT, TOO_LARGE, VALIDATION_FAILED; FIELD_DENIED, it is beyond the scope.
     """
-    document, as_written = read_document(text, reserved=_RESERVED)
+    document, as_written = read_document(text, _RESERVED | _OF_SECURITY if record.security else _RESERVED)
+    if scope.fields is not None:
+        # Before anything else is said of them: a rule about a field would tell that there is such a field.
+        scope.fields.check_document(document, record.indexes)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_document_secrets(text, document, record)
     own_id = document.get(ID)
+    acl = ""
+    if record.security and not _OF_SECURITY.isdisjoint(document):
+        as_written = False
+        acl = _own_security(document, record, scope)
     if not _RESERVED.isdisjoint(document):
         as_written = False
         for key in _RESERVED:
@@ -46,27 +58,69 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
     if record.datetime_paths:
         as_written = False
         normalise_within(document, (), record.datetime_paths)
-    if record.validation is not Validation.OFF:
+    if record.shape is not None:
         check_document_fits(document, record)
     if scope.conditions:
-        scope.check_inserted({**document, ID: identifier})
+        scope.check_inserted(_as_stored(document, identifier, scope, acl))
     if as_written:
-        return Admitted(identifier, text, scope.owner, scope.acl)
+        return Admitted(identifier, text, scope.owner, acl)
     data = orjson.dumps(document)
     # Numbers and date-times may be longer as they are stored: `1e15` becomes 1000000000000000.0.
     if len(data) > DOCUMENT_MAX_BYTES:
         description = f"at most {DOCUMENT_MAX_BYTES} bytes in the form that is stored, not {len(data)}"
         raise DataError.invalid(Reason.TOO_LARGE, "document", description)
-    return Admitted(identifier, data.decode(), scope.owner, scope.acl)
+    return Admitted(identifier, data.decode(), scope.owner, acl)
 
 
-def admit_update(operations: tuple[UpdateOperation, ...], record: CollectionRecord) -> tuple[UpdateOperation, ...]:
+def _own_security(document: dict[str, Json], record: CollectionRecord, scope: Scope) -> str:
+    """Take out of a document what it says of whose it is, which must be so; return its access control list.
+
+    :raises DataError: BAD_DOCUMENT, the collection does not keep that; FIELD_DENIED, it is of somebody else.
+    """
+    policy = record.security
+    for key, kept, stamp in ((OWNER, policy.owner, scope.owner), (TENANT, bool(policy.tenant), scope.tenant)):
+        if key in document:
+            if not kept:
+                raise DataError.invalid(Reason.BAD_DOCUMENT, key, "this collection's security keeps none")
+            if document.pop(key) != stamp:
+                raise DataError(
+                    Reason.FIELD_DENIED,
+                    f"{key}: a document is stored for whom the call is made, and this one says otherwise. Leave the "
+                    "key out, or make the call for whom it says.",
+                    metadata={"paths": key},
+                    applied=Applied.NO,
+                )
+    if ACL not in document:
+        return ""
+    if not policy.acl:
+        raise DataError.invalid(Reason.BAD_DOCUMENT, ACL, "this collection's security keeps none")
+    return read_access_list(document.pop(ACL))
+
+
+def _as_stored(document: dict[str, Json], identifier: str, scope: Scope, acl: str) -> dict[str, Json]:
+    """Return a document with its metadata, as filters will see it."""
+    metadata: dict[str, Json] = {ID: identifier}
+    if scope.owner:
+        metadata[OWNER] = scope.owner
+    if scope.tenant:
+        metadata[TENANT] = scope.tenant
+    if acl:
+        metadata[ACL] = orjson.loads(acl)
+    return {**document, **metadata}
+
+
+def admit_update(
+    operations: tuple[UpdateOperation, ...], record: CollectionRecord, guard: Filter | None = None
+) -> tuple[UpdateOperation, ...]:
     """Return the steps of an update, when documents that fit the schema hint still do after them.
 
+    :param guard: the filter of the documents that it changes; an `$inc` may need it to be known to keep to a bound.
     :raises DataError: VALIDATION_FAILED.
     """
-    if record.validation is not Validation.OFF:
-        check_update_fits(operations, record)
+    if record.secrets is not SecretsPolicy.OFF:
+        check_update_secrets(operations, record)
+    if record.shape is not None:
+        check_update_fits(operations, record, guard)
     return operations
 
 

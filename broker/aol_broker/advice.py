@@ -1,5 +1,7 @@
 """Which index would serve a query? Advice for manifests, from the shape of a filter and a sort order."""
 
+from collections.abc import Sequence
+
 import orjson
 from google.protobuf.message import Message
 
@@ -31,7 +33,13 @@ def propose_index(tree: Filter | None, sort: tuple[SortKey, ...], existing: tupl
     The rule is the usual one for B-trees: paths that are compared for equality first, then the sort order, then a path
     with a range.
     """
-    equal, ranged = _compared(tree)
+    return propose_for(*_compared(tree), sort, existing)
+
+
+def propose_for(
+    equal: Sequence[Path], ranged: Sequence[Path], sort: tuple[SortKey, ...], existing: tuple[IndexSpec, ...]
+) -> IndexSpec | None:
+    """Return an index that would serve queries with these paths; None when there is one already, or none can."""
     fields = [IndexField(path) for path in equal]
     fields += [IndexField(key.path, key.descending) for key in sort if key.path not in equal]
     if not sort:

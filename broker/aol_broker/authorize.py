@@ -3,11 +3,15 @@
 from enum import Enum, auto
 from typing import NamedTuple
 
+from aol_broker.access.choosing import scope_of, widest
+from aol_broker.access.limits import UNLIMITED
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.request import Principal
 from aol_broker.resolve import CollectionName
 from aol_broker.scope import WHOLE, Scope
+from aol_wire.datetimes import from_us
 from aol_wire.errors import DataError, Reason
+from aol_wire.ids import now_us
 
 
 class Right(Enum):
@@ -44,8 +48,8 @@ _PERMISSION = {
 class Allowed(NamedTuple):
     """What a call may go on with: the collection's record, None for verbs that name no existing one; and by what right.
 
-    `grant` is `owner`, `operator`, `service` (nothing of another's is touched), or origin and permission of the grant
-    that let the call through, as `sharing:read`. `scope` is what it lets the call reach.
+    `grant` is `owner`, `operator`, `service` (nothing of another's is touched), or the name of the grant that let the
+    call through, as `sharing:read#17`. `scope` is what it lets the call reach.
     """
 
     record: CollectionRecord | None
@@ -53,12 +57,47 @@ class Allowed(NamedTuple):
     scope: Scope = WHOLE
 
 
-def authorize(right: Right, principal: Principal, name: CollectionName | None, snapshot: Snapshot) -> Allowed:
-    """Return the collection's record if `principal` has `right` on it.
+class Verdict(Enum):
+    """What a grant says of a call."""
+
+    ALLOWS = auto()
+    """It lets it through, as far as it reaches."""
+    OTHER_PERMISSION = auto()
+    """It is of a permission that does not cover the call."""
+    PENDING = auto()
+    """It would, and is only asked for."""
+    EXPIRED = auto()
+    """It did, and its time is over."""
+    LIMITED = auto()
+    """It covers the call, and only one without limits lets such a call through."""
+
+
+def judge(grant: Grant, right: Right, at_us: int) -> Verdict:
+    """Return what one grant of a service on a collection says of a call that asks for `right`.
+
+    :param at_us: the time, in microseconds since 1970.
+    """
+    if right is not Right.ANY and not grant.permission.covers(_PERMISSION[right]):
+        return Verdict.OTHER_PERMISSION
+    if grant.state is GrantState.PENDING:
+        return Verdict.PENDING
+    if grant.limits.over(at_us):
+        return Verdict.EXPIRED
+    # Who could pass on more than it has would have all.
+    if right is Right.GRANT and grant.limits != UNLIMITED:
+        return Verdict.LIMITED
+    return Verdict.ALLOWS
+
+
+def authorize(
+    right: Right, principal: Principal, name: CollectionName | None, snapshot: Snapshot, at_us: int | None = None
+) -> Allowed:
+    """Return the collection's record if `principal` has `right` on it, and what of it the call reaches.
 
     The owner has every right. A foreign name that does not exist is answered like one that is not granted, so that
     nobody can ask which collections others have.
 
+    :param at_us: the time, in microseconds since 1970; now, when not given.
     :raises DataError: NO_CREDENTIALS, GRANT_MISSING, GRANT_PENDING, COLLECTION_NOT_FOUND.
     """
     if right is Right.OPERATOR:
@@ -77,27 +116,19 @@ def authorize(right: Right, principal: Principal, name: CollectionName | None, s
         return Allowed(record if right is Right.OWNER else _existing(name, snapshot), _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
-    needed = _PERMISSION[right]
     grants = snapshot.grants_of(name.id, principal.service)
-    grant = _allowing(right, needed, grants)
+    at_us = now_us() if at_us is None else at_us
+    grant = widest(grant for grant in grants if judge(grant, right, at_us) is Verdict.ALLOWS)
     if record is not None and grant is not None:
-        return Allowed(record, f"{grant.origin.value}:{grant.permission.value}")
-    raise _denied(name, principal, needed, grants)
-
-
-def _allowing(right: Right, needed: Permission, grants: tuple[Grant, ...]) -> Grant | None:
-    """Return the first grant that allows it."""
-    for grant in grants:
-        if grant.state is GrantState.ACTIVE and (right is Right.ANY or grant.permission.covers(needed)):
-            return grant
-    return None
+        return Allowed(record, grant.name, scope_of(grant, record))
+    raise _denied(name, principal, right, grants, at_us)
 
 
 def _require_operator(principal: Principal) -> None:
     if not principal.is_operator:
         raise DataError(
             Reason.NO_CREDENTIALS,
-            "This call is for operators. The `aol` command reads the operator's token from AOL_OPERATOR_TOKEN or from "
+            "This call is for operators. The `aol` command reads an operator's token from AOL_OPERATOR_TOKEN or from "
             "operator.token in the broker's data folder; other clients send it as 'authorization: Bearer <token>'.",
         )
 
@@ -136,24 +167,44 @@ def _not_owner(name: CollectionName, principal: Principal) -> DataError:
     )
 
 
-def _denied(name: CollectionName, principal: Principal, needed: Permission, grants: tuple[Grant, ...]) -> DataError:
+def _denied(
+    name: CollectionName, principal: Principal, right: Right, grants: tuple[Grant, ...], at_us: int
+) -> DataError:
+    needed = _PERMISSION[right]
     metadata = {"collection": name.id, "service": principal.service, "permission": needed.value}
     command = f"aol grant {name.id} {principal.service} {needed.value}"
     sharing = f"sharing: [{{service: {principal.service}, permission: {needed.value}}}]"
-    if any(grant.state is GrantState.PENDING and grant.permission.covers(needed) for grant in grants):
+    verdicts = {judge(grant, right, at_us): grant for grant in reversed(grants)}
+    start = f"Permission denied for collection '{name.id}': {principal.service}"
+    if (limited := verdicts.get(Verdict.LIMITED)) is not None:
+        return DataError(
+            Reason.GRANT_MISSING,
+            f"{start} has '{limited.permission.value}' within limits, and only who has it without limits can give and "
+            f"take access. Have {name.service} or an operator do it.",
+            metadata=metadata,
+        )
+    if (expired := verdicts.get(Verdict.EXPIRED)) is not None:
+        until = from_us(expired.limits.expires_us)
+        return DataError(
+            Reason.GRANT_MISSING,
+            f"{start} had '{expired.permission.value}' on it until {until}; that grant has expired. The owner or an "
+            f"operator renews it: {command} --expires ...",
+            metadata={**metadata, "expired": until, "command": command},
+        )
+    if Verdict.PENDING in verdicts:
         return DataError(
             Reason.GRANT_PENDING,
-            f"Permission denied for collection '{name.id}': {principal.service} has asked for '{needed.value}', and "
-            f"{name.service} has not agreed yet. {name.service} agrees by adding to '{name.collection}' in its "
-            f"manifest:\n    {sharing}\nor the owner or an operator runs: {command}",
+            f"{start} has asked for '{needed.value}', and {name.service} has not agreed yet. {name.service} agrees by "
+            f"adding to '{name.collection}' in its manifest:\n    {sharing}\nor the owner or an operator runs: "
+            f"{command}",
             metadata={**metadata, "sharing": sharing, "command": command},
         )
     request = f"accessRequests:\n  - collection: {name.id}\n    permission: {needed.value}\n    reason: ..."
     indented = request.replace("\n", "\n    ")
     return DataError(
         Reason.GRANT_MISSING,
-        f"Permission denied for collection '{name.id}': {principal.service} has no '{needed.value}' on it. "
-        f"Ask for it under dataRequirements in {principal.service}'s manifest:\n    {indented}\nand let "
-        f"{name.service} share it there ({sharing}), or let the owner or an operator run: {command}",
+        f"{start} has no '{needed.value}' on it. Ask for it under dataRequirements in {principal.service}'s "
+        f"manifest:\n    {indented}\nand let {name.service} share it there ({sharing}), or let the owner or an "
+        f"operator run: {command}",
         metadata={**metadata, "manifest": request, "command": command},
     )

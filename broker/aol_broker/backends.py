@@ -155,7 +155,15 @@ def target_of(record: CollectionRecord) -> Target:
 
 def spec_of(record: CollectionRecord) -> CollectionSpec:
     """Return what the adapter must make of a collection."""
-    return CollectionSpec(target_of(record), record.schema_hint, record.indexes, record.description, record.storage)
+    return CollectionSpec(
+        target_of(record),
+        record.schema_hint,
+        record.indexes,
+        record.description,
+        record.storage,
+        owners=record.security.owner,
+        acls=record.security.acl,
+    )
 
 
 def needed_by(record: CollectionRecord) -> frozenset[Capability]:

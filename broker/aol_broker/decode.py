@@ -6,7 +6,6 @@ from typing import TypeVar
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 
-from aol_wire.adapter import Capability
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.limits import REQUEST_ID_MAX_BYTES
 
@@ -29,7 +28,7 @@ def decode(message_type: type[M], payload: bytes) -> M:
 
 
 def refuse_context(arguments: Message) -> None:
-    """Return if a request says nothing of on whose behalf it is made: nothing here would keep to it.
+    """Return if a request that is not about documents says nothing of on whose behalf it is made.
 
     :raises DataError: CAPABILITY_UNSUPPORTED.
     """
@@ -39,9 +38,8 @@ def refuse_context(arguments: Message) -> None:
     if context.ByteSize():
         raise DataError(
             Reason.CAPABILITY_UNSUPPORTED,
-            "The call carries a security context (tenant, user, teams, roles or attributes), but this broker keeps no "
-            "record-level security, so that the call would reach more than is meant. Make it without a context.",
-            metadata={"capabilities": Capability.TENANCY.value},
+            "The call carries a security context (tenant, user, teams, roles, attributes or a token), but it is about "
+            "no documents, so that there is nothing to narrow. Make it without a context.",
             applied=Applied.NO,
         )
 

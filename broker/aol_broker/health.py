@@ -9,6 +9,9 @@ from aol_broker.audit.log import AuditLog
 from aol_broker.backends import Backends
 from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE
 
+INSECURE_SERVICE = "aol.insecure"
+"""Known to the health service, and serving, where callers are believed by the names that they give."""
+
 _log = structlog.get_logger("aol.health")
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING

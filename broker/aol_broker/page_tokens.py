@@ -65,6 +65,7 @@ def _bad_token() -> DataError:
     return DataError.invalid(
         Reason.BAD_PAGE_TOKEN,
         "page_token",
-        "it was not made for this query and this caller, or the collection has moved to another database since. Send "
-        "the next_page_token of the page before, with everything else unchanged, or begin again without one",
+        "it was not made for this query and this caller, or since it was, the collection has moved to another database "
+        "or the caller's access has changed. Send the next_page_token of the page before, with everything else "
+        "unchanged, or begin again without one",
     )

@@ -1,53 +1,41 @@
 """What happens to a call? One call, one straight line, for every way in (DESIGN section 4).
 
-audit( recover -> request id -> deadline -> authentication result -> decode
-       -> resolve -> authorize -> admit -> [a write: intended] -> dispatch )
+audit( recover -> request id -> deadline -> authentication result -> limits -> decode
+       -> resolve -> authorize -> scope -> admit -> [a write: intended] -> dispatch )
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from google.protobuf.message import Message
 
-from aol_broker.advice import shape_of_request
-from aol_broker.audit.log import AuditLog, Intent
-from aol_broker.audit.record import AuditRecord, Outcome, Stage, with_details
-from aol_broker.audit.redaction import inserted_ids, recorded, recorded_fields
+from aol_broker.audit.log import AuditLog
+from aol_broker.audit.record import Outcome, Stage, with_details
+from aol_broker.audit.redaction import inserted_ids
 from aol_broker.authorize import authorize
+from aol_broker.call import Call, log_slow, record_of
 from aol_broker.decode import check_request_id, decode, refuse_context
-from aol_broker.identity import identify
+from aol_broker.identities.routing import Identities
+from aol_broker.limits import UNLIMITED, Limiter
+from aol_broker.outcomes import applied, outcome_of
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Peer, Principal, Reply, Request
-from aol_broker.resolve import CollectionName, resolve
-from aol_broker.trace_context import trace_id
+from aol_broker.resolve import resolve
+from aol_broker.security.deciding import RecordSecurity
+from aol_broker.usage.counter import Counter
 from aol_broker.verbs import BoundVerb
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.faults import describe_fault
-from aol_wire.filters import Json
 from aol_wire.frames.deadlines import Deadlines
-from aol_wire.ids import now_us, uuid7
+from aol_wire.ids import uuid7
 from aol_wire.limits import REQUEST_MAX_BYTES
 
 CANCELLED = "CANCELLED"
 """The audit reason of a call whose caller went away; it is no reason of the contract, as nobody is told."""
-
-_DENIALS = frozenset(
-    {
-        Reason.NO_CREDENTIALS,
-        Reason.BAD_CREDENTIALS,
-        Reason.GRANT_MISSING,
-        Reason.GRANT_PENDING,
-        Reason.FIELD_DENIED,
-    }
-)
-
-# After these, a write that had been handed to its adapter may or may not have happened.
-_UNSURE = frozenset({Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.INTERNAL_BUG})
 
 _log = structlog.get_logger("aol.call")
 
@@ -57,7 +45,6 @@ class LineSettings:
     """What the line takes from the configuration."""
 
     broker_id: str
-    operator_token: str
     default_deadline_s: float
     max_deadline_s: float
     max_in_flight: int
@@ -65,72 +52,32 @@ class LineSettings:
     hmac_key: bytes
 
 
-class _Call:
-    """What is known of one call so far, for its audit record."""
-
-    __slots__ = (
-        "arguments",
-        "bytes_in",
-        "bytes_out",
-        "dispatched",
-        "expired",
-        "grant",
-        "ids",
-        "intent",
-        "name",
-        "named",
-        "peer",
-        "principal",
-        "record",
-        "recorded",
-        "request_id",
-        "revision",
-        "served",
-        "started",
-        "task",
-        "time_us",
-        "verb",
-    )
-
-    def __init__(self, bound: BoundVerb, peer: Peer, bytes_in: int) -> None:
-        self.verb = bound.verb
-        self.peer = peer
-        self.bytes_in = bytes_in
-        self.bytes_out = 0
-        self.request_id = ""
-        self.started = time.monotonic()
-        self.time_us = now_us()
-        self.principal: Principal | None = None
-        self.name: CollectionName | None = None
-        self.arguments: Message | None = None
-        # The collection of that name, whether the caller may use it or not, and the one that it may use.
-        self.named: CollectionRecord | None = None
-        self.served: CollectionRecord | None = None
-        self.grant = ""
-        self.revision = 0
-        self.ids: Sequence[str] = ()
-        # Its record, once that is made: of a write before it is handed on, and changed when it has ended.
-        self.record: AuditRecord | None = None
-        self.intent: Intent | None = None
-        self.recorded = False
-        self.expired = False
-        self.task: asyncio.Task[Any] | None = None
-        self.dispatched = False
-
-
 class Pipeline:
     """The line. Transports call `handle`; it never raises, except when its task is cancelled."""
 
     def __init__(
-        self, verbs: Mapping[str, BoundVerb], registry: Registry, audit: AuditLog, settings: LineSettings
+        self,
+        verbs: Mapping[str, BoundVerb],
+        registry: Registry,
+        audit: AuditLog,
+        settings: LineSettings,
+        identities: Identities,
+        *,
+        counter: Counter,
+        limiter: Limiter | None = None,
+        security: RecordSecurity | None = None,
     ) -> None:
         self._verbs = verbs
+        self._security = security or RecordSecurity()
         self._registry = registry
         self._audit = audit
         self._settings = settings
+        self._identities = identities
+        self._limiter = limiter
+        self._counter = counter
         self._in_flight = 0
         self._writes: set[asyncio.Task[Any]] = set()
-        self._deadlines: Deadlines[_Call] | None = None
+        self._deadlines: Deadlines[Call] | None = None
 
     async def handle(
         self, method: str, payload: bytes, peer: Peer, timeout_s: float | None = None, *, goes_on: bool = False
@@ -140,7 +87,7 @@ class Pipeline:
         `goes_on`: this task is not cancelled when the caller of a write goes away.
         """
         bound = self._verbs[method]
-        call = _Call(bound, peer, len(payload))
+        call = Call(bound, peer, len(payload))
         if not bound.verb.writes:
             return await self._serve(bound, call, payload, peer, timeout_s)
         task = asyncio.current_task()
@@ -156,11 +103,15 @@ class Pipeline:
         serving.add_done_callback(self._writes.discard)
         return await asyncio.shield(serving)
 
+    def max_calls_of(self, peer: Peer, most: int) -> int:
+        """Return how many calls may be under way at once of the service that a peer names, at most `most`."""
+        return most if self._limiter is None else self._limiter.max_in_flight(peer.service, most)
+
     async def drain(self) -> None:
         """Wait for the writes whose callers went away; their deadlines bound it."""
         await asyncio.gather(*self._writes, return_exceptions=True)
 
-    async def _serve(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None) -> Reply:
+    async def _serve(self, bound: BoundVerb, call: Call, payload: bytes, peer: Peer, timeout_s: float | None) -> Reply:
         self._in_flight += 1
         try:
             answer, error = await self._recovered(bound, call, payload, peer, timeout_s)
@@ -173,15 +124,15 @@ class Pipeline:
                 await self._record(call, None, None, cancelled=True)
             raise
         finally:
-            self._in_flight -= 1
+            self._leave(call)
         return Reply(encoded if error is None else b"", error, call.request_id, self._registry.snapshot.revision)
 
     async def _recovered(
-        self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, timeout_s: float | None
+        self, bound: BoundVerb, call: Call, payload: bytes, peer: Peer, timeout_s: float | None
     ) -> tuple[Answer | None, DataError | None]:
         """Turn whatever goes wrong into an error of the contract, within the call's deadline."""
         wanted_s = self._settings.default_deadline_s if timeout_s is None else max(0.0, timeout_s)
-        limit_s = min(wanted_s, self._settings.max_deadline_s)
+        limit_s = call.limit_s = min(wanted_s, self._settings.max_deadline_s)
         call.task = asyncio.current_task()
         if self._deadlines is None:
             # Made by the first call, as it belongs to the event loop that runs. One timer for all calls: one a call, as
@@ -195,12 +146,12 @@ class Pipeline:
         except asyncio.CancelledError:
             # As `asyncio.timeout` does it: a cancellation of our own is taken back, unless somebody else wants one too.
             if call.expired and call.task is not None and call.task.uncancel() == 0:
-                return None, _out_of_time(limit_s)
+                return None, _out_of_time(call.limit_s)
             raise
         except Exception as error:  # a bug must not reach the transport: its text could hold anything
             if call.expired:
                 # What something made of the cancellation; whatever it is, the time is over.
-                return None, _out_of_time(limit_s)
+                return None, _out_of_time(call.limit_s)
             _log.error("bug", request_id=call.request_id, fault=describe_fault(error))
             return None, DataError(
                 Reason.INTERNAL_BUG,
@@ -209,7 +160,7 @@ class Pipeline:
         finally:
             self._deadlines.discard(call)
 
-    async def _line(self, bound: BoundVerb, call: _Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
+    async def _line(self, bound: BoundVerb, call: Call, payload: bytes, peer: Peer, deadline: float) -> Answer:
         verb = bound.verb
         if self._in_flight > self._settings.max_in_flight:
             raise DataError(
@@ -218,12 +169,14 @@ class Pipeline:
                 retry_after_s=0.1,
                 applied=Applied.NO,
             )
+        principal = call.principal = await self._identities.identify(peer)
+        if self._limiter is not None and not principal.is_operator:
+            deadline = self._limited(call, self._limiter, principal.service, deadline)
         if len(payload) > REQUEST_MAX_BYTES:
             raise DataError(
                 Reason.TOO_LARGE,
                 f"The request has {len(payload):,} bytes; {REQUEST_MAX_BYTES:,} are the most. Send several.",
             )
-        principal = call.principal = identify(peer, self._settings.operator_token)
         request = self._decoded(call, payload, principal, deadline)
         snapshot = self._registry.snapshot
         if peer.revision > snapshot.revision:
@@ -234,10 +187,31 @@ class Pipeline:
         allowed = authorize(verb.right, principal, name, snapshot)
         record, call.grant, request.scope = allowed.record, allowed.grant, allowed.scope
         call.served = record
+        if verb.reach is not None:
+            call.decision = await self._security.decide(
+                request.arguments.context, allowed, verb.reach, principal, snapshot
+            )
+            request.scope = call.decision.scope
+        try:
+            return await self._served(bound, call, request, record, deadline)
+        except DataError as error:
+            if record is None or request.scope.fields is None:
+                raise
+            # Whatever went wrong, nothing is said of what the caller does not see.
+            raise request.scope.told(error, record.indexes) from None
+
+    async def _served(
+        self,
+        bound: BoundVerb,
+        call: Call,
+        request: Request[Any],
+        record: CollectionRecord | None,
+        deadline: float,
+    ) -> Answer:
         work = await bound.command.admit(request, record)
         call.ids = inserted_ids(work)
-        if verb.writes:
-            call.record = self._record_of(call)
+        if call.verb.writes:
+            call.record = record_of(call, self._settings.broker_id, self._settings.hmac_key)
             call.intent = self._audit.intend(call.record)
             await call.intent.durable()
         else:
@@ -245,19 +219,50 @@ class Pipeline:
         if request.remaining_s <= 0:
             raise _out_of_time(deadline - call.started)
         call.dispatched = True
+        if record is not None and not request.principal.is_operator:
+            self._counter.note(request.principal.service, record, call.verb.operation, work, call.time_us)
         return await bound.command.dispatch(request, record, work)
 
-    def _decoded(self, call: _Call, payload: bytes, principal: Principal, deadline: float) -> Request[Message]:
+    def _limited(self, call: Call, limiter: Limiter, service: str, deadline: float) -> float:
+        """Let the call of a service in; return its deadline, which the service's limits may bring nearer.
+
+        :raises DataError: QUOTA, OVERLOADED.
+        """
+        try:
+            use = call.use = limiter.enter(service, call.bytes_in)
+        except DataError:
+            # All that is left of it is its record, and that takes no place of other calls.
+            self._leave(call)
+            raise
+        if use is None or use.limits.max_deadline_s is None or use.limits.max_deadline_s >= call.limit_s:
+            return deadline
+        call.limit_s = use.limits.max_deadline_s
+        if self._deadlines is not None:
+            self._deadlines.discard(call)
+            self._deadlines.add(call, call.started + call.limit_s)
+        return call.started + call.limit_s
+
+    def _leave(self, call: Call) -> None:
+        """Count a call no more, if it still counts."""
+        if call.counted:
+            call.counted = False
+            self._in_flight -= 1
+            if call.use is not None:
+                call.use.leave(call.bytes_out)
+
+    def _decoded(self, call: Call, payload: bytes, principal: Principal, deadline: float) -> Request[Any]:
         verb = call.verb
         arguments: Any = decode(verb.request, payload)
         call.request_id = check_request_id(arguments.request_id) or uuid7()
         call.arguments = arguments
         collection = getattr(arguments, verb.names) if verb.names else ""
-        refuse_context(arguments)
-        return Request(principal, verb.operation, collection, arguments, deadline)
+        if verb.reach is None:
+            refuse_context(arguments)
+        limits = UNLIMITED if call.use is None else call.use.limits
+        return Request(principal, verb.operation, collection, arguments, deadline, limits)
 
     async def _record(
-        self, call: _Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
+        self, call: Call, answer: Answer | None, error: DataError | None, *, cancelled: bool = False
     ) -> DataError | None:
         """Write the call's audit record; return the error that its caller is told."""
         duration_s = time.monotonic() - call.started
@@ -266,10 +271,10 @@ class Pipeline:
             outcome, reason = Outcome.FAILED, CANCELLED
         elif error is not None:
             error.applied = _applied(call, answer, error)
-            outcome, reason = _outcome_of(error), error.reason.value
+            outcome, reason = outcome_of(error), error.reason.value
         else:
             outcome, reason = Outcome.OK, ""
-        record = call.record or self._record_of(call)
+        record = call.record or record_of(call, self._settings.broker_id, self._settings.hmac_key)
         record.stage, record.outcome, record.reason = Stage.COMPLETED, outcome, reason
         record.intent = call.intent.seq if call.intent is not None else 0
         record.duration_ms = duration_s * 1000
@@ -278,7 +283,7 @@ class Pipeline:
             record.result_count = answer.result_count
             record.filters = with_details(record.filters, answer.details)
         if duration_s > self._settings.slow_call_s:
-            _log_slow(call, record)
+            log_slow(call, record)
         call.recorded = True
         try:
             await self._audit.complete(record)
@@ -287,73 +292,16 @@ class Pipeline:
             return unrecorded
         return error
 
-    def _record_of(self, call: _Call) -> AuditRecord:
-        """Return the call's record, as of a write that is about to be made."""
-        principal, name = call.principal, call.name
-        return AuditRecord(
-            time_us=call.time_us,
-            service=principal.service if principal is not None else "",
-            operation=call.verb.operation,
-            collection=name.id if name is not None else "",
-            filters=recorded(call.verb.operation, call.arguments, call.named, self._settings.hmac_key, call.ids),
-            result_count=0,
-            broker=self._settings.broker_id,
-            request_id=call.request_id,
-            principal=principal.name if principal is not None else "",
-            outcome=Outcome.PENDING,
-            reason="",
-            duration_ms=0.0,
-            stage=Stage.INTENDED,
-            verified_by=principal.verified_by.value if principal is not None else "",
-            on_behalf_of=principal.on_behalf_of if principal is not None else "",
-            peer=call.peer.address,
-            trace_id=trace_id(call.peer.traceparent),
-            grant=call.grant,
-            revision=call.revision,
-            fields=recorded_fields(call.arguments, call.named),
-            bytes_in=call.bytes_in,
-        )
 
-
-def _expire(call: _Call) -> None:
+def _expire(call: Call) -> None:
     call.expired = True
     if call.task is not None:
         call.task.cancel()
-
-
-def _log_slow(call: _Call, record: AuditRecord) -> None:
-    """Log a slow call with the shape of its query, and the index that may help. Off the hot path."""
-    advice: dict[str, Json] = {}
-    if call.served is not None and call.arguments is not None and call.dispatched:
-        advice = shape_of_request(call.arguments, call.served)
-    _log.warning(
-        "slow call",
-        operation=record.operation,
-        collection=record.collection,
-        service=record.service,
-        request_id=record.request_id,
-        duration_ms=round(record.duration_ms),
-        **advice,
-    )
 
 
 def _out_of_time(limit_s: float) -> DataError:
     return DataError(Reason.DEADLINE, f"The call's time of {limit_s:.3g} s was over before it was done.")
 
 
-def _outcome_of(error: DataError) -> Outcome:
-    if error.reason in _DENIALS:
-        return Outcome.DENIED
-    return Outcome.UNKNOWN if error.applied is Applied.UNKNOWN else Outcome.FAILED
-
-
-def _applied(call: _Call, answer: Answer | None, error: DataError | None) -> Applied | None:
-    """Say whether a write that fails changed anything; reads say nothing."""
-    if not call.verb.writes:
-        return None
-    if answer is not None:
-        return Applied.YES
-    if error is not None and error.applied is not None:
-        return error.applied
-    unsure = call.dispatched and (error is None or error.reason in _UNSURE)
-    return Applied.UNKNOWN if unsure else Applied.NO
+def _applied(call: Call, answer: Answer | None, error: DataError | None) -> Applied | None:
+    return applied(error, writes=call.verb.writes, dispatched=call.dispatched, answered=answer is not None)

@@ -6,10 +6,13 @@ from typing import TypeVar
 import orjson
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2
+from aol.admin.v1 import access_pb2
 from aol.data.v1 import collection_pb2
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
+from aol_broker.security.policy import SecurityPolicy, TenantRule
 from aol_wire.errors import DataError, Reason
+from aol_wire.field_rules import write_field_rules
+from aol_wire.ids import now_us
 from aol_wire.index_parser import index_to_proto
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.limits import LIST_MAX_BYTES
@@ -24,6 +27,13 @@ _PERMISSIONS = {
     Permission.READ: collection_pb2.PERMISSION_READ,
     Permission.WRITE: collection_pb2.PERMISSION_WRITE,
     Permission.ADMIN: collection_pb2.PERMISSION_ADMIN,
+    Permission.ASSERT_CONTEXT: collection_pb2.PERMISSION_ASSERT_CONTEXT,
+    Permission.BYPASS_SECURITY: collection_pb2.PERMISSION_BYPASS_SECURITY,
+}
+_TENANT_RULES = {
+    TenantRule.NONE: collection_pb2.TENANT_RULE_UNSPECIFIED,
+    TenantRule.OPTIONAL: collection_pb2.TENANT_RULE_OPTIONAL,
+    TenantRule.REQUIRED: collection_pb2.TENANT_RULE_REQUIRED,
 }
 _PERMISSION_OF = {number: permission for permission, number in _PERMISSIONS.items()}
 _STATES = {
@@ -32,8 +42,9 @@ _STATES = {
     IndexState.FAILED: collection_pb2.INDEX_STATE_FAILED,
 }
 _GRANT_STATES = {
-    GrantState.ACTIVE: admin_pb2.GRANT_STATE_ACTIVE,
-    GrantState.PENDING: admin_pb2.GRANT_STATE_PENDING,
+    GrantState.ACTIVE: access_pb2.GRANT_STATE_ACTIVE,
+    GrantState.PENDING: access_pb2.GRANT_STATE_PENDING,
+    GrantState.EXPIRED: access_pb2.GRANT_STATE_EXPIRED,
 }
 
 
@@ -43,8 +54,13 @@ def permission_of(number: collection_pb2.Permission) -> Permission:
     :raises DataError: BAD_REQUEST.
     """
     if number not in _PERMISSION_OF:
-        raise DataError.invalid(Reason.BAD_REQUEST, "permission", "it is read, write or admin")
+        raise DataError.invalid(Reason.BAD_REQUEST, "permission", f"it is one of {', '.join(Permission)}")
     return _PERMISSION_OF[number]
+
+
+def permission_to_proto(permission: Permission) -> collection_pb2.Permission:
+    """Return a permission as it is on the wire."""
+    return _PERMISSIONS[permission]
 
 
 def collection_to_proto(
@@ -80,20 +96,47 @@ def collection_to_proto(
         moving_to=record.moving_to,
         audit=record.audit.level.value,
         sensitive=map(format_path, record.audit.sensitive),
+        field_rules=orjson.dumps(write_field_rules(record.field_rules, record.schema_hint)).decode(),
+        secrets=record.secrets.value,
+        security=_security_to_proto(record.security),
     )
 
 
-def grant_to_proto(grant: Grant) -> admin_pb2.Grant:
-    """Return a grant as operators see it."""
-    return admin_pb2.Grant(
+def _security_to_proto(policy: SecurityPolicy) -> collection_pb2.Security | None:
+    if not policy:
+        return None
+    return collection_pb2.Security(
+        tenant=_TENANT_RULES[policy.tenant], owner=policy.owner, acl=policy.acl, attributes=policy.attributes
+    )
+
+
+def grant_to_proto(grant: Grant, at_us: int | None = None) -> access_pb2.Grant:
+    """Return a grant as operators see it at a time, in microseconds since 1970; now, when not given."""
+    return access_pb2.Grant(
         collection=grant.collection_id,
         service=grant.service,
         permission=_PERMISSIONS[grant.permission],
-        state=_GRANT_STATES[grant.state],
+        state=_GRANT_STATES[grant.state_at(now_us() if at_us is None else at_us)],
         origin=grant.origin.value,
         granted_by=grant.granted_by,
         reason=grant.reason,
         created_us=grant.created_us,
+        fields=map(format_path, grant.limits.fields),
+        where=grant.limits.where,
+        expires_us=grant.limits.expires_us,
+        name="" if grant.state is GrantState.PENDING else grant.name,
+    )
+
+
+def owner_to_proto(record: CollectionRecord) -> access_pb2.Grant:
+    """Return what the owner of a collection may do with it: everything."""
+    return access_pb2.Grant(
+        collection=record.collection_id,
+        service=record.service,
+        permission=_PERMISSIONS[Permission.ADMIN],
+        state=access_pb2.GRANT_STATE_ACTIVE,
+        origin="owner",
+        name="owner",
     )
 
 

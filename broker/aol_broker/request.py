@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from aol_broker.limits import UNLIMITED, ServiceLimits
 from aol_broker.scope import WHOLE, Scope
 from aol_wire.errors import DataError
 from aol_wire.filters import Json
@@ -24,7 +25,8 @@ class Peer:
     """Who is at the other end of a transport, as far as the transport knows.
 
     `service` and `authorization` are what the peer said (request headers), not what was verified. `traceparent` is the
-    W3C trace context of the call, as it came.
+    W3C trace context of the call, as it came. `certificate_names` are the URIs and DNS names of the client certificate
+    that TLS has verified, empty without one.
     """
 
     address: str
@@ -32,6 +34,7 @@ class Peer:
     authorization: str = ""
     revision: int = 0
     traceparent: str = ""
+    certificate_names: tuple[str, ...] = ()
 
 
 class Verified(StrEnum):
@@ -40,21 +43,31 @@ class Verified(StrEnum):
     INSECURE = "insecure"
     """It is not: the service's name is believed as it was given."""
     TOKEN = "token"  # noqa: S105 - the word, not one
-    """By the operator's token."""
+    """By a token that brokers know: the operator's, or one that was minted."""
+    JWT = "jwt"
+    """By a JSON Web Token that an issuer has signed."""
+    MTLS = "mtls"
+    """By the certificate that the caller showed to TLS."""
 
 
 @dataclass(slots=True)
 class Principal:
-    """Who calls, as far as this broker believes it. `service` is empty for an operator who acts for none."""
+    """Who calls, as far as this broker believes it. `service` is empty for an operator who acts for none.
+
+    `operator` is the operator's name, empty for whoever shows the token that operators share.
+    """
 
     service: str
     is_operator: bool = False
     verified_by: Verified = Verified.INSECURE
+    operator: str = ""
 
     @property
     def name(self) -> str:
         """How audit records and grants name the caller."""
-        return "operator" if self.is_operator else f"service:{self.service}"
+        if self.is_operator:
+            return f"operator:{self.operator}" if self.operator else "operator"
+        return f"service:{self.service}"
 
     @property
     def on_behalf_of(self) -> str:
@@ -66,7 +79,7 @@ class Principal:
 class Request(Generic[M]):
     """A decoded call. `collection` is the name as the caller wrote it; `deadline` is on the clock `time.monotonic`.
 
-    `scope` is filled in once the call is authorized.
+    `limits` are those of the service that calls; `scope` is filled in once the call is authorized.
     """
 
     principal: Principal
@@ -74,6 +87,7 @@ class Request(Generic[M]):
     collection: str
     arguments: M
     deadline: float
+    limits: ServiceLimits = UNLIMITED
     scope: Scope = WHOLE
 
     @property

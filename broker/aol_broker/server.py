@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+import grpc
 import grpc.aio
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -18,39 +18,35 @@ from aol_broker.audit.recovery import AuditFolderError
 from aol_broker.audit.signing import SigningKeyError, read_or_make_signing_key
 from aol_broker.audit.value_hash import KEY_NAME
 from aol_broker.backends import Backend, Backends, InProcessBackend
-from aol_broker.commands import Command
-from aol_broker.commands.access import GrantAccess, RevokeAccess
-from aol_broker.commands.audit import SearchAudit, SummarizeAudit
-from aol_broker.commands.audit_status import AuditStatus
-from aol_broker.commands.audit_values import HashAuditValue
-from aol_broker.commands.changes import DeleteData, PurgeData, RestoreData, UpdateData
-from aol_broker.commands.collections import DescribeCollection, ListCollections, RequestCollection
-from aol_broker.commands.documents import StoreBatch, StoreData
-from aol_broker.commands.dropping import DropCollection
-from aol_broker.commands.moves import AbortCopy, CopyCollection
-from aol_broker.commands.operators import ApplyManifest, ListAllCollections, ListGrants, ListServices
-from aol_broker.commands.plan_applying import ApplyPlan
-from aol_broker.commands.plans import PlanManifests
-from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
-from aol_broker.commands.versions import ListIndexes, ListManifestVersions, RetireManifestVersion
+from aol_broker.bound_verbs import bound_verbs
 from aol_broker.data_folder import DataFolder, DataFolderError
-from aol_broker.dispatch import Dispatch
-from aol_broker.health import Health
-from aol_broker.moving.steps import Steps
+from aol_broker.health import INSECURE_SERVICE, Health
+from aol_broker.identities.configured import configured_identities
+from aol_broker.identities.key_sources import KeySourceError
+from aol_broker.identities.routing import Identities
+from aol_broker.limits import limiter_of
 from aol_broker.operator_token import read_or_make
-from aol_broker.page_tokens import PageTokens
 from aol_broker.pipeline import LineSettings, Pipeline
 from aol_broker.registry.store import Registry, RegistryVersionError
+from aol_broker.security.deciding import RecordSecurity, UserTokens
+from aol_broker.security.user_tokens import configured_user_tokens
 from aol_broker.settings import Settings, SettingsError
 from aol_broker.transport import MESSAGE_MAX_BYTES, frames_server, generic_handlers
-from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE, VERBS, BoundVerb
+from aol_broker.usage.keeper import UsageKeeper
+from aol_broker.verbs import ADMIN_SERVICE, DATA_SERVICE
 from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.frames.server import SERVICE as FRAMES_SERVICE
+from aol_wire.tls import TlsError, WatchedTls, tls_files
+from aol_wire.tls_credentials import server_credentials
 
 ADAPTER_START_TIMEOUT_S = 10.0
 # Calls under way get so long; the adapters are given 3 s after that, and the whole stays under 5 s.
 STOP_GRACE_S = 1.0
+# A connection on which nothing sensible is said by then is closed, and so is one on which no call is made for so long:
+# whoever opens connections and is silent holds them only for a time. Clients connect again by themselves.
+HANDSHAKE_TIMEOUT_S = 10.0
+IDLE_TIMEOUT_S = 1800.0
 # How often a broker looks whether another one changed the registry that they share (a registry on PostgreSQL tells it
 # sooner), and how it is doing itself.
 TEND_EVERY_S = 0.5
@@ -112,6 +108,7 @@ class Broker:
 
     async def _start(self) -> None:
         settings = self.settings
+        settings.require_verifiers()
         folder = DataFolder(settings.data_dir)
         self._stack.callback(folder.release)
         self.operator_token = self._operator_token()
@@ -124,8 +121,21 @@ class Broker:
         await registry.open()
         audit = await self._open_audit(background)
         page_key = await registry.secret("page-token")
-        verbs = bound_verbs(settings, registry, self._backends, audit, background, page_key=page_key)
-        pipeline = Pipeline(verbs, registry, audit, self._line_settings(await registry.secret(KEY_NAME)))
+        usage = UsageKeeper(registry, settings.usage)
+        self._stack.push_async_callback(usage.stop)
+        verbs = bound_verbs(settings, registry, self._backends, audit, background, usage=usage, page_key=page_key)
+        identities = await self._open_identities(registry)
+        line = self._line_settings(await registry.secret(KEY_NAME))
+        pipeline = Pipeline(
+            verbs,
+            registry,
+            audit,
+            line,
+            identities,
+            counter=usage.counter,
+            limiter=limiter_of(settings.limits),
+            security=RecordSecurity(await self._open_user_tokens()),
+        )
         await self._start_backends()
         self._stack.push_async_callback(pipeline.drain)
         state = await self._listen(pipeline, audit)
@@ -133,6 +143,29 @@ class Broker:
         self._keep_running(registry.follow())
         self._keep_running(_tend(registry, state, self._tend_every_s))
         self._keep_running(_tend_audit(audit, self._tend_every_s))
+        self._keep_running(usage.run())
+
+    async def _open_identities(self, registry: Registry) -> Identities:
+        authentication = self.settings.authentication
+        if self.settings.insecure_remote:
+            _log.warning("callers from other machines are believed by name", setting="authentication.insecure_remote")
+        try:
+            identities = configured_identities(authentication.verifiers, self.operator_token, registry)
+            await identities.open()
+        except KeySourceError as error:
+            raise StartError(f"authentication.verifiers: {error}") from None
+        self._keep_running(identities.follow())
+        return identities
+
+    async def _open_user_tokens(self) -> UserTokens | None:
+        try:
+            tokens = configured_user_tokens(self.settings.security.user_tokens)
+        except KeySourceError as error:
+            raise StartError(f"security.user_tokens: {error}") from None
+        if tokens is not None:
+            await tokens.open()
+            self._keep_running(tokens.follow())
+        return tokens
 
     def _operator_token(self) -> str:
         configured = self.settings.read_operator_token()
@@ -166,7 +199,7 @@ class Broker:
             backends.update({name: InProcessBackend(name, item) for name, item in self._in_process.items()})
             return Backends(backends, next(iter(backends)))
         for name, adapter in self.settings.adapters.items():
-            backends[name] = AdapterHost(name, adapter)
+            backends[name] = AdapterHost(name, adapter, tls=adapter.tls)
         return Backends(backends, self.settings.default_adapter)
 
     async def _start_backends(self) -> None:
@@ -183,6 +216,8 @@ class Broker:
                 ("grpc.max_receive_message_length", MESSAGE_MAX_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_MAX_BYTES),
                 ("grpc.max_metadata_size", 16 << 10),
+                ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_TIMEOUT_S * 1000)),
+                ("grpc.max_connection_idle_ms", round(IDLE_TIMEOUT_S * 1000)),
             ]
         )
         servicer = health.aio.HealthServicer()
@@ -194,8 +229,12 @@ class Broker:
         names = (DATA_SERVICE, ADMIN_SERVICE, FRAMES_SERVICE, health_service)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
         host = self.settings.listen_host
+        credentials = self._credentials()
         try:
-            port = server.add_insecure_port(self.settings.listen)
+            if credentials is None:
+                port = server.add_insecure_port(self.settings.listen)
+            else:
+                port = server.add_secure_port(self.settings.listen, credentials)
         except RuntimeError:
             raise StartError(
                 f"Cannot listen on {self.settings.listen}. Is another broker, or another program, using that port? "
@@ -206,13 +245,35 @@ class Broker:
             backend.on_change(state.changed)
         audit.on_change(state.changed)
         await state.publish()
+        if self.settings.authentication.insecure:
+            await servicer.set(INSECURE_SERVICE, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
         self._stack.callback(frames.leave)
         self._stack.push_async_callback(servicer.enter_graceful_shutdown)
         self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        _log.info("listening", endpoint=self.endpoint, insecure_remote=self.settings.authentication.insecure_remote)
+        _log.info(
+            "listening",
+            endpoint=self.endpoint,
+            insecure_remote=self.settings.insecure_remote,
+            tls=credentials is not None,
+        )
         return state
+
+    def _credentials(self) -> grpc.ServerCredentials | None:
+        """Return what the port shows and asks for; None: it speaks no TLS."""
+        tls = self.settings.tls
+        if not tls.enabled:
+            return None
+
+        def keep_the_old(problem: str) -> None:
+            _log.warning("TLS files cannot be used; those read before are", reason=problem)
+
+        try:
+            files = tls_files(tls.client_ca_file, tls.certificate_file, tls.key_file)
+            return server_credentials(WatchedTls(files, keep_the_old))
+        except TlsError as error:
+            raise StartError(f"tls: {error}") from None
 
     def _keep_running(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -222,67 +283,12 @@ class Broker:
         settings = self.settings
         return LineSettings(
             broker_id=settings.broker_id,
-            operator_token=self.operator_token,
             default_deadline_s=settings.limits.default_deadline_s,
             max_deadline_s=settings.limits.max_deadline_s,
             max_in_flight=settings.limits.max_in_flight,
             slow_call_s=settings.slow_call_s,
             hmac_key=hmac_key,
         )
-
-
-def bound_verbs(
-    settings: Settings,
-    registry: Registry,
-    backends: Backends,
-    audit: AuditLog,
-    background: AuditBackground,
-    *,
-    page_key: bytes,
-) -> dict[str, BoundVerb]:
-    """Return every RPC with the command that does it; an RPC without one is an error here, at the start."""
-    dispatch = Dispatch(backends, registry)
-    steps = Steps(registry, backends, longest_call_s=settings.limits.max_deadline_s)
-    allow_undeclared = settings.collections.allow_undeclared
-    commands: dict[str, Command[Any, Any]] = {
-        f"/{DATA_SERVICE}/RequestCollection": RequestCollection(
-            registry, backends, dispatch, allow_undeclared=allow_undeclared
-        ),
-        f"/{DATA_SERVICE}/StoreData": StoreData(dispatch),
-        f"/{DATA_SERVICE}/StoreBatch": StoreBatch(backends, dispatch),
-        f"/{DATA_SERVICE}/QueryData": QueryData(backends, dispatch, PageTokens(page_key)),
-        f"/{DATA_SERVICE}/CountData": CountData(backends, dispatch),
-        f"/{DATA_SERVICE}/UpdateData": UpdateData(backends, dispatch),
-        f"/{DATA_SERVICE}/DeleteData": DeleteData(backends, dispatch),
-        f"/{DATA_SERVICE}/RestoreData": RestoreData(backends, dispatch),
-        f"/{DATA_SERVICE}/PurgeData": PurgeData(backends, dispatch),
-        f"/{DATA_SERVICE}/ExplainQuery": ExplainQuery(backends, dispatch),
-        f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry),
-        f"/{DATA_SERVICE}/RevokeAccess": RevokeAccess(registry),
-        f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
-        f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
-        f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
-        f"/{ADMIN_SERVICE}/PlanManifests": PlanManifests(
-            registry, backends, dispatch, deployed_days=settings.plan.deployed_days
-        ),
-        f"/{ADMIN_SERVICE}/ApplyPlan": ApplyPlan(registry, backends, dispatch),
-        f"/{ADMIN_SERVICE}/ListManifestVersions": ListManifestVersions(
-            registry, deployed_days=settings.plan.deployed_days
-        ),
-        f"/{ADMIN_SERVICE}/RetireManifestVersion": RetireManifestVersion(registry),
-        f"/{ADMIN_SERVICE}/ListIndexes": ListIndexes(registry, dispatch),
-        f"/{ADMIN_SERVICE}/ListServices": ListServices(registry),
-        f"/{ADMIN_SERVICE}/ListCollections": ListAllCollections(registry),
-        f"/{ADMIN_SERVICE}/DropCollection": DropCollection(registry, dispatch),
-        f"/{ADMIN_SERVICE}/ListGrants": ListGrants(registry),
-        f"/{ADMIN_SERVICE}/SearchAudit": SearchAudit(audit.directory, settings.broker_id, registry),
-        f"/{ADMIN_SERVICE}/SummarizeAudit": SummarizeAudit(audit.directory, settings.broker_id, registry),
-        f"/{ADMIN_SERVICE}/AuditStatus": AuditStatus(audit, background, settings.broker_id),
-        f"/{ADMIN_SERVICE}/CopyCollection": CopyCollection(registry, backends, steps),
-        f"/{ADMIN_SERVICE}/AbortCopy": AbortCopy(registry, steps),
-        f"/{ADMIN_SERVICE}/HashAuditValue": HashAuditValue(registry),
-    }
-    return {method: BoundVerb(verb, commands[method]) for method, verb in VERBS.items()}
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
@@ -311,42 +317,3 @@ async def _tend(registry: Registry, state: Health, every_s: float) -> None:
             state.set_registry_reachable(False)
         else:
             state.set_registry_reachable(True)
-
-
-async def run(
-    settings: Settings, on_ready: Callable[[Broker], Awaitable[None]], make: Callable[[Settings], Broker] = Broker
-) -> None:
-    """Run a broker until SIGINT or SIGTERM; `on_ready` is awaited once it listens.
-
-    :raises StartError: it could not start.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    broker = make(settings)
-    try:
-        await _unless_stopped(stop, broker.start())
-        if not stop.is_set():
-            await _unless_stopped(stop, on_ready(broker))
-        await stop.wait()
-    finally:
-        await broker.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-async def _unless_stopped(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Await `work`, but end it when a signal says stop."""
-    task = asyncio.ensure_future(work)
-    signalled = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    finally:
-        task.cancel()
-        signalled.cancel()
-        await asyncio.gather(task, signalled, return_exceptions=True)

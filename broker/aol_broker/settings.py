@@ -25,8 +25,12 @@ from aol_broker.settings_sections import (
     LogSettings,
     PlanSettings,
     RegistrySettings,
+    SecuritySettings,
+    UsageSettings,
 )
+from aol_broker.tls_settings import ServerTlsSettings
 from aol_broker.validation_problems import problems_of
+from aol_broker.verifier_settings import check_user_tokens
 from aol_broker.yaml_text import (
     Location,
     Problem,
@@ -75,11 +79,14 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     audit: AuditSettings = AuditSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
+    tls: ServerTlsSettings = ServerTlsSettings()
+    security: SecuritySettings = SecuritySettings()
     limits: LimitSettings = LimitSettings()
     collections: CollectionSettings = CollectionSettings()
     plan: PlanSettings = PlanSettings()
     slow_call_s: float = Field(default=1.0, gt=0, description="Calls that take longer are logged.")
     log: LogSettings = LogSettings()
+    usage: UsageSettings = UsageSettings()
 
     @property
     def listen_host(self) -> str:
@@ -121,6 +128,24 @@ class Settings(BaseSettings):
             raise SettingsError(f"the operator token file holds fewer than {OPERATOR_TOKEN_MIN_CHARS} characters")
         return text
 
+    @property
+    def insecure_remote(self) -> bool:
+        """Whether names are believed that come from other machines."""
+        return self.authentication.insecure and not is_loopback(self.listen_host)
+
+    def require_verifiers(self) -> None:
+        """Return if the configuration says by what callers are believed.
+
+        :raises SettingsError: it does not.
+        """
+        if not self.authentication.verifiers:
+            raise SettingsError(
+                "authentication.verifiers is missing: it says by what callers are believed. For tokens that "
+                "`aol token create` mints, add\n\n    authentication:\n      verifiers: [{type: token}]\n\n"
+                "Others are mtls and jwt, and `type: insecure`, which believes the name that a caller gives, for one's "
+                "own machine. docs/identity.md describes them."
+            )
+
     def read_registry_password(self) -> str | None:
         """Return the password that the registry's URL leaves out; None when no file is configured for it.
 
@@ -148,12 +173,27 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _loopback_only(self) -> Self:
-        if not is_loopback(self.listen_host) and not self.authentication.insecure_remote:
+        if self.insecure_remote and not self.authentication.insecure_remote:
             raise ValueError(
-                "listen is not a loopback address: callers are not authenticated (the service name that a caller "
-                "gives is believed), so anyone who reaches the port can act as any service. Listen on 127.0.0.1, or "
-                "set authentication.insecure_remote: true where the network itself is private"
+                "listen is not a loopback address, and the verifier of type insecure believes the service name that a "
+                "caller gives, so anyone who reaches the port can act as any service. Leave that verifier out, listen "
+                "on 127.0.0.1, or set authentication.insecure_remote: true where the network itself is private"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_are_asked_for(self) -> Self:
+        by_certificate = any(verifier.type == "mtls" for verifier in self.authentication.verifiers)
+        if by_certificate and self.tls.client_ca_file is None:
+            raise ValueError(
+                "the verifier of type mtls knows callers by their certificates, for which nobody is asked: it needs "
+                "tls.certificate_file, tls.key_file and tls.client_ca_file"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _users_and_services_apart(self) -> Self:
+        check_user_tokens(self.security.user_tokens, self.authentication.verifiers)
         return self
 
     @model_validator(mode="after")

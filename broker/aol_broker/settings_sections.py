@@ -8,6 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aol_broker.manifest.storage import retention_s
+from aol_broker.tls_settings import AdapterTlsSettings
+from aol_broker.verifier_settings import InsecureSettings, UserTokenSettings, VerifierSettings, check_verifiers
+from aol_wire.limits import BATCH_MAX_DOCUMENTS, PAGE_MAX_DOCUMENTS
+from aol_wire.names import SERVICE
 
 OPERATOR_TOKEN_MIN_CHARS = 16
 
@@ -33,6 +37,11 @@ class AdapterSettings(_Section):
         description="Variables for the program, on top of the broker's own; ${NAME} takes the broker's variable NAME.",
     )
 
+    tls: AdapterTlsSettings | None = Field(default=None, description="Required for an address over TCP.")
+    insecure: bool = Field(
+        default=False, description="Speak to an address over TCP without TLS: whoever reaches it can use the database."
+    )
+
     @field_validator("environment")
     @classmethod
     def _fill_in(cls, environment: dict[str, str]) -> dict[str, str]:
@@ -44,6 +53,16 @@ class AdapterSettings(_Section):
             raise ValueError("needs either a command or an address")
         if self.address is not None and self.environment:
             raise ValueError("environment goes with a command: a program at an address has its own")
+        over_tcp = self.address is not None and not self.address.startswith("unix:")
+        if not over_tcp and (self.tls is not None or self.insecure):
+            raise ValueError(
+                "tls and insecure go with an address host:port; sockets are in a folder of the broker's own"
+            )
+        if over_tcp and (self.tls is None) is not self.insecure:
+            raise ValueError(
+                "an address over TCP needs tls (ca_file, certificate_file, key_file), or else insecure: true, where "
+                "nobody else can reach the address"
+            )
         return self
 
 
@@ -233,15 +252,63 @@ class AuditSettings(_Section):
         return None if self.retain_for is None else retention_s(self.retain_for)
 
 
+class SecuritySettings(_Section):
+    """Record-level security."""
+
+    user_tokens: tuple[UserTokenSettings, ...] = Field(
+        default=(), description="Whose tokens of end users are believed; nobody's when not given."
+    )
+
+
+class UsageSettings(_Section):
+    """How long it is kept who used what."""
+
+    flush_every_s: float = Field(
+        default=10.0, gt=0, le=3600, description="How often counts go to the registry; a kill loses those since."
+    )
+    keep_hours_for: str = Field(
+        default="7d", description="How long counts are kept by the hour, as 7d or 36h; then by the day (UTC)."
+    )
+    keep_for: str = Field(default="90d", description="How long counts are kept at all, as 90d or 36h.")
+
+    @field_validator("keep_hours_for", "keep_for")
+    @classmethod
+    def _days_or_hours(cls, text: str) -> str:
+        retention_s(text)
+        return text
+
+    @property
+    def keep_hours_for_s(self) -> int:
+        """How long counts are kept by the hour, in seconds."""
+        return retention_s(self.keep_hours_for)
+
+    @property
+    def keep_for_s(self) -> int:
+        """How long counts are kept, in seconds."""
+        return retention_s(self.keep_for)
+
+
 class AuthenticationSettings(_Section):
     """Who is believed."""
 
+    verifiers: tuple[VerifierSettings, ...] = Field(default=(), description="By what callers are believed; required.")
     insecure_remote: bool = Field(
         default=False,
         description="Listen beyond loopback although the names that callers give are believed without proof.",
     )
     operator_token: SecretStr | None = Field(default=None, description="What operators present.")
     operator_token_file: Path | None = Field(default=None, description="A file that holds the operators' token.")
+
+    @property
+    def insecure(self) -> bool:
+        """Whether the names that callers give are believed."""
+        return any(isinstance(verifier, InsecureSettings) for verifier in self.verifiers)
+
+    @field_validator("verifiers")
+    @classmethod
+    def _apart(cls, verifiers: tuple[VerifierSettings, ...]) -> tuple[VerifierSettings, ...]:
+        check_verifiers(verifiers)
+        return verifiers
 
     @field_validator("operator_token")
     @classmethod
@@ -257,12 +324,45 @@ class AuthenticationSettings(_Section):
         return self
 
 
+class ServiceLimitSettings(_Section):
+    """What calls of one service may take; what is not set has no limit."""
+
+    requests_per_s: float | None = Field(default=None, gt=0, le=1e6, description="Calls a second.")
+    requests_burst: int | None = Field(default=None, ge=1, description="Calls at once; a second's when not given.")
+    bytes_per_s: float | None = Field(default=None, gt=0, le=1e12, description="Bytes of calls and answers a second.")
+    bytes_burst: int | None = Field(default=None, ge=1, description="Bytes at once; a second's worth when not given.")
+    max_in_flight: int | None = Field(default=None, ge=1, description="Calls under way; more are refused.")
+    max_batch_documents: int | None = Field(
+        default=None, ge=1, le=BATCH_MAX_DOCUMENTS, description="Documents in one batch; a larger one is refused."
+    )
+    max_page_documents: int | None = Field(
+        default=None, ge=1, le=PAGE_MAX_DOCUMENTS, description="Documents in one page; a larger one is made smaller."
+    )
+    max_deadline_s: float | None = Field(
+        default=None, gt=0, le=3600, description="The longest time of a call; one that asks for more gets this."
+    )
+
+
 class LimitSettings(_Section):
     """What calls may take."""
 
     max_deadline_s: float = Field(default=30.0, gt=0, le=3600, description="The longest time a call may ask for.")
     default_deadline_s: float = Field(default=10.0, gt=0, le=3600, description="The time of a call that asks for none.")
     max_in_flight: int = Field(default=1024, ge=1, description="Calls at once; more are refused as OVERLOADED.")
+    per_service: ServiceLimitSettings = Field(
+        default=ServiceLimitSettings(), description="What each service may take, for itself."
+    )
+    services: dict[str, ServiceLimitSettings] = Field(
+        default_factory=dict, description="What single services may take; what is not set here is as in per_service."
+    )
+
+    @field_validator("services")
+    @classmethod
+    def _service_names(cls, services: dict[str, ServiceLimitSettings]) -> dict[str, ServiceLimitSettings]:
+        for name in services:
+            if SERVICE.fullmatch(name) is None:
+                raise ValueError("a service's name is a lower-case letter followed by at most 62 of a-z, 0-9 and '-'")
+        return services
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -4,7 +4,7 @@ Methods are registered without deserializers: gRPC would decode before our code 
 the text of an exception.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from aol_wire.metadata import (
     parse_revision,
 )
 from aol_wire.status import to_trailers
+from aol_wire.tls_credentials import certificate_names
 
 # Requests up to here reach the line, which refuses those over REQUEST_MAX_BYTES by name and records it.
 MESSAGE_MAX_BYTES = 2 * REQUEST_MAX_BYTES
@@ -52,7 +53,7 @@ def generic_handlers(pipeline: Pipeline) -> list[grpc.GenericRpcHandler]:
 
 def _unary(pipeline: Pipeline, method: str) -> _Unary:
     async def serve(payload: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
-        peer = peer_of(context.peer(), context.invocation_metadata() or ())
+        peer = peer_of(context.peer(), context.invocation_metadata() or (), context.auth_context())
         reply = await pipeline.handle(method, payload, peer, context.time_remaining())
         trailers = ((REQUEST_ID_HEADER, reply.request_id), (REVISION_HEADER, str(reply.revision)))
         if reply.error is None:
@@ -72,11 +73,18 @@ def frames_server(pipeline: Pipeline, max_calls: int) -> FramesServer:
     """
 
     def open_stream(context: "grpc.aio.ServicerContext[bytes, bytes]") -> Serve:
-        return _framed(pipeline, peer_of(context.peer(), context.invocation_metadata() or ()))
+        peer = peer_of(context.peer(), context.invocation_metadata() or (), context.auth_context())
+        return _framed(pipeline, peer)
 
     limits = FrameLimits(min(max_calls, _STREAM_MAX_CALLS), MESSAGE_MAX_BYTES)
     lasting = [name for name, verb in VERBS.items() if verb.writes]
-    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True, lasting=lasting)
+
+    def max_calls_of(context: "grpc.aio.ServicerContext[bytes, bytes]") -> int:
+        """What a service may not have under way waits at its client, which costs nobody anything."""
+        peer = peer_of(context.peer(), context.invocation_metadata() or ())
+        return pipeline.max_calls_of(peer, max_calls)
+
+    return FramesServer(VERBS, open_stream, limits, keeps_deadlines=True, lasting=lasting, max_calls_of=max_calls_of)
 
 
 def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
@@ -94,15 +102,26 @@ def _framed(pipeline: Pipeline, peer: Peer) -> Serve:
     return serve
 
 
-def peer_of(address: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
-    """Return what a transport knows of its peer. Of a header that is repeated, the last one counts."""
-    headers = {key: value for key, value in metadata if isinstance(value, str)}
+def peer_of(
+    address: str,
+    metadata: Iterable[tuple[str, str | bytes]],
+    authenticated: Mapping[str, Iterable[bytes]] | None = None,
+) -> Peer:
+    """Return what a transport knows of its peer.
+
+    A header that is repeated has all its values, as HTTP joins them: what says who calls twice is no good either way.
+    """
+    headers: dict[str, str] = {}
+    for key, value in metadata:
+        if isinstance(value, str):
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return Peer(
         _shown(address),
         service=headers.get(SERVICE_HEADER, ""),
         authorization=headers.get(AUTHORIZATION_HEADER, ""),
         revision=parse_revision(headers.get(REVISION_HEADER, "")),
         traceparent=headers.get(TRACEPARENT_HEADER, ""),
+        certificate_names=certificate_names(authenticated) if authenticated else (),
     )
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import admin_pb2, audit_pb2, plan_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
+from aol_broker.security.scoping import Reach
 
 DATA_SERVICE = data_pb2.DESCRIPTOR.services_by_name["DataBroker"].full_name
 ADMIN_SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
@@ -17,13 +18,17 @@ ADMIN_SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One RPC. `operation` is its name in audit records; `names` the request field that names a collection."""
+    """One RPC. `operation` is its name in audit records; `names` the request field that names a collection.
+
+    `reach` is what it does with documents; None when it is not about documents.
+    """
 
     operation: str
     request: type[Message]
     right: Right
     writes: bool = False
     names: str = ""
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +44,32 @@ VERBS: Mapping[str, Verb] = {
         "request_collection", data_pb2.RequestCollectionRequest, Right.OWNER, writes=True, names="name"
     ),
     f"/{DATA_SERVICE}/StoreData": Verb(
-        "insert", data_pb2.StoreDataRequest, Right.WRITE, writes=True, names="collection"
+        "insert", data_pb2.StoreDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.INSERT
     ),
     f"/{DATA_SERVICE}/StoreBatch": Verb(
-        "insert_many", data_pb2.StoreBatchRequest, Right.WRITE, writes=True, names="collection"
+        "insert_many", data_pb2.StoreBatchRequest, Right.WRITE, writes=True, names="collection", reach=Reach.INSERT
     ),
-    f"/{DATA_SERVICE}/QueryData": Verb("query", data_pb2.QueryDataRequest, Right.READ, names="collection"),
-    f"/{DATA_SERVICE}/CountData": Verb("count", data_pb2.CountDataRequest, Right.READ, names="collection"),
+    f"/{DATA_SERVICE}/QueryData": Verb(
+        "query", data_pb2.QueryDataRequest, Right.READ, names="collection", reach=Reach.READ
+    ),
+    f"/{DATA_SERVICE}/CountData": Verb(
+        "count", data_pb2.CountDataRequest, Right.READ, names="collection", reach=Reach.READ
+    ),
     f"/{DATA_SERVICE}/UpdateData": Verb(
-        "update", data_pb2.UpdateDataRequest, Right.WRITE, writes=True, names="collection"
+        "update", data_pb2.UpdateDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.CHANGE
     ),
     f"/{DATA_SERVICE}/DeleteData": Verb(
-        "delete", data_pb2.DeleteDataRequest, Right.WRITE, writes=True, names="collection"
+        "delete", data_pb2.DeleteDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.CHANGE
     ),
     f"/{DATA_SERVICE}/RestoreData": Verb(
-        "restore", data_pb2.RestoreDataRequest, Right.WRITE, writes=True, names="collection"
+        "restore", data_pb2.RestoreDataRequest, Right.WRITE, writes=True, names="collection", reach=Reach.CHANGE
     ),
     f"/{DATA_SERVICE}/PurgeData": Verb(
-        "purge", data_pb2.PurgeDataRequest, Right.ADMIN, writes=True, names="collection"
+        "purge", data_pb2.PurgeDataRequest, Right.ADMIN, writes=True, names="collection", reach=Reach.CHANGE
     ),
-    f"/{DATA_SERVICE}/ExplainQuery": Verb("explain", data_pb2.ExplainQueryRequest, Right.READ, names="collection"),
+    f"/{DATA_SERVICE}/ExplainQuery": Verb(
+        "explain", data_pb2.ExplainQueryRequest, Right.READ, names="collection", reach=Reach.READ
+    ),
     f"/{DATA_SERVICE}/GrantAccess": Verb(
         "grant_access", data_pb2.GrantAccessRequest, Right.GRANT, writes=True, names="collection"
     ),
@@ -87,6 +98,8 @@ VERBS: Mapping[str, Verb] = {
         "drop_collection", admin_pb2.DropCollectionRequest, Right.OPERATOR, writes=True, names="collection"
     ),
     f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ListAccess": Verb("list_access", access_pb2.ListAccessRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ExplainAccess": Verb("explain_access", access_pb2.ExplainAccessRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SummarizeAudit": Verb("summarize_audit", audit_pb2.SummarizeAuditRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/AuditStatus": Verb("audit_status", admin_pb2.AuditStatusRequest, Right.OPERATOR),
@@ -97,4 +110,18 @@ VERBS: Mapping[str, Verb] = {
         "abort_copy", admin_pb2.AbortCopyRequest, Right.OPERATOR, writes=True, names="collection"
     ),
     f"/{ADMIN_SERVICE}/HashAuditValue": Verb("hash_audit_value", admin_pb2.HashAuditValueRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/CreateToken": Verb("create_token", token_pb2.CreateTokenRequest, Right.OPERATOR, writes=True),
+    f"/{ADMIN_SERVICE}/ListTokens": Verb("list_tokens", token_pb2.ListTokensRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/RevokeToken": Verb("revoke_token", token_pb2.RevokeTokenRequest, Right.OPERATOR, writes=True),
+    f"/{ADMIN_SERVICE}/GetDrift": Verb("get_drift", drift_pb2.GetDriftRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/GetLineage": Verb("get_lineage", usage_pb2.GetLineageRequest, Right.OPERATOR),
 }
+
+
+def rights_on_collections() -> dict[str, Right]:
+    """Return what the operations of services on a collection ask of their caller, by their names in audit records."""
+    return {
+        verb.operation: verb.right
+        for method, verb in VERBS.items()
+        if method.startswith(f"/{DATA_SERVICE}/") and verb.names
+    }

@@ -112,7 +112,7 @@ def read_text(path: Path) -> str:
         raise YamlError((Problem(line, "", what),)) from None
 
 
-def read_yaml(text: str) -> YamlDocument:
+def read_yaml(text: str, *, known_good: bool = False) -> YamlDocument:
     """Read one mapping; an empty text is an empty one.
 
     Plain scalars, lists and mappings only: tags, several documents, keys that are repeated or no scalars, and texts
@@ -120,12 +120,13 @@ def read_yaml(text: str) -> YamlDocument:
     text. `<<` is a key like any other. Of each of these problems the first is reported, because what follows it
     could not be trusted.
 
+    :param known_good: it was read here before. It is read several times as fast then, by a parser that bounds no depth.
     :raises YamlError: it is not such a text.
     """
     if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
         raise YamlError((Problem(0, "", _TOO_LARGE),))
     try:
-        loader = _Loader(text)
+        loader: yaml.SafeLoader | yaml.CSafeLoader = _FastLoader(text) if known_good else _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return YamlDocument({}, {}, {})
@@ -167,10 +168,14 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
 
+# PyYAML is installed without the C parser where that could not be built.
+_FastLoader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", _Loader)
+
+
 class _Reading:
     """The walk over the composed nodes. Aliases are followed, up to the bound on nodes, which also ends cycles."""
 
-    def __init__(self, loader: _Loader) -> None:
+    def __init__(self, loader: yaml.SafeLoader | yaml.CSafeLoader) -> None:
         self._loader = loader
         self._nodes = 0
         self.lines: dict[Location, int] = {}

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from aol_cli.commands import (
     access,
+    access_review,
     adapter,
     audit,
     audit_hmac,
@@ -19,12 +20,15 @@ from aol_cli.commands import (
     collections,
     copy,
     doctor,
+    drift,
     explain,
     history,
+    lineage,
     manifests,
     plan,
     query,
     servers,
+    tokens,
 )
 from aol_cli.exits import MEANINGS, ExitCode, failure_of
 from aol_cli.output import say, say_aside
@@ -102,6 +106,9 @@ def _make_app() -> typer.Typer:
         access.revoke,
         query.query,
         explain.explain,
+        lineage.lineage,
+        lineage.impact,
+        drift.drift,
         copy.copy,
     ):
         made.command()(command)
@@ -111,6 +118,8 @@ def _make_app() -> typer.Typer:
     audit.app.command()(audit_status.status)
     audit.app.command()(audit_verify.verify)
     made.add_typer(audit.app, name="audit")
+    made.add_typer(tokens.app, name="token")
+    made.add_typer(access_review.app, name="access")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
     made.command()(bench.bench)

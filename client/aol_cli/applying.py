@@ -20,6 +20,7 @@ class Applied:
     created: list[str]
     active: list[dict[str, Any]] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
@@ -31,6 +32,7 @@ class Applied:
             "created_collections": self.created,
             "active_grants": self.active,
             "pending_grants": self.pending,
+            "notices": self.notices,
         }
 
     def lines(self) -> list[str]:
@@ -38,6 +40,7 @@ class Applied:
         what = f"version {self.version}" if self.changed else f"version {self.version}, unchanged"
         lines = [f"{self.service}: {what}", *(f"  created  {name}" for name in self.created)]
         lines += [f"  active   {item['permission']} on {item['collection']}" for item in self.active]
+        lines += [f"  notice   {text}" for text in self.notices]
         return lines + pending_lines(self.pending)
 
 
@@ -90,6 +93,7 @@ async def _apply(calls: OperatorCalls, source: str, text: str) -> Applied:
         list(answer.created_collections),
         [grant_as_json(item) for item in answer.active_grants],
         [grant_as_json(item) for item in answer.pending_grants],
+        list(answer.notices),
     )
 
 

@@ -19,12 +19,13 @@ _ANSWER_MAX_BYTES = 64 << 20
 async def connected(endpoint: str) -> "AsyncIterator[grpc.aio.Channel]":
     """Yield a channel to a server that speaks gRPC.
 
+    TLS is as the variables AOL_TLS_CA_FILE and its like say.
+
     :raises Failure: UNAVAILABLE; nothing answers there.
     """
     import grpc.aio
 
-    options = (("grpc.max_receive_message_length", _ANSWER_MAX_BYTES),)
-    async with grpc.aio.insecure_channel(endpoint, options=options) as channel:
+    async with _channel(endpoint) as channel:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 state = channel.get_state(try_to_connect=True)
@@ -34,12 +35,40 @@ async def connected(endpoint: str) -> "AsyncIterator[grpc.aio.Channel]":
         except TimeoutError:
             state = grpc.ChannelConnectivity.TRANSIENT_FAILURE
         if state is not grpc.ChannelConnectivity.READY:
-            raise Failure(
-                f"no broker answers at {endpoint}. Is one running there (`aol up` starts one)? Name another with "
-                "--endpoint HOST:PORT or AOL_ENDPOINT.",
-                ExitCode.UNAVAILABLE,
-            )
+            raise Failure(await _what_is_wrong(channel, endpoint), ExitCode.UNAVAILABLE)
         yield channel
+
+
+def _channel(endpoint: str) -> "grpc.aio.Channel":
+    import grpc.aio
+
+    from aol_client import ConfigurationError
+    from aol_client.tls import client_tls
+
+    options = (("grpc.max_receive_message_length", _ANSWER_MAX_BYTES),)
+    try:
+        tls = client_tls(None)
+    except ConfigurationError as error:
+        raise Failure(str(error)) from None
+    return grpc.aio.insecure_channel(endpoint, options=options) if tls is None else tls.channel(endpoint, options)
+
+
+async def _what_is_wrong(channel: "grpc.aio.Channel", endpoint: str) -> str:
+    """Return why a channel cannot be used, as far as a call on it tells."""
+    import grpc.aio
+
+    from aol_client.failures import handshake_hint
+
+    try:
+        check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
+        await check(b"", timeout=CONNECT_TIMEOUT_S)
+    except grpc.aio.AioRpcError as error:
+        if hint := handshake_hint(error.details()):
+            return f"the broker at {endpoint} cannot be used: {hint}"
+    return (
+        f"no broker answers at {endpoint}. Is one running there (`aol up` starts one)? Name another with "
+        "--endpoint HOST:PORT or AOL_ENDPOINT."
+    )
 
 
 async def check_reachable(endpoint: str) -> None:

@@ -2,26 +2,58 @@
 
 from typing import TYPE_CHECKING, Any
 
+from aol_cli.output import shown_time
+
 if TYPE_CHECKING:
-    from aol.admin.v1 import admin_pb2
+    from aol.admin.v1 import access_pb2
+    from aol.data.v1 import data_broker_pb2
 
 
-def grant_as_json(item: "admin_pb2.Grant") -> dict[str, Any]:
+def grant_as_json(item: "access_pb2.Grant") -> dict[str, Any]:
     """Return a grant, or a request for one, as `--json` shows it."""
-    from aol.admin.v1 import admin_pb2
+    from aol.admin.v1 import access_pb2
     from aol.data.v1 import collection_pb2
     from aol_wire.datetimes import from_us
 
     return {
         "collection": item.collection,
         "service": item.service,
-        "permission": _word(collection_pb2.Permission, item.permission),
-        "state": _word(admin_pb2.GrantState, item.state),
+        "permission": enum_word(collection_pb2.Permission, item.permission, "PERMISSION_").replace("_", "-"),
+        "state": enum_word(access_pb2.GrantState, item.state),
         "origin": item.origin,
         "granted_by": item.granted_by,
         "reason": item.reason,
         "created_at": from_us(item.created_us),
+        "name": item.name,
+        **limits_as_json(item),
     }
+
+
+def limits_as_json(item: "access_pb2.Grant | data_broker_pb2.GrantAccessRequest") -> dict[str, Any]:
+    """Return what a grant is limited to, as `--json` shows it."""
+    import orjson
+
+    from aol_wire.datetimes import from_us
+
+    return {
+        "fields": list(item.fields),
+        "where": orjson.loads(item.where) if item.where else None,
+        "expires_at": from_us(item.expires_us) if item.expires_us else None,
+    }
+
+
+def limits_text(grant: dict[str, Any]) -> str:
+    """Return what a grant is limited to, in a few words; empty where it is not."""
+    import orjson
+
+    parts = []
+    if grant["fields"]:
+        parts.append(f"fields {', '.join(grant['fields'])}")
+    if grant["where"] is not None:
+        parts.append(f"where {orjson.dumps(grant['where']).decode()}")
+    if grant["expires_at"] is not None:
+        parts.append(f"until {shown_time(grant['expires_at'])}")
+    return "; ".join(parts)
 
 
 def sharing_line(grant: dict[str, Any]) -> str:
@@ -29,9 +61,13 @@ def sharing_line(grant: dict[str, Any]) -> str:
     return f"sharing: [{{service: {grant['service']}, permission: {grant['permission']}}}]"
 
 
-def _word(enum: Any, number: int) -> str:
-    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker."""
+def enum_word(enum: Any, number: int, prefix: str = "") -> str:
+    """Return `active` for GRANT_STATE_ACTIVE; the number itself for a value of a newer broker.
+
+    :param prefix: of the enum's names, where the words after it may be several.
+    """
     try:
-        return str(enum.Name(number)).rsplit("_", 1)[-1].lower()
+        name = str(enum.Name(number))
+        return (name.removeprefix(prefix) if prefix else name.rsplit("_", 1)[-1]).lower()
     except ValueError:
         return str(number)

@@ -7,7 +7,7 @@ async with AOLDataClient("localhost:50051", "my-service") as client:
 """
 
 from aol_client.client import AOLDataClient
-from aol_client.collection_info import CollectionInfo, IndexInfo, StorageInfo
+from aol_client.collection_info import CollectionInfo, IndexInfo, SecurityInfo, StorageInfo
 from aol_client.exceptions import (
     BulkFailure,
     BulkWriteError,
@@ -26,8 +26,11 @@ from aol_client.exceptions import (
 )
 from aol_client.pages import Document
 from aol_client.query_plan import QueryPlan
+from aol_client.security_context import SecurityContext
+from aol_client.tls import TLS
 
 __all__ = [
+    "TLS",
     "AOLDataClient",
     "BulkFailure",
     "BulkWriteError",
@@ -44,6 +47,8 @@ __all__ = [
     "PermissionDeniedError",
     "PreconditionFailedError",
     "QueryPlan",
+    "SecurityContext",
+    "SecurityInfo",
     "StorageInfo",
     "UnauthenticatedError",
     "UnavailableError",

@@ -12,6 +12,7 @@ from aol_client.exceptions import invalid_request
 from aol_client.failures import from_data_error
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import INT64_MAX
+from aol_wire.names import check_service
 
 Sort = Mapping[str, str] | Iterable[tuple[str, str]]
 """`{"timestamp": "desc", "name": "asc"}`, or the same as pairs."""
@@ -26,6 +27,8 @@ _PERMISSIONS: Mapping[str, collection_pb2.Permission] = {
     "read": collection_pb2.PERMISSION_READ,
     "write": collection_pb2.PERMISSION_WRITE,
     "admin": collection_pb2.PERMISSION_ADMIN,
+    "assert-context": collection_pb2.PERMISSION_ASSERT_CONTEXT,
+    "bypass-security": collection_pb2.PERMISSION_BYPASS_SECURITY,
 }
 
 
@@ -41,6 +44,27 @@ def text_argument(name: str, value: str) -> str:
     except UnicodeEncodeError:
         raise invalid_request(Reason.BAD_REQUEST, name, "lone surrogates are not text") from None
     return value
+
+
+def endpoint_argument(name: str, value: str) -> str:
+    """Return where a broker is.
+
+    :raises InvalidRequestError: BAD_REQUEST.
+    """
+    if not text_argument(name, value):
+        raise invalid_request(Reason.BAD_REQUEST, name, "host:port is needed")
+    return value
+
+
+def service_argument(name: str, value: str) -> str:
+    """Return a service's name.
+
+    :raises InvalidRequestError: BAD_REQUEST, BAD_PATH.
+    """
+    try:
+        return check_service(text_argument(name, value))
+    except DataError as error:
+        raise from_data_error(error) from None
 
 
 def whole_number(name: str, value: int | None) -> int | None:
@@ -110,7 +134,7 @@ def deleted_mode(deleted: str) -> document_pb2.DeletedMode:
 
 
 def permission_value(permission: str) -> collection_pb2.Permission:
-    """Return a permission by its name: `read`, `write` or `admin`.
+    """Return a permission by its name, for example `read`.
 
     :raises InvalidRequestError: BAD_REQUEST.
     """

@@ -1,7 +1,7 @@
 """How are many documents inserted? In chunks, a few of them in flight, each document's failure told apart."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from aol_client.exceptions import BulkFailure, BulkWriteError, DataClientError, 
 from aol_client.failures import from_status_bytes, malformed_answer
 from aol_wire.errors import Reason
 from aol_wire.limits import BATCH_MAX_DOCUMENTS, REQUEST_MAX_BYTES
+from aol_wire.metadata import BATCH_LIMIT
 
 Documents = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
 Send = Callable[[data_broker_pb2.StoreBatchRequest], Awaitable[data_broker_pb2.StoreBatchResponse]]
@@ -36,8 +37,14 @@ class _Chunk:
         self.texts.append(text.decode())
         self.size_bytes += len(text)
 
-    def has_room(self, size_bytes: int) -> bool:
-        return len(self.ids) < _CHUNK_MAX_DOCUMENTS and self.size_bytes + size_bytes <= _CHUNK_MAX_BYTES
+    def has_room(self, size_bytes: int, most_documents: int) -> bool:
+        return len(self.ids) < most_documents and self.size_bytes + size_bytes <= _CHUNK_MAX_BYTES
+
+    def parts(self, most_documents: int) -> Iterator["_Chunk"]:
+        """Yield chunks of at most so many documents."""
+        for start in range(0, len(self.ids), most_documents):
+            part = slice(start, start + most_documents)
+            yield _Chunk(self.places[part], self.ids[part], self.texts[part])
 
 
 class BulkInsert:
@@ -48,6 +55,7 @@ class BulkInsert:
         self._request_id = request_id
         self._send = send
         self._chunk = _Chunk()
+        self._most_documents = _CHUNK_MAX_DOCUMENTS
         self._place = -1
         self._inserted: dict[int, str] = {}
         self._failed: dict[int, DataClientError] = {}
@@ -122,7 +130,7 @@ class BulkInsert:
             self._failed[self._place] = error
             return None
         chunk = full = self._chunk
-        if chunk.ids and not chunk.has_room(len(text)):
+        if chunk.ids and not chunk.has_room(len(text), self._most_documents):
             chunk = self._chunk = _Chunk()
         chunk.add(self._place, document_id, text)
         return None if chunk is full else full
@@ -132,8 +140,20 @@ class BulkInsert:
             answer = await self._send(self._request(chunk, atomic=False))
             self._note_answer(chunk, answer)
         except DataClientError as error:
+            most = _most_documents(error)
+            if 0 < most < len(chunk.ids):
+                # The broker takes fewer at once from this service, and said so before it took any.
+                self._most_documents = min(most, self._most_documents)
+                await self._store_parts(chunk.parts(most))
+                return
             self._stopped_by = self._stopped_by or error
             self._failed.update(dict.fromkeys(chunk.places, error))
+
+    async def _store_parts(self, parts: Iterator[_Chunk]) -> None:
+        for part in parts:
+            if self._stopped_by is not None:
+                return
+            await self._store(part)
 
     def _request(self, chunk: _Chunk, *, atomic: bool) -> data_broker_pb2.StoreBatchRequest:
         return data_broker_pb2.StoreBatchRequest(
@@ -191,6 +211,12 @@ async def _each(documents: Documents) -> AsyncGenerator[Mapping[str, Any], None]
     else:
         for document in _iterable(documents):
             yield document
+
+
+def _most_documents(error: DataClientError) -> int:
+    """Return how many documents the broker takes in one call, when an error says it; else 0."""
+    said = error.details.get(BATCH_LIMIT, "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
 def _iterable(documents: Any) -> Iterable[Mapping[str, Any]]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import grpc.aio
 
-from aol_client.exceptions import OverloadedError, UnavailableError, invalid_request
+from aol_client.credentials import Credentials
+from aol_client.exceptions import OverloadedError, UnauthenticatedError, UnavailableError
 from aol_client.failures import CallFacts, from_rpc_error, malformed_answer
 from aol_client.retries import Backoff, Effect
 from aol_wire.errors import Reason
@@ -20,16 +21,39 @@ Rpc = Callable[..., Awaitable[Any]]
 class Headers:
     """What goes beside every call: who calls, and the highest registry revision that any answer has shown."""
 
-    def __init__(self, service_name: str, token: str | None) -> None:
-        identity = [(SERVICE_HEADER, service_name)]
-        if token is not None:
-            if not token or not token.isascii() or not token.isprintable():
-                raise invalid_request(Reason.BAD_REQUEST, "token", "a non-empty str of printable ASCII is needed")
-            identity.append((AUTHORIZATION_HEADER, f"Bearer {token}"))
-        self._identity = tuple(identity)
+    def __init__(self, service_name: str, credentials: Credentials) -> None:
+        self._service = (SERVICE_HEADER, service_name)
+        self._credentials = credentials
+        self._token: str | None = None
         self._revision = 0
         self._noted = ""
-        self.current: tuple[tuple[str, str], ...] = self._identity
+        self._identity: tuple[tuple[str, str], ...] = (self._service,)
+        self._current: tuple[tuple[str, str], ...] = self._identity
+        if credentials.fixed:
+            self._show(credentials.current())
+
+    def current(self) -> tuple[tuple[str, str], ...]:
+        """Return what goes beside a call that is made now.
+
+        :raises DataClientError: there should be a token, and is none.
+        """
+        if not self._credentials.fixed:
+            self._show(self._credentials.current())
+        return self._current
+
+    def renewed(self, shown: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...] | None:
+        """Return what goes beside a call that was refused with the headers `shown`; None if that is the same token."""
+        if not self._credentials.fixed:
+            self._show(self._credentials.current(anew=True))
+        return None if self._identity == shown[: len(self._identity)] else self._current
+
+    def _show(self, token: str | None) -> None:
+        if token is None or token == self._token:
+            return
+        self._token = token
+        self._identity = (self._service, (AUTHORIZATION_HEADER, f"Bearer {token}"))
+        noted = ((REVISION_HEADER, str(self._revision)),) if self._revision else ()
+        self._current = (*self._identity, *noted)
 
     def note(self, trailers: Any) -> None:
         """Remember the revision in the trailers of an answer; anything that is not one is left aside."""
@@ -41,7 +65,7 @@ class Headers:
                 revision = int(value) if len(value) <= len(str(INT64_MAX)) else 0
                 if self._revision < revision <= INT64_MAX:
                     self._revision = revision
-                    self.current = (*self._identity, (REVISION_HEADER, value))
+                    self._current = (*self._identity, (REVISION_HEADER, value))
 
 
 class Caller:
@@ -58,8 +82,15 @@ class Caller:
         """
         deadline = time.monotonic() + timeout_s
         facts = CallFacts(self._endpoint, request.request_id, timeout_s, effect is not Effect.NONE)
+        shown = self._headers.current()
         try:
-            return await self._attempt(rpc, request, facts, timeout_s)
+            return await self._attempt(rpc, request, facts, timeout_s, shown)
+        except UnauthenticatedError as error:
+            # Nothing was done, and tokens expire: the one that replaces this one may be there already.
+            renewed = self._headers.renewed(shown) if error.reason == Reason.BAD_CREDENTIALS else None
+            if renewed is None:
+                raise
+            return await self._attempt(rpc, request, facts, deadline - time.monotonic(), renewed)
         except (UnavailableError, OverloadedError) as error:
             first = error
         import stamina  # here, as most processes never need it and it is slow to import
@@ -69,11 +100,13 @@ class Caller:
             with attempt:
                 if attempt.num == 1:
                     raise first
-                return await self._attempt(rpc, request, facts, deadline - time.monotonic())
+                return await self._attempt(rpc, request, facts, deadline - time.monotonic(), self._headers.current())
         raise first
 
-    async def _attempt(self, rpc: Rpc, request: Any, facts: CallFacts, timeout_s: float) -> Any:
-        call = rpc(request, timeout=max(timeout_s, 0.0), metadata=self._headers.current)
+    async def _attempt(
+        self, rpc: Rpc, request: Any, facts: CallFacts, timeout_s: float, headers: tuple[tuple[str, str], ...]
+    ) -> Any:
+        call = rpc(request, timeout=max(timeout_s, 0.0), metadata=headers)
         try:
             response = await call
         except grpc.aio.AioRpcError as error:

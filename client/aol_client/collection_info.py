@@ -46,13 +46,30 @@ class StorageInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityInfo:
+    """Which documents of a collection a call reaches, by its `SecurityContext`.
+
+    `tenant` is `required`, `optional`, or "" where documents have none. `owner` and `acl` say whether documents have
+    owners and access control lists. `attributes` are filters that documents must meet, in which `"$context.NAME"`
+    stands for what the context says.
+    """
+
+    tenant: str = ""
+    owner: bool = False
+    acl: bool = False
+    attributes: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionInfo:
     """A collection that the service may use.
 
     `collection_id` is its full name, for example `flight-ops.flights`; `permissions` are the caller's own;
     `declared` says whether a manifest declares it. `moving_to` is the adapter that it is being copied to, "" while it
     is not: until that is done, `adapter` keeps it and changes are refused. `audit` (`metadata`, `shape` or `values`)
-    and `sensitive` (paths) say what audit records show of filters.
+    and `sensitive` (paths) say what audit records show of filters. `field_rules` has the type and rules of the fields
+    that have rules, by path; `secrets` (`refuse`, `warn`, `off`) is what becomes of documents that seem to hold some.
+    `security` is None where the collection keeps no record-level security.
     """
 
     collection_id: str
@@ -69,12 +86,15 @@ class CollectionInfo:
     moving_to: str = ""
     audit: str = "values"
     sensitive: tuple[str, ...] = ()
+    field_rules: dict[str, Any] = field(default_factory=dict)
+    secrets: str = "off"
+    security: SecurityInfo | None = None
 
 
 def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
     """Return a collection as its users see it.
 
-    :raises ValueError: the schema hint is not a JSON object.
+    :raises ValueError: the schema hint, or what holds the rules of fields, is not a JSON object.
     """
     return CollectionInfo(
         collection_id=collection.collection_id,
@@ -82,7 +102,7 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         description=collection.description,
         schema_hint=_json_object(collection.schema_hint),
         indexes=tuple(_index_info(index) for index in collection.indexes),
-        permissions=_names(collection_pb2.Permission, collection.permissions),
+        permissions=_permissions(collection.permissions),
         adapter=collection.adapter,
         soft_delete=collection.soft_delete,
         validation=collection.validation,
@@ -92,6 +112,19 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         # A broker from before there was a choice does not say.
         audit=collection.audit or "values",
         sensitive=tuple(collection.sensitive),
+        field_rules=_json_object(collection.field_rules),
+        secrets=collection.secrets or "off",
+        security=_security_info(collection.security) if collection.HasField("security") else None,
+    )
+
+
+def _security_info(security: collection_pb2.Security) -> SecurityInfo:
+    rule = _name(collection_pb2.TenantRule, security.tenant)
+    return SecurityInfo(
+        tenant="" if rule == "unspecified" else rule,
+        owner=security.owner,
+        acl=security.acl,
+        attributes=tuple(_json_object(text) for text in security.attributes),
     )
 
 
@@ -138,3 +171,10 @@ def _name(enum: _EnumType, number: int) -> str:
         return enum.Name(number).rsplit("_", 1)[-1].lower()
     except ValueError:
         return "unknown"
+
+
+def _permissions(numbers: Sequence[int]) -> tuple[str, ...]:
+    """Return the names of permissions, in which there may be more than one word."""
+    known = set(collection_pb2.Permission.values())
+    names = (collection_pb2.Permission.Name(number) if number in known else "unknown" for number in numbers)
+    return tuple(name.removeprefix("PERMISSION_").replace("_", "-").lower() for name in names)

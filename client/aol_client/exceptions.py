@@ -57,7 +57,8 @@ class UnauthenticatedError(DataClientError):
 
 
 class PermissionDeniedError(DataClientError):
-    """The service may not do this with the collection; the message has the manifest lines that would ask for it."""
+    """The service may not do this with the collection, or has to say on whose behalf it does; the message tells how to
+    come by that."""
 
 
 class CollectionNotFoundError(DataClientError):

@@ -43,6 +43,25 @@ _HINTS: Mapping[Reason, str] = {
 }
 
 
+# What gRPC says of a connection that could not be made, and what that means. Nothing but a hint depends on it.
+_HANDSHAKES: Mapping[str, str] = {
+    "CERTIFICATE_VERIFY_FAILED": (
+        "its certificate is of nobody that this client believes, or has expired; name the file of the authority that "
+        "vouches for it, TLS(ca_file=...) or AOL_TLS_CA_FILE"
+    ),
+    "Hostname Verification": (
+        "its certificate is for another name than that host's; call it by the name in its certificate, or say that "
+        "name, TLS(server_name=...) or AOL_TLS_SERVER_NAME"
+    ),
+    "WRONG_VERSION_NUMBER": "what listens there does not speak TLS; leave tls and AOL_TLS_* out, or have it speak TLS",
+    "Socket closed": (
+        "the connection was closed: check that it still runs. If it speaks TLS, give tls= or AOL_TLS_CA_FILE; if it "
+        "asks for a certificate, also TLS(certificate_file=..., key_file=...), or AOL_TLS_CERTIFICATE_FILE and "
+        "AOL_TLS_KEY_FILE"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     """What the client knows of a call without its answer."""
@@ -85,9 +104,14 @@ def from_rpc_error(error: grpc.aio.AioRpcError, call: CallFacts) -> DataClientEr
     known = from_status(details) if details else None
     if known is not None:
         return from_data_error(known, request_id=call.request_id, writes=call.writes)
-    exception = _from_code(error.code(), call)
+    exception = _from_code(error.code(), call, handshake_hint(error.details()))
     exception.__cause__ = error
     return exception
+
+
+def handshake_hint(said: str | None) -> str:
+    """Return what to do about a connection that could not be made, by what gRPC says; empty if that tells nothing."""
+    return next((hint for sign, hint in _HANDSHAKES.items() if sign in (said or "")), "")
 
 
 def malformed_answer(request_id: str, *, writes: bool = False) -> DataClientError:
@@ -107,14 +131,14 @@ def _status_details(error: grpc.aio.AioRpcError) -> bytes | None:
     return None
 
 
-def _from_code(code: grpc.StatusCode, call: CallFacts) -> DataClientError:
+def _from_code(code: grpc.StatusCode, call: CallFacts, hint: str) -> DataClientError:
     number: int = code.value[0]
     # A server that goes away in mid-call may answer CANCELLED; a cancellation of our own never arrives here.
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         kind: type[DataClientError] = UnavailableError
-        message = (
-            f"cannot reach the AOL broker at {call.endpoint}: check that it runs, that the endpoint is right "
-            "(host:port), and that no firewall or proxy stands between"
+        message = f"cannot reach the AOL broker at {call.endpoint}: " + (
+            hint
+            or "check that it runs, that the endpoint is right (host:port), and that no firewall or proxy is between"
         )
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         kind = DeadlineExceededError

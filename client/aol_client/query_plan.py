@@ -11,7 +11,8 @@ class QueryPlan:
 
     `filter_pushed_down` says whether the database evaluates all of the filter itself, `sort_pushed_down` whether it
     reads documents in order instead of sorting what it found. `index` is the name of the index that serves the query,
-    for example `ascending(stars)`, `key` for the documents' ids, and "" where all documents are looked at.
+    for example `ascending(stars)`, `key` for the documents' ids, `access` for what is kept of their owners and access
+    lists, and "" where all documents are looked at.
     `estimated_documents` is how many the collection holds, as far as the database knows; `examined_documents` is how
     many documents or index entries were looked at; `returned_documents` is how many the query returns.
     `proposed_index` is the line that adds a missing index under `indexes:` in the manifest; "" where none is missing.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 from aol_client.exceptions import DataClientError, OverloadedError, UnavailableError
-from aol_wire.errors import Applied, Reason
+from aol_wire.errors import Applied
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
@@ -46,11 +46,11 @@ EFFECT_OF_RPC: Mapping[str, Effect] = {
 def passes(error: DataClientError) -> bool:
     """Whether what a call failed of passes by itself.
 
-    An overload does when the broker says after how long: too many calls at once, a collection that is being copied. A
-    quota that is used up is for the caller to know.
+    An overload does when the broker says after how long: too many calls at once or a second, a collection that is being
+    copied. A quota that is used up for good is for the caller to know.
     """
     if isinstance(error, OverloadedError):
-        return error.reason == Reason.OVERLOADED and error.retry_after_s is not None
+        return error.retry_after_s is not None
     return isinstance(error, UnavailableError)
 
 
@@ -69,6 +69,6 @@ class Backoff:
             return False
         longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
-        # Jitter keeps the callers of a broker that comes back from arriving all at once.
-        wait = max(error.retry_after_s or 0.0, random.uniform(longest / 2, longest))  # noqa: S311
+        # Jitter keeps the callers of a broker that comes back from arriving all at once: it has told them all the same.
+        wait = (error.retry_after_s or 0.0) + random.uniform(longest / 2, longest)  # noqa: S311
         return wait if time.monotonic() + wait + _LEAST_TIME_S < self._deadline else False

@@ -63,6 +63,11 @@ function readTest(node, leaf) {
       const element = readValue(leaf.element);
       return (value) => Array.isArray(value) && value.some((item) => equal(item, element));
     }
+    case "contains_any": {
+      if (leaf.elements.length > 1000) throw malformed("filter", "more than 1,000 elements are looked for");
+      const elements = new Set(leaf.elements);
+      return (value) => Array.isArray(value) && value.some((item) => elements.has(item));
+    }
     default:
       throw malformed("filter", "a filter has no node that is known");
   }

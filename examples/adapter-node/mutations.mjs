@@ -30,6 +30,7 @@ export function readMutation(mutation) {
 function readInsert({ id, json, now_us, owner, acl, stamps }) {
   if (id === "" || id.includes("\0") || Buffer.byteLength(id) > 256) throw malformed("mutations", "the id is none");
   const document = readJson(json, "mutations");
+  if (acl) readJson(acl, "mutations");
   const fresh = { id, document, json, owner, acl, ...readStamps(stamps, BigInt(now_us)) };
   return (collection, tenant) => {
     if (tenant === undefined) throw malformed("target.tenant", "an insert needs one tenant");
@@ -57,6 +58,11 @@ function readStamps(stamps, now) {
 
 function readUpdate(update) {
   const select = readSelection(update, "DELETED_MODE_EXCLUDE");
+  const { acl, owner } = update;
+  if (update.operations.length === 0 && acl === undefined && owner === undefined) {
+    throw malformed("operations", "an update has no operations, and neither an owner nor an access control list");
+  }
+  if (acl) readJson(acl, "mutations");
   const apply = readOperations(update.operations);
   const now = BigInt(update.now_us);
   const after = (row) => {
@@ -65,7 +71,9 @@ function readUpdate(update) {
     if (Buffer.byteLength(json) > DOCUMENT_MAX_BYTES) {
       throw new DataError("TOO_LARGE", `at most ${DOCUMENT_MAX_BYTES} bytes`, { path: "document" });
     }
-    return { ...row, document, json, updatedUs: now, version: row.version + 1n };
+    // What is absent stays; what is empty is removed.
+    const access = { owner: owner ?? row.owner, acl: acl ?? row.acl };
+    return { ...row, ...access, document, json, updatedUs: now, version: row.version + 1n };
   };
   return (collection, tenant) => ({ changes: select(collection, tenant).map((row) => change(row, after(row))) });
 }

@@ -9,7 +9,6 @@ const DOCUMENT_MAX_DEPTH = 64;
 // Returns a function from a document to the changed one. The document given stays as it is; what does not change is
 // shared between the two.
 export function readOperations(operations) {
-  if (operations.length === 0) throw malformed("operations", "an update has no operations");
   const steps = operations.map(readOperation);
   return (document) => {
     const result = new Map(document);

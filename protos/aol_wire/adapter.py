@@ -62,13 +62,21 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
-    """A collection that should exist, all indexes that it should have, and how it is kept when it is made."""
+    """A collection that should exist, all indexes that it should have, and how it is kept when it is made.
+
+    With `owners`, calls ask for documents by `_owner`, and with `acls` by the strings in the arrays `read` and `write`
+    of `_acl`: `Or` of a `Compare` (EQ) of the one and a `ContainsAny` of the other, or one of these, as a part of the
+    filter's outermost conjunction. Indexes should serve that, as far as one tenant is asked for; they are the adapter's
+    own affair, and not among `indexes`. They make no answer different.
+    """
 
     target: Target
     schema_hint: Mapping[str, str] = field(default_factory=dict)
     indexes: tuple[IndexSpec, ...] = ()
     description: str = ""
     storage: Storage = field(default_factory=Storage)
+    owners: bool = False
+    acls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +125,12 @@ class Update:
     """Update every document that matches, soft-deleted ones aside. Each one's version goes up by one, and its
     `_updated_at` becomes `now_us`, atomically.
 
-    `if_version` comes with a filter that is equality on `_id`; another version is VERSION_MISMATCH, no match is 0
-    affected. A step that does not fit a matching document (BAD_DOCUMENT), or a result that is no good document
-    (BAD_DOCUMENT, TOO_LARGE) fails the mutation and changes nothing.
+    `if_version` comes with a filter that is equality on `_id`, alone or among other conditions; another version is
+    VERSION_MISMATCH, no match is 0 affected. A step that does not fit a matching document (BAD_DOCUMENT), or a result
+    that is no good document (BAD_DOCUMENT, TOO_LARGE) fails the mutation and changes nothing.
+
+    `acl` (JSON text) and `owner` take the place of those that each document has, in the same change; "" removes them,
+    None leaves them alone. With one of them, `operations` may be empty.
     """
 
     filter: Filter | None
@@ -127,6 +138,8 @@ class Update:
     now_us: int
     max_affected: int | None = None
     if_version: int | None = None
+    acl: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +245,8 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a query is answered. `index` is None for a scan, and where the documents' key serves it (`uses_key`).
+    """How a query is answered. `index` is None for a scan, and where the documents' key (`uses_key`) or what the
+    collection keeps of owners and access control lists (`uses_access`) serves it.
 
     `estimated_documents` is the collection's size as far as the database knows; `examined_documents` counts documents
     or index entries that were looked at.
@@ -245,6 +259,7 @@ class Explanation:
     examined_documents: int
     returned_documents: int
     uses_key: bool = False
+    uses_access: bool = False
 
 
 class Adapter(ABC):
@@ -284,7 +299,8 @@ class Adapter(ABC):
 
         The indexes returned are those of `spec`, in its order. Two calls at once both succeed. An index over many
         documents may be returned as BUILDING and be built in the background; answers are right meanwhile. Storage is
-        for the call that makes the collection: one that is there stays as it is kept.
+        for the call that makes the collection: one that is there stays as it is kept. What serves `owners` and `acls`
+        it gets whenever it is ensured with them.
         """
 
     @abstractmethod

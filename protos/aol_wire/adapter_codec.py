@@ -125,6 +125,8 @@ def collection_to_proto(spec: CollectionSpec) -> pb.EnsureCollectionRequest:
         indexes=[index_to_proto(index) for index in spec.indexes],
         description=spec.description,
         storage=storage_to_proto(spec.storage),
+        owners=spec.owners,
+        acls=spec.acls,
     )
 
 
@@ -141,6 +143,8 @@ def collection_from_proto(message: pb.EnsureCollectionRequest) -> CollectionSpec
         tuple(index_from_proto(index, f"indexes.{number}") for number, index in enumerate(message.indexes)),
         message.description,
         storage_from_proto(message.storage, datetimes),
+        message.owners,
+        message.acls,
     )
 
 
@@ -322,6 +326,7 @@ def explanation_to_proto(explanation: Explanation) -> pb.ExplainResponse:
         examined_documents=explanation.examined_documents,
         returned_documents=explanation.returned_documents,
         uses_key=explanation.uses_key,
+        uses_access=explanation.uses_access,
     )
 
 
@@ -338,6 +343,7 @@ def explanation_from_proto(message: pb.ExplainResponse) -> Explanation:
         message.examined_documents,
         message.returned_documents,
         message.uses_key,
+        message.uses_access,
     )
 
 

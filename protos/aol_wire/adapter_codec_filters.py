@@ -11,6 +11,7 @@ from aol_wire.filters import (
     And,
     Compare,
     Contains,
+    ContainsAny,
     Exists,
     Filter,
     Json,
@@ -23,11 +24,14 @@ from aol_wire.filters import (
     RegexLevel,
     Text,
 )
-from aol_wire.limits import INT64_MAX, INT64_MIN, MEMBERSHIP_MAX_VALUES, PATH_MAX_SEGMENTS
-
-# A filter's JSON nests 16 deep, but each level may add a conjunction of its keys and one of a key's operators, and
-# policies wrap the whole. Protobuf reads 100 nested messages; a level of a tree takes two.
-TREE_MAX_DEPTH = 40
+from aol_wire.limits import (
+    CONTAINS_ANY_MAX_ELEMENTS,
+    FILTER_TREE_MAX_DEPTH,
+    INT64_MAX,
+    INT64_MIN,
+    MEMBERSHIP_MAX_VALUES,
+    PATH_MAX_SEGMENTS,
+)
 
 _OPERATORS = {
     Operator.EQ: pb.OPERATOR_EQ,
@@ -155,6 +159,9 @@ def fill_filter(message: pb.Filter, tree: Filter, depth: int = 1) -> None:
         case Contains(path, element):
             message.contains.path.segments.extend(path)
             fill_value(message.contains.element, element)
+        case ContainsAny(path, elements):
+            message.contains_any.path.segments.extend(path)
+            message.contains_any.elements.extend(elements)
         case Regex(path, pattern, ignore_case, level):
             regex = pb.Regex(path=path_to_proto(path), pattern=pattern, ignore_case=ignore_case, level=_LEVELS[level])
             message.regex.CopyFrom(regex)
@@ -193,6 +200,8 @@ def _leaf_from_proto(message: pb.Filter, node: str, where: str) -> Filter:
         case "contains":
             path = path_from_proto(message.contains.path, where)
             return Contains(path, value_from_proto(message.contains.element, where))
+        case "contains_any":
+            return _contains_any_from_proto(message.contains_any, where)
         case "regex":
             return _regex_from_proto(message.regex, where)
         case "text":
@@ -219,6 +228,12 @@ def _membership_from_proto(message: pb.Membership, where: str) -> Member:
         raise malformed(where, f"a membership has more than {MEMBERSHIP_MAX_VALUES} values")
     values = tuple(value_from_proto(value, where) for value in message.values)
     return Member(path_from_proto(message.path, where), values, message.negated)
+
+
+def _contains_any_from_proto(message: pb.ContainsAny, where: str) -> ContainsAny:
+    if len(message.elements) > CONTAINS_ANY_MAX_ELEMENTS:
+        raise malformed(where, f"more than {CONTAINS_ANY_MAX_ELEMENTS} elements are looked for in an array")
+    return ContainsAny(path_from_proto(message.path, where), tuple(message.elements))
 
 
 def _regex_from_proto(message: pb.Regex, where: str) -> Regex:
@@ -251,5 +266,5 @@ def _nested(text: str, where: str) -> Json:
 
 
 def _check_depth(depth: int) -> None:
-    if depth > TREE_MAX_DEPTH:
-        raise malformed("filter", f"the filter tree is deeper than {TREE_MAX_DEPTH}")
+    if depth > FILTER_TREE_MAX_DEPTH:
+        raise malformed("filter", f"the filter tree is deeper than {FILTER_TREE_MAX_DEPTH}")

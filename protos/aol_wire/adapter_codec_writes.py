@@ -1,5 +1,7 @@
 """How do changes and what became of them travel to an adapter? Mutations and outcomes <-> aol.adapter.v1 messages."""
 
+import orjson
+
 from aol.adapter.v1 import adapter_pb2 as pb
 from aol.adapter.v1 import filter_pb2
 from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Stamps, Update
@@ -53,6 +55,8 @@ def _mutation_to_proto(mutation: Update | Delete | Restore) -> pb.Mutation:
                     now_us=mutation.now_us,
                     max_affected=mutation.max_affected,
                     if_version=mutation.if_version,
+                    acl=mutation.acl,
+                    owner=mutation.owner,
                 )
             )
         case Delete():
@@ -147,8 +151,9 @@ def _insert_from_proto(message: pb.Insert, number: int) -> Insert:
     json = message.json
     if not json:
         raise malformed(_place(number), "an insert has no document")
+    acl = message.acl and _acl(message.acl, _place(number))
     stamps = _stamps_from_proto(message.stamps, _place(number)) if message.HasField("stamps") else None
-    return Insert(id_, json, message.now_us, message.owner, message.acl, stamps)
+    return Insert(id_, json, message.now_us, message.owner, acl, stamps)
 
 
 def _stamps_from_proto(message: pb.Stamps, where: str) -> Stamps:
@@ -162,15 +167,27 @@ def _stamps_from_proto(message: pb.Stamps, where: str) -> Stamps:
 
 def _update_from_proto(message: pb.Update, where: str) -> Update:
     operations = tuple(_operation_from_proto(operation, where) for operation in message.operations)
-    if not operations:
-        raise malformed(where, "an update has no operations")
+    acl = message.acl and _acl(message.acl, where) if message.HasField("acl") else None
+    owner = message.owner if message.HasField("owner") else None
+    if not operations and acl is None and owner is None:
+        raise malformed(where, "an update has no operations, and neither an owner nor an access control list")
     return Update(
         optional_filter(message, where),
         operations,
         message.now_us,
         _limit(message, where),
         message.if_version if message.HasField("if_version") else None,
+        acl,
+        owner,
     )
+
+
+def _acl(text: str, where: str) -> str:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise malformed(where, "an access control list is not JSON") from error
+    return text
 
 
 def _limit(message: pb.Update | pb.Delete | pb.Restore, where: str) -> int | None:

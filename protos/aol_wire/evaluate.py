@@ -7,6 +7,7 @@ from aol_wire.filters import (
     And,
     Compare,
     Contains,
+    ContainsAny,
     Exists,
     Filter,
     Json,
@@ -45,7 +46,9 @@ def matches(condition: Filter | None, view: dict[str, Json], words: AbstractSet[
             return _value_matches(condition, get(view, condition.path))
 
 
-def _value_matches(condition: Compare | Member | Exists | Contains | Regex, value: Json | Missing) -> bool:
+def _value_matches(
+    condition: Compare | Member | Exists | Contains | ContainsAny | Regex, value: Json | Missing
+) -> bool:
     match condition:
         case Compare(_, operator, operand):
             return _compares(value, operator, operand)
@@ -55,6 +58,8 @@ def _value_matches(condition: Compare | Member | Exists | Contains | Regex, valu
             return (value is not MISSING) is exists
         case Contains(_, element):
             return isinstance(value, list) and any(equal(item, element) for item in value)
+        case ContainsAny(_, elements):
+            return isinstance(value, list) and any(isinstance(item, str) and item in elements for item in value)
         case Regex(_, pattern, ignore_case):
             return isinstance(value, str) and compile_regex(pattern, ignore_case).search(value) is not None
 

@@ -13,24 +13,27 @@ _ROOT = "filter"
 _LOGICAL = ("$and", "$or", "$not", "$text")
 
 
-def parse_filter(text: str, datetime_paths: frozenset[Path] = frozenset()) -> Filter | None:
+def parse_filter(text: str, datetime_paths: frozenset[Path] = frozenset(), *, root: str = _ROOT) -> Filter | None:
     """Return the tree of a filter's text; None, which matches every document, for "" and "{}".
 
     :param datetime_paths: the paths at which operands that are date-times are brought to the stored form.
+    :param root: what errors call the filter.
     :raises DataError: BAD_FILTER, BAD_PATH or TOO_LARGE, with the place in the filter.
     """
     if not text:
         return None
-    return _parse(decode(text, Reason.BAD_FILTER, _ROOT, FILTER_MAX_BYTES), datetime_paths)
+    return _parse(decode(text, Reason.BAD_FILTER, root, FILTER_MAX_BYTES), datetime_paths, root)
 
 
-def parse_filter_object(obj: Json, datetime_paths: frozenset[Path] = frozenset()) -> Filter | None:
+def parse_filter_object(
+    obj: Json, datetime_paths: frozenset[Path] = frozenset(), *, root: str = _ROOT
+) -> Filter | None:
     """Return the tree of a decoded filter; see `parse_filter`. Containers in it may be changed or kept."""
-    return _parse(examine(obj, Reason.BAD_FILTER, _ROOT), datetime_paths)
+    return _parse(examine(obj, Reason.BAD_FILTER, root), datetime_paths, root)
 
 
-def _parse(obj: Json, datetime_paths: frozenset[Path]) -> Filter | None:
-    return None if obj == {} else _Parser(datetime_paths).parse(obj, _ROOT, 1)
+def _parse(obj: Json, datetime_paths: frozenset[Path], root: str) -> Filter | None:
+    return None if obj == {} else _Parser(datetime_paths).parse(obj, root, 1)
 
 
 class _Parser:

@@ -88,6 +88,17 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainsAny:
+    """The value at a path is an array with an element that equals one of these strings; none of them match nothing.
+
+    No caller can ask so: it is how the broker says whom an access control list must name.
+    """
+
+    path: Path
+    elements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Regex:
     """The string at a path matches a pattern somewhere."""
 
@@ -104,4 +115,4 @@ class Text:
     words: tuple[str, ...]
 
 
-Filter = And | Or | Not | Compare | Member | Exists | Contains | Regex | Text
+Filter = And | Or | Not | Compare | Member | Exists | Contains | ContainsAny | Regex | Text

@@ -13,6 +13,9 @@ REQUEST_ID_HEADER = "aol-request-id"
 # Trailer defined by gRPC: the encoded google.rpc.Status of a failure.
 STATUS_DETAILS_TRAILER = "grpc-status-details-bin"
 
+# Key of an error's metadata: how many documents a batch of the caller may hold.
+BATCH_LIMIT = "max_batch_documents"
+
 # Reserved document keys.
 ID = "_id"
 CREATED_AT = "_created_at"

@@ -1,4 +1,4 @@
-"""What may a service, a collection, a document, an adapter be called?"""
+"""What may a service, a collection, a document, an adapter, an operator be called?"""
 
 import re
 
@@ -7,6 +7,7 @@ from aol_wire.limits import DOCUMENT_ID_MAX_BYTES
 
 SERVICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 COLLECTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+OPERATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
 ADAPTER = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 

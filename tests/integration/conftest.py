@@ -8,7 +8,7 @@ import pytest
 
 from aol_broker.server import Broker
 from aol_broker.settings import load_settings
-from running_brokers import RunningBroker, StartBroker, running_broker
+from running_brokers import UNVERIFIED, RunningBroker, StartBroker, running_broker
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ async def start_broker(tmp_path: Path) -> AsyncIterator[StartBroker]:
     started: list[Broker] = []
 
     async def start(**settings: Any) -> Broker:
-        values = {"data_dir": str(tmp_path / "data"), "listen": "127.0.0.1:0", **settings}
+        values = {"data_dir": str(tmp_path / "data"), "listen": "127.0.0.1:0", "authentication": UNVERIFIED, **settings}
         broker = Broker(load_settings(None, values))
         started.append(broker)
         await broker.start()

@@ -17,7 +17,7 @@ from aol.admin.v1 import admin_pb2 as pb
 from aol_cli.operator_calls import operator_calls
 from aol_client import AOLDataClient, PermissionDeniedError
 from postgres_server import rows
-from running_brokers import READY
+from running_brokers import READY, UNVERIFIED
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +37,7 @@ class Serving:
         config = {
             "listen": f"{LOOPBACK}:0",
             "data_dir": str(folder / "data"),
+            "authentication": UNVERIFIED,
             "audit": {"sinks": sinks, "max_file_bytes": 65536},
             # So little that nobody has to read it.
             "log": {"level": "error"},

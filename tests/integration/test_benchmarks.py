@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def test_a_tiny_run_has_every_line_of_sqlite() -> None:
 
 
 def test_with_postgresql_only_what_was_named_is_measured() -> None:
-    wanted = ("insert, 32", "filtered query of 10, 1 ", "insert_many", "÷ 2")
+    wanted = ("filtered query of 10, 1 ", "insert_many", "documents ÷ 20")
     shown = benchmark(*TINY, "--database", "postgresql", *(f"--only={name}" for name in wanted))
     found = [name for name in names(shown["lines"]) if "unary" not in name]
     assert found == sorted(name for name in (*PAIRS, *GROWTH, *AUDITED) if any(part in name for part in wanted))
@@ -99,6 +100,27 @@ def test_the_command_runs_it_from_any_folder_and_draws_its_plot_there(tmp_path: 
     assert names(shown["lines"])[0] == "added p50, get by id, 1 in flight"
     texts = [element.text or "" for element in ET.parse(tmp_path / "plot.svg").iter()]
     assert "SQLite: added p50, get by id, 1 in flight" in texts
+
+
+def test_the_noisy_neighbour_is_refused_and_its_neighbour_timed(tmp_path: Path) -> None:
+    options = ("--limit=20", "--pace=20", "--seconds=0.5", "--rounds=1")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.noisy_neighbour", *options],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    noisy, p50, p99 = done.stdout.splitlines()
+    counts = {what: int(count) for count, what in re.findall(r"(\d+) (offered|served|refused|failed)", noisy)}
+    assert counts["refused"] > 0
+    assert counts["failed"] == 0
+    for line, part in ((p50, "p50"), (p99, "p99")):
+        assert re.match(rf"neighbour's {part}: alone [\d.]+ ms, beside it [\d.]+ ms, ratio [\d.]+", line)
+    assert processes_of(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

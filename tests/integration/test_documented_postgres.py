@@ -73,7 +73,10 @@ def test_the_arguments_are_those_of_the_program() -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "aol_adapters.postgres", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    of_every_adapter = {"--help", "--listen", "--insecure-remote"}
+    of_every_adapter = {
+        *("--help", "--listen", "--insecure-tcp"),
+        *("--tls-certificate-file", "--tls-key-file", "--tls-client-ca-file"),
+    }
     documented = set(re.findall(r"^\| `(--[a-z-]+)", SECTION, re.MULTILINE))
     assert documented == set(re.findall(r"--[a-z][a-z-]+", shown)) - of_every_adapter
 

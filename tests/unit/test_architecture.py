@@ -41,6 +41,7 @@ GRPC_EDGES = (
     "protos/aol_wire/frames/channel.py",
     "protos/aol_wire/frames/client_stream.py",
     "protos/aol_wire/frames/server.py",
+    "protos/aol_wire/tls_credentials.py",
     "client/aol_client/*.py",
     "client/aol_cli/*.py",
     "broker/aol_broker/transport.py",

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.rpc import code_pb2
 
 from aol.adapter.v1 import adapter_pb2, filter_pb2
-from aol.admin.v1 import admin_pb2, audit_pb2, plan_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
 from aol.data.v1 import collection_pb2, context_pb2, data_broker_pb2, document_pb2, error_pb2
 from aol.frames.v1 import frames_pb2
 from aol_wire.errors import CODE_OF_REASON, Reason
@@ -23,8 +23,12 @@ FILES: tuple[FileDescriptor, ...] = tuple(
     for module in (
         adapter_pb2,
         filter_pb2,
+        access_pb2,
         admin_pb2,
         audit_pb2,
+        token_pb2,
+        drift_pb2,
+        usage_pb2,
         plan_pb2,
         collection_pb2,
         context_pb2,
@@ -73,12 +77,19 @@ CALLS = {
         "ListCollections",
         "DropCollection",
         "ListGrants",
+        "ListAccess",
+        "ExplainAccess",
         "SearchAudit",
         "SummarizeAudit",
         "AuditStatus",
         "CopyCollection",
         "AbortCopy",
         "HashAuditValue",
+        "CreateToken",
+        "ListTokens",
+        "RevokeToken",
+        "GetLineage",
+        "GetDrift",
     },
 }
 
@@ -97,14 +108,14 @@ STATUS_OF_REASONS = {
         "BAD_MANIFEST",
     },
     "UNAUTHENTICATED": {"NO_CREDENTIALS", "BAD_CREDENTIALS"},
-    "PERMISSION_DENIED": {"GRANT_MISSING", "GRANT_PENDING", "FIELD_DENIED"},
+    "PERMISSION_DENIED": {"GRANT_MISSING", "GRANT_PENDING", "FIELD_DENIED", "CONTEXT_REQUIRED"},
     "NOT_FOUND": {"COLLECTION_NOT_FOUND"},
     "ALREADY_EXISTS": {"DUPLICATE_ID", "UNIQUE_VIOLATION"},
     "ABORTED": {"VERSION_MISMATCH"},
     "FAILED_PRECONDITION": {"MAX_AFFECTED_EXCEEDED", "VALIDATION_FAILED"},
     "UNIMPLEMENTED": {"CAPABILITY_UNSUPPORTED"},
     "RESOURCE_EXHAUSTED": {"OVERLOADED", "QUOTA"},
-    "UNAVAILABLE": {"ADAPTER_DOWN", "AUDIT_UNAVAILABLE", "REGISTRY_UNAVAILABLE"},
+    "UNAVAILABLE": {"ADAPTER_DOWN", "AUDIT_UNAVAILABLE", "REGISTRY_UNAVAILABLE", "IDENTITY_UNAVAILABLE"},
     "DEADLINE_EXCEEDED": {"DEADLINE"},
     "INTERNAL": {"INTERNAL_BUG"},
 }

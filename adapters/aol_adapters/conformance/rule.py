@@ -38,6 +38,7 @@ class Topic(StrEnum):
     TTL = "contract: ttl"
     INSERTS = "contract: inserts"
     DELETES = "contract: deletes"
+    ACCESS = "contract: access"
     WRITES = "contract: writes"
     ISOLATION = "contract: isolation"
     ERRORS = "contract: errors"

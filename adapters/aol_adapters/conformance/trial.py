@@ -31,7 +31,7 @@ from aol_wire.adapter import (
     Write,
 )
 from aol_wire.filter_parser import parse_filter
-from aol_wire.filters import Json
+from aol_wire.filters import Filter, Json
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexState, IndexStatus
 from aol_wire.json_text import encode
@@ -104,10 +104,11 @@ class Trial:
         """Return the next moment, microseconds since 1970."""
         return self.workspace.now_us()
 
-    async def ensure(self, *indexes: Document) -> Ensured:
+    async def ensure(self, *indexes: Document, owners: bool = False, acls: bool = False) -> Ensured:
         """Make the collection with indexes in their manifest form, and wait until none of them is building."""
         specs = tuple(parse_index(dict(index), "index") for index in indexes)
-        ensured = await self.adapter.ensure_collection(CollectionSpec(self.target, indexes=specs))
+        spec = CollectionSpec(self.target, indexes=specs, owners=owners, acls=acls)
+        ensured = await self.adapter.ensure_collection(spec)
         while any(status.state is IndexState.BUILDING for status in ensured.indexes):
             await asyncio.sleep(_BUILT_POLL_S)
             now = {status.spec: status for status in await self.inspect()}
@@ -128,6 +129,13 @@ class Trial:
         """Return a mutation that updates."""
         operations = parse_update(encode(dict(update)))
         return Update(parse_filter(encode(dict(filter_))), operations, self.now_us(), max_affected, if_version)
+
+    def handing(
+        self, filter_: Document, update: Document | None = None, *, acl: str | None = None, owner: str | None = None
+    ) -> Update:
+        """Return a mutation that changes whose documents are, and maybe the documents."""
+        operations = () if update is None else parse_update(encode(dict(update)))
+        return Update(parse_filter(encode(dict(filter_))), operations, self.now_us(), acl=acl, owner=owner)
 
     def removal(
         self, filter_: Document, *, soft: bool = False, max_affected: int | None = None, if_version: int | None = None
@@ -207,6 +215,10 @@ class Trial:
         """Return the ids of the documents that match, in order."""
         query = replace(self.query(filter_, *sort), deleted=deleted)
         return [id_ for found in await self.pages(query) for id_ in found.page.id]
+
+    async def matching(self, tree: Filter) -> list[str]:
+        """Return the ids of the documents that match a filter that no caller could write."""
+        return [id_ for found in await self.pages(replace(self.query(), filter=tree)) for id_ in found.page.id]
 
     async def documents(self, query: Find) -> list[dict[str, Json]]:
         """Return the documents of all pages of a query, with `_id` and what else metadata there is."""

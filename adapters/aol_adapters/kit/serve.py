@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import ipaddress
 import os
 import sys
 
@@ -20,6 +19,8 @@ from aol_wire.adapter import Adapter
 from aol_wire.errors import DataError
 from aol_wire.faults import describe_fault
 from aol_wire.handshake import CHANNEL_OPTIONS, Handshake, Launch, format_line, read_launch
+from aol_wire.tls import TlsError, WatchedTls, tls_files
+from aol_wire.tls_credentials import server_credentials
 
 EXIT_USAGE = 2
 EXIT_FAILED = 1
@@ -32,45 +33,78 @@ _SERVER_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0))
 _log = structlog.get_logger("aol.adapter")
 
 
-def adapter_parser(name: str, description: str) -> argparse.ArgumentParser:
-    """Return the parser of an adapter program's arguments, with `--listen` and `--insecure-remote`.
+_TLS_OPTIONS = {
+    "--tls-certificate-file": "the certificate that the adapter shows over TCP",
+    "--tls-key-file": "its private key",
+    "--tls-client-ca-file": "who vouches for brokers; nobody else is served",
+}
 
-    The program adds its own, and hands the parsed `listen` and `insecure_remote` to `serve`.
+
+def adapter_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Return the parser of an adapter program's arguments, with `--listen` and what goes with it.
+
+    The program adds its own, and hands the parsed arguments to `serve`.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m aol_adapters.{name}", description=description, epilog=_usage(name)
     )
     parser.add_argument("--listen", metavar="ADDRESS", help="unix:/PATH or HOST:PORT, to run without a broker")
+    for option, meaning in _TLS_OPTIONS.items():
+        parser.add_argument(option, metavar="FILE", help=f"PEM: {meaning}")
     parser.add_argument(
-        "--insecure-remote",
+        "--insecure-tcp",
         action="store_true",
-        help="let --listen go beyond this machine, although the adapter asks nobody who they are",
+        help="listen over TCP without TLS: whoever reaches the port can use the database",
     )
     return parser
 
 
-def serve(adapter: Adapter, *, name: str, listen: str | None = None, insecure_remote: bool = False) -> int:
+def serve(adapter: Adapter, *, name: str, arguments: argparse.Namespace | None = None) -> int:
     """Serve an adapter until a signal, or until the broker that started the program is gone. Return the exit code.
 
-    The adapter must not be started yet. Where to listen comes from `listen`, or else from the broker's environment
-    variables. Exit codes: 0 ended in order, 1 the adapter or its socket could not be opened, 2 not started as it must.
+    The adapter must not be started yet. Where to listen comes from the `arguments` that `adapter_parser` has parsed, or
+    else from the broker's environment variables. Exit codes: 0 ended in order, 1 the adapter or its socket could not be
+    opened, 2 not started as it must.
     """
-    launch = read_launch(os.environ) if listen is None else Launch(listen, "")
+    arguments = arguments or adapter_parser(name, "").parse_args([])
+    launch = read_launch(os.environ) if arguments.listen is None else Launch(arguments.listen, "")
     if launch is None:
         sys.stderr.write(_usage(name) + "\n")
         return EXIT_USAGE
-    if not insecure_remote and not _is_local(launch.address):
-        sys.stderr.write(
-            f"The address {launch.address} can be reached from other machines, and an adapter asks nobody who they "
-            "are. Listen on unix:/PATH or 127.0.0.1:PORT, or say --insecure-remote on a private network.\n"
-        )
+    try:
+        tls = _tls(launch.address, arguments)
+    except TlsError as error:
+        sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     configure_logs(name)
     grpc_engine.choose()
-    return uvloop.run(_run(adapter, launch))
+    return uvloop.run(_run(adapter, launch, tls))
 
 
-async def _run(adapter: Adapter, launch: Launch) -> int:
+def _tls(address: str, arguments: argparse.Namespace) -> WatchedTls | None:
+    """Return what the adapter shows to brokers and asks of them; None: nothing, as nobody else reaches its address.
+
+    :raises TlsError: the arguments do not go with each other, or the files cannot be used.
+    """
+    given = (arguments.tls_client_ca_file, arguments.tls_certificate_file, arguments.tls_key_file)
+    over_tcp = not address.startswith("unix:")
+    if all(given) and over_tcp and not arguments.insecure_tcp:
+        return WatchedTls(tls_files(*given), lambda problem: _log.warning("adapter.tls_files_unusable", reason=problem))
+    if any(given):
+        raise TlsError(
+            "--tls-certificate-file, --tls-key-file and --tls-client-ca-file go together, with --listen HOST:PORT, and "
+            "not with --insecure-tcp."
+        )
+    if over_tcp and not arguments.insecure_tcp:
+        raise TlsError(
+            f"Whoever reaches {address} can use the database, as an adapter asks nobody who they are without TLS. "
+            "Listen on unix:/PATH, or give --tls-certificate-file, --tls-key-file and --tls-client-ca-file, or say "
+            "--insecure-tcp where nobody else can reach it."
+        )
+    return None
+
+
+async def _run(adapter: Adapter, launch: Launch, tls: WatchedTls | None) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
     if launch.cookie:
@@ -78,7 +112,7 @@ async def _run(adapter: Adapter, launch: Launch) -> int:
     try:
         await adapter.start()
         try:
-            return await _serve_until(stop, adapter, launch)
+            return await _serve_until(stop, adapter, launch, tls)
         finally:
             await adapter.close()
     except DataError as error:
@@ -88,7 +122,7 @@ async def _run(adapter: Adapter, launch: Launch) -> int:
     return EXIT_FAILED
 
 
-async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch) -> int:
+async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch, tls: WatchedTls | None) -> int:
     server = grpc.aio.server(options=_SERVER_OPTIONS)
     health = AdapterHealth(adapter)
     servicer = AdapterServicer(adapter)
@@ -97,7 +131,10 @@ async def _serve_until(stop: asyncio.Event, adapter: Adapter, launch: Launch) ->
     frames.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     try:
-        port = server.add_insecure_port(launch.address)
+        if tls is None:
+            port = server.add_insecure_port(launch.address)
+        else:
+            port = server.add_secure_port(launch.address, server_credentials(tls))
     except RuntimeError:
         _log.error("adapter.cannot_listen", address=launch.address)
         return EXIT_FAILED
@@ -130,19 +167,9 @@ def _bound(address: str, port: int) -> str:
     return f"{address.rpartition(':')[0]}:{port}"
 
 
-def _is_local(address: str) -> bool:
-    if address.startswith("unix:"):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _usage(name: str) -> str:
     return (
         f"This is the {name} adapter of the AOL data broker. A broker starts it: give its configuration "
         f"`adapters: {{{name}: {{command: [python, -m, aol_adapters.{name}, ...]}}}}`. "
-        "To run it without one, say where to listen: --listen unix:/PATH or --listen 127.0.0.1:PORT."
+        "To run it without one, say where to listen: --listen unix:/PATH, or --listen HOST:PORT with TLS."
     )

@@ -11,7 +11,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
     parser = adapter_parser("memory", "Keeps collections in memory: the reference adapter, for tests and trials.")
     arguments = parser.parse_args(argv)
-    return serve(MemoryAdapter(), name="memory", listen=arguments.listen, insecure_remote=arguments.insecure_remote)
+    return serve(MemoryAdapter(), name="memory", arguments=arguments)
 
 
 if __name__ == "__main__":

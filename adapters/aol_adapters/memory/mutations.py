@@ -96,7 +96,13 @@ def _update(rows: list[Row], update: Update) -> Plan:
     for row in rows:
         document = apply_update(row.document, update.operations)
         changes[row.key] = replace(
-            row, document=document, json=encode(document), updated_us=update.now_us, version=row.version + 1
+            row,
+            document=document,
+            json=encode(document),
+            updated_us=update.now_us,
+            version=row.version + 1,
+            owner=row.owner if update.owner is None else update.owner,
+            acl=row.acl if update.acl is None else update.acl,
         )
     return Plan(changes)
 

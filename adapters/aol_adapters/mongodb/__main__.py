@@ -35,9 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings(
         uri=found.uri, password=found.password, pool_size=arguments.pool_size, prefix=arguments.database_prefix
     )
-    return serve(
-        MongodbAdapter(settings), name="mongodb", listen=arguments.listen, insecure_remote=arguments.insecure_remote
-    )
+    return serve(MongodbAdapter(settings), name="mongodb", arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from aol.data.v1.document_pb2 import Page
+from aol_adapters.kit.access import declared
 from aol_adapters.kit.gathering import Gathering
 from aol_adapters.mongodb import building, explaining, finding, getting, preparing
 from aol_adapters.mongodb.builds import Builds
@@ -93,7 +94,7 @@ class MongodbAdapter(Adapter):
 
         async def work() -> tuple[IndexStatus, ...]:
             self._catalogue.forget()
-            return (await self._catalogue.collection(target)).indexes
+            return declared((await self._catalogue.collection(target)).indexes)
 
         return await self._again(work, Deadline(None))
 

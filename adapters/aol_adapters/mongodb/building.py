@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pymongo.errors import PyMongoError
 
+from aol_adapters.kit.access import declared, wanted
 from aol_adapters.mongodb import indexing, sharding
 from aol_adapters.mongodb.builds import Builds
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
@@ -28,6 +29,7 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
 
     :raises StaleError: it has changed meanwhile; begin again.
     """
+    spec = wanted(spec)
     target = spec.target
     known = await catalogue.read(target)
     created = False
@@ -56,7 +58,7 @@ async def ensure(server: Server, catalogue: Catalogue, builds: Builds, spec: Col
         await prepare(server, catalogue, known)
         await builds.build(target, known, is_new=created)
         known = await catalogue.current(known) or known
-    return Ensured(_statuses(known, spec.indexes), created)
+    return Ensured(declared(_statuses(known, spec.indexes)), created)
 
 
 async def drop(server: Server, catalogue: Catalogue, target: Target) -> None:
@@ -102,12 +104,12 @@ async def _drop_strays(server: Server, catalogue: Catalogue, known: Collection) 
     found = await indexing.ours(server, place)
     # Whatever is built is declared before.
     now = await catalogue.current(known) or known
-    strays = found - {indexing.name_of(spec) for spec in now.checked}
+    strays = found.difference(*map(indexing.names_of, now.kept))
     for name in strays:
         await server.collection(*place).drop_index(name)
     now = await catalogue.current(known) or known
-    for spec in now.checked:
-        if indexing.name_of(spec) in strays:
+    for spec in now.kept:
+        if indexing.names_of(spec) & strays:
             await indexing.create(server, place, spec)
 
 

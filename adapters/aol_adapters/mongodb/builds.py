@@ -6,6 +6,7 @@ from contextvars import Context
 import structlog
 from pymongo.errors import DuplicateKeyError
 
+from aol_adapters.kit.access import ACLS_INDEX, is_access
 from aol_adapters.mongodb import indexing
 from aol_adapters.mongodb.catalogue import Catalogue, Collection
 from aol_adapters.mongodb.naming import Place
@@ -113,6 +114,8 @@ class Builds:
                 # By then every writer knows of the index, and keeps the words of what it writes.
                 await asyncio.sleep(self._server.settings.catalogue_age_s)
                 await indexing.fill_words(self._server, place, known)
+            if spec == ACLS_INDEX:
+                await indexing.fill_access(self._server, place)
             try:
                 await indexing.create(self._server, place, spec)
             except DuplicateKeyError:
@@ -121,7 +124,7 @@ class Builds:
         return 1
 
     async def _offenders(self, place: Place, known: Collection, spec: IndexSpec) -> int:
-        if await self._server.collection(*place).find_one({}, {"_id": 1}) is None:
+        if is_access(spec) or await self._server.collection(*place).find_one({}, {"_id": 1}) is None:
             return 0
         offenders = await indexing.count_misfits(self._server, place, known, spec)
         if spec.type is IndexType.UNIQUE:

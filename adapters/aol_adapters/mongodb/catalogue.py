@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from aol_adapters.kit.access import declared, is_access
 from aol_adapters.mongodb.naming import Place, place_of, shared_place
 from aol_adapters.mongodb.server import Document, Server
 from aol_wire.adapter import Target
@@ -35,6 +36,8 @@ class Collection:
     :ivar ready: the indexes of values that are ready, and
     :ivar indexed: their paths.
     :ivar checked: the indexes whose rule holds for what is written: those that are ready or being built.
+    :ivar access: the indexes of `kit.access` that are ready; of the others they are only in `indexes` and
+    :ivar kept: all that are ready or being built.
     :ivar expiring: the ttl indexes.
     :ivar uniques: the unique indexes.
     :ivar words: the paths whose words are kept, and
@@ -53,20 +56,25 @@ class Collection:
     ready: tuple[IndexSpec, ...] = field(init=False)
     indexed: frozenset[Path] = field(init=False)
     checked: tuple[IndexSpec, ...] = field(init=False)
+    access: frozenset[IndexSpec] = field(init=False)
+    kept: tuple[IndexSpec, ...] = field(init=False)
     expiring: tuple[IndexSpec, ...] = field(init=False)
     uniques: tuple[IndexSpec, ...] = field(init=False)
     words: tuple[Path, ...] = field(init=False)
     ready_words: tuple[IndexSpec, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        ready = [it.spec for it in self.indexes if it.state is IndexState.READY]
-        kept = [it.spec for it in self.indexes if it.state is not IndexState.FAILED]
+        all_kept = tuple(it.spec for it in self.indexes if it.state is not IndexState.FAILED)
+        all_ready = [it.spec for it in self.indexes if it.state is IndexState.READY]
+        ready, kept = declared(all_ready), declared(all_kept)
         values = tuple(spec for spec in ready if spec.type is not IndexType.TEXT)
         texts = [spec for spec in kept if spec.type is IndexType.TEXT]
         derived = {
             "ready": values,
             "indexed": frozenset(part.path for spec in values for part in spec.fields),
-            "checked": tuple(kept),
+            "checked": kept,
+            "access": frozenset(filter(is_access, all_ready)),
+            "kept": all_kept,
             "expiring": tuple(spec for spec in ready if spec.type is IndexType.TTL),
             "uniques": tuple(spec for spec in kept if spec.type is IndexType.UNIQUE),
             "words": tuple(dict.fromkeys(part.path for spec in texts for part in spec.fields)),

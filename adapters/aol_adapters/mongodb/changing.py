@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -17,7 +18,7 @@ from aol_adapters.mongodb.holders import Holders
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.patterns import checker
 from aol_adapters.mongodb.server import Document, Server, StaleError
-from aol_adapters.mongodb.stored import META, guard, metadata_of, plain, row, stored
+from aol_adapters.mongodb.stored import META, guard, metadata_of, open_to, plain, row, stored
 from aol_adapters.mongodb.texts import document_words
 from aol_wire.adapter import Delete, Deleted, Outcome, Restore, Target, Update
 from aol_wire.errors import Applied, DataError, Reason
@@ -170,11 +171,16 @@ class Changing:
     def _replacement(self, changed: _Changed, meta: Document, update: Update) -> Document:
         version = min(int(meta.get("v", 1)) + 1, INT64_MAX)
         fresh = {**meta, "v": stored(version), "u": stored(update.now_us)}
-        fresh.pop("w", None)
+        for name in ("w", "r", "e"):
+            fresh.pop(name, None)
         if str(meta.get("t", "")).startswith(_ASIDE):
-            fresh["t"] = changed.tenant
-            if not changed.tenant:
-                del fresh["t"]
+            _put(fresh, "t", changed.tenant)
+        if update.owner is not None:
+            _put(fresh, "o", update.owner)
+        if update.acl is not None:
+            _put(fresh, "a", stored(orjson.loads(update.acl)) if update.acl else None)
+        if "o" in fresh or "a" in fresh:
+            fresh |= open_to(fresh.get("o"), fresh.get("a"))
         if self._collection.words:
             fresh["w"] = document_words(changed.document, self._collection.words)
         return {"_id": changed.key, **stored(changed.document), META: fresh}
@@ -255,6 +261,14 @@ def _half_done(error: Exception) -> DataError:
         found = DataError(Reason.OVERLOADED, "the collection was changed before all documents were", retry_after_s=1.0)
     found.applied = Applied.UNKNOWN
     return found
+
+
+def _put(meta: Document, name: str, value: Any) -> None:
+    """Set metadata, or remove it where there is none."""
+    if value in (None, ""):
+        meta.pop(name, None)
+    else:
+        meta[name] = value
 
 
 def _id_of(document: Document) -> str:

@@ -21,6 +21,7 @@ from aol_wire.filters import (
     And,
     Compare,
     Contains,
+    ContainsAny,
     Exists,
     Filter,
     Json,
@@ -55,7 +56,7 @@ _DELETED: dict[Deleted, Match] = {
 }
 _ID: Path = (metadata.ID,)
 
-_Leaf = Compare | Member | Exists | Contains | Regex
+_Leaf = Compare | Member | Exists | Contains | ContainsAny | Regex
 
 
 def visible(
@@ -134,7 +135,7 @@ def indexed(filter: _Leaf) -> Match:
             return {at: {"$in": [stored(it) for it in values if not isinstance(it, dict | list)]}}
         case Exists():
             return {at: {"$exists": True}}
-        case Contains():
+        case Contains() | ContainsAny():
             return FALSE
         case Regex(_, pattern, ignore_case):
             return {at: {"$regex": translate(pattern, ignore_case=ignore_case, spelling=PCRE)}}
@@ -175,11 +176,17 @@ def _expression(filter: _Leaf) -> Any:
             return {"$in": [at, literal(list(values))]}
         case Exists():
             return is_present(filter.path)
-        case Contains(_, element):
-            return _of_type(at, ["array"], {"$in": [literal(element), "$$v"]})
+        case Contains() | ContainsAny():
+            return _of_type(at, ["array"], _has_element(filter))
         case Regex(_, pattern, ignore_case):
             translated = translate(pattern, ignore_case=ignore_case, spelling=PCRE)
             return _of_type(at, ["string"], {"$regexMatch": {"input": "$$v", "regex": {"$literal": translated}}})
+
+
+def _has_element(filter: Contains | ContainsAny) -> Any:
+    if isinstance(filter, Contains):
+        return {"$in": [literal(filter.element), "$$v"]}
+    return {"$ne": [{"$setIntersection": ["$$v", literal(list(filter.elements))]}, []]}
 
 
 def _of_type(at: Any, types: Sequence[str], condition: Any) -> Any:

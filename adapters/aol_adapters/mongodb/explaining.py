@@ -7,6 +7,7 @@ from aol_adapters.kit.keyset import paths_with
 from aol_adapters.kit.plans import names_id
 from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.finding import Query, compile_find, counted, find
+from aol_adapters.mongodb.indexing import names_of
 from aol_adapters.mongodb.naming import Place, index_keys, index_name
 from aol_adapters.mongodb.server import Server
 from aol_adapters.mongodb.texts import INDEX_NAME
@@ -35,14 +36,18 @@ async def explain(server: Server, place: Place, collection: Collection, request:
     size = await server.collection(*place).estimated_document_count()
     by_key = bool(stages & _OF_KEY) or names[:1] == [_KEY_INDEX]
     index = _index(collection, names, query.plan.index)
+    uses_access = not {name for spec in collection.access for name in names_of(spec)}.isdisjoint(names)
     return Explanation(
         filter_pushed_down=True,
-        sort_pushed_down="SORT" not in stages and _comes_sorted(query.order.sort(), index, _fixed(request)),
+        sort_pushed_down="SORT" not in stages
+        and not uses_access
+        and _comes_sorted(query.order.sort(), index, _fixed(request)),
         index=index,
         estimated_documents=size,
         examined_documents=max(examined, min(returned, request.limit)),
         returned_documents=min(returned, request.limit),
         uses_key=by_key and names_id(request.filter),
+        uses_access=uses_access,
     )
 
 

@@ -8,9 +8,9 @@ from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.compiler import Match
 from aol_adapters.mongodb.expiring import expired
 from aol_adapters.mongodb.finding import counted
-from aol_adapters.mongodb.naming import Place, index_keys, index_name
+from aol_adapters.mongodb.naming import Place, all_keys, index_name
 from aol_adapters.mongodb.server import Document, Server
-from aol_adapters.mongodb.stored import META, guard, plain
+from aol_adapters.mongodb.stored import META, guard, metadata_of, open_to, plain
 from aol_adapters.mongodb.texts import INDEX_NAME, WORDS, document_words
 from aol_wire.indexes import IndexSpec, IndexType
 from aol_wire.limits import INDEXED_STRING_MAX_BYTES
@@ -64,12 +64,13 @@ async def create(server: Server, place: Place, spec: IndexSpec) -> None:
     if spec.type is IndexType.TEXT:
         await stored.create_index([(WORDS, "text")], name=INDEX_NAME, default_language="none")
         return
-    await stored.create_index(list(index_keys(spec)), name=name_of(spec), unique=spec.type is IndexType.UNIQUE)
+    for keys in all_keys(spec):
+        await stored.create_index(list(keys), name=index_name(keys), unique=spec.type is IndexType.UNIQUE)
 
 
-def name_of(spec: IndexSpec) -> str:
-    """Return what an index is called in MongoDB."""
-    return INDEX_NAME if spec.type is IndexType.TEXT else index_name(index_keys(spec))
+def names_of(spec: IndexSpec) -> frozenset[str]:
+    """Return what an index, or all that it is made of, is called in MongoDB."""
+    return frozenset({INDEX_NAME} if spec.type is IndexType.TEXT else map(index_name, all_keys(spec)))
 
 
 async def ours(server: Server, place: Place) -> set[str]:
@@ -119,6 +120,16 @@ async def fill_words(server: Server, place: Place, collection: Collection) -> No
         words = {"$set": {WORDS: document_words(content, collection.words)}}
         # A document that does not fit another index, which is still being built, has its words all the same.
         await stored.update_one(guard(document), words, bypass_document_validation=True)
+
+
+async def fill_access(server: Server, place: Place) -> None:
+    """Fill in to whom documents are open that an earlier version of this adapter has stored."""
+    stored = server.collection(*place)
+    has_some = {"$or": [{"_aol.o": {"$type": "string"}}, {"_aol.a": {"$exists": True}}]}
+    async for document in stored.find({"$and": [has_some, {"_aol.r": {"$exists": False}}]}, {META: 1}):
+        meta = metadata_of(document)
+        filled = {f"{META}.{name}": value for name, value in open_to(meta.get("o"), meta.get("a")).items()}
+        await stored.update_one(guard(document), {"$set": filled}, bypass_document_validation=True)
 
 
 def _alive(server: Server, collection: Collection) -> list[Match]:

@@ -14,7 +14,7 @@ from aol_adapters.mongodb.failures import DUPLICATE_KEY, NOT_VALID, failure
 from aol_adapters.mongodb.holders import Holders, Item
 from aol_adapters.mongodb.naming import Place
 from aol_adapters.mongodb.server import Deadline, Document, Server, StaleError
-from aol_adapters.mongodb.stored import META, key, stored
+from aol_adapters.mongodb.stored import META, key, open_to, stored
 from aol_adapters.mongodb.texts import document_words
 from aol_wire.adapter import Insert, Outcome, Target
 from aol_wire.errors import Applied, DataError, Reason
@@ -40,6 +40,8 @@ def to_store(collection: Collection, item: Item) -> Document:
         meta["o"] = insert.owner
     if insert.acl:
         meta["a"] = orjson.loads(insert.acl)
+    if insert.owner or insert.acl:
+        meta |= open_to(insert.owner, meta.get("a"))
     if stamps.deleted_us:
         meta["d"] = stamps.deleted_us
     if collection.words:

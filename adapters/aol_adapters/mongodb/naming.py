@@ -2,8 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from aol_adapters.kit.access import ACLS_INDEX, LISTS, OWNER, OWNERS_INDEX, READERS, WRITERS
+from aol_wire.filters import Path
 from aol_wire.indexes import IndexSpec, IndexType
 from aol_wire.storage import Tenancy
 
@@ -17,6 +20,8 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _NOT_OF_SLUGS = re.compile(r"[^a-z0-9_-]+")
 
 TENANT = "_aol.t"
+FIELDS: Mapping[Path, str] = {OWNER: "_aol.o", READERS: "_aol.r", WRITERS: "_aol.e"}
+"""Where it stands to whom a document belongs and is open: see `stored`."""
 
 
 class Place(NamedTuple):
@@ -58,6 +63,19 @@ def index_keys(spec: IndexSpec) -> Keys:
     if spec.type is IndexType.TTL:
         return (*fields, ("_id", 1))
     return ((TENANT, 1), *fields, ("_id", fields[-1][1]))
+
+
+def all_keys(spec: IndexSpec) -> tuple[Keys, ...]:
+    """Return the key patterns of all that MongoDB is to have for an index: each of the access lists has its own."""
+    if spec == OWNERS_INDEX:
+        return (_of_access(OWNER),)
+    if spec == ACLS_INDEX:
+        return tuple(map(_of_access, LISTS))
+    return (index_keys(spec),)
+
+
+def _of_access(path: Path) -> Keys:
+    return ((TENANT, 1), (FIELDS[path], 1), ("_id", 1))
 
 
 def index_name(keys: Keys) -> str:

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from math import inf, nextafter
 from typing import Any
 
+from aol_adapters.kit.access import ACLS_INDEX, OWNER, OWNERS_INDEX, Access, access_of
 from aol_adapters.mongodb.catalogue import Collection
 from aol_adapters.mongodb.compiler import OPERATORS, FilterCompiler, Match, indexed
-from aol_adapters.mongodb.naming import index_keys
+from aol_adapters.mongodb.naming import FIELDS, TENANT, index_keys
 from aol_adapters.mongodb.patterns import is_for_here
-from aol_adapters.mongodb.stored import key, stored
+from aol_adapters.mongodb.stored import ENTRY_MARK, OWNER_MARK, key, stored
 from aol_adapters.mongodb.texts import search
 from aol_wire import metadata
 from aol_wire.adapter import SortKey
-from aol_wire.filters import And, Compare, Exists, Filter, Member, Operator, Or, Path, Regex, Text
+from aol_wire.filters import And, Compare, ContainsAny, Exists, Filter, Member, Operator, Or, Path, Regex, Text
 from aol_wire.indexes import IndexSpec, IndexType
 
 _ID: Path = (metadata.ID,)
@@ -56,12 +57,30 @@ def _plan(collection: Collection, tenant: str | None, parts: Sequence[Filter]) -
     words = next((part for part in parts if isinstance(part, Text) and part.words), None)
     if words is not None and collection.ready_words:
         return Plan(search(words.words), tuple(map(compiler.compile, parts)), collection.ready_words[0])
+    access = access_of(And(tuple(parts))) if parts and tenant is not None else None
+    served = None if access is None else _of_access(access, collection, tenant or "")
+    if served is not None:
+        # Beside it stand all parts, for the server's own planner, and for what other tools have written there.
+        return Plan(served, tuple(map(compiler.compile, parts)))
     best = max((_use(index, tenant, parts) for index in collection.ready), key=lambda use: use.worth, default=None)
     if best is None or not best.worth:
         return Plan(others=tuple(map(compiler.compile, parts)))
     used = {id(part) for part in best.parts}
     rest = tuple(compiler.compile(part) for part in parts if id(part) not in used)
     return Plan(best.served, rest, best.index, best.ranged)
+
+
+def _of_access(access: Access, collection: Collection, tenant: str) -> Match | None:
+    """Return the condition that one index serves, None when none does."""
+    lists = {it.path for it in access.alternatives if isinstance(it, ContainsAny)}
+    owners = [it.operand for it in access.alternatives if isinstance(it, Compare)]
+    if not lists and OWNERS_INDEX in collection.access:
+        return {TENANT: tenant or None, FIELDS[OWNER]: {"$in": owners}}
+    if len(lists) != 1 or ACLS_INDEX not in collection.access:
+        return None
+    entries = [entry for it in access.alternatives if isinstance(it, ContainsAny) for entry in it.elements]
+    wanted = [*(f"{OWNER_MARK}{owner}" for owner in owners), *(ENTRY_MARK + entry for entry in entries)]
+    return {TENANT: tenant or None, FIELDS[lists.pop()]: {"$in": wanted}}
 
 
 def may_use_index(collection: Collection, filter: Filter | None, sort: Sequence[SortKey] = ()) -> bool:

@@ -51,7 +51,7 @@ async def make_of_tenant(server: Server, catalogue: Catalogue, target: Target, t
     while tenant in known.making:
         place = catalogue.place(known, tenant)
         await make(server, place, known)
-        for spec in known.checked:
+        for spec in known.kept:
             await indexing.create(server, place, spec)
         if await catalogue.put(known.with_whole(tenant)):
             return

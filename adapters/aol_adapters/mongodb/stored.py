@@ -5,6 +5,7 @@ points (MongoDB compares objects key by key, in the order in which they stand). 
 
     v version   c created_us   u updated_us   and where there are any:
     t tenant    i id           o owner        a acl    d deleted_us    w words of text indexes
+    r and e, to whom it is open: the owner, and the strings of the arrays `read`, or `write`, of the access control list
 
 `_id` is the document's id, or with a tenant: the tenant, NUL, and the id, which then stands in `i` too.
 """
@@ -22,6 +23,7 @@ from aol_wire.filters import Json
 from aol_wire.limits import INT64_MAX, INT64_MIN
 
 META = "_aol"
+OWNER_MARK, ENTRY_MARK = "o:", "e:"
 _TYPES: Mapping[str, type] = {**dict.fromkeys("vcud", int), **dict.fromkeys("tiow", str)}
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 
@@ -89,6 +91,18 @@ def metadata_of(document: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in found.items()
         if value is not None and isinstance(value, _TYPES.get(name, object)) and not isinstance(value, bool)
     }
+
+
+def open_to(owner: Any, acl: Any) -> dict[str, list[str]]:
+    """Return the metadata `r` and `e`: one index over each serves what asks for the owner or for entries."""
+    owners = [OWNER_MARK + owner] if owner else []
+    lists = {"r": "read", "e": "write"}
+    found = acl if isinstance(acl, dict) else {}
+    return {name: owners + [ENTRY_MARK + it for it in _strings(found.get(list))] for name, list in lists.items()}
+
+
+def _strings(value: Any) -> list[str]:
+    return list(dict.fromkeys(it for it in value if isinstance(it, str))) if isinstance(value, list) else []
 
 
 def guard(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tenant_databases=arguments.tenant_databases,
         prefix=arguments.schema_prefix,
     )
-    return serve(
-        PostgresAdapter(settings), name="postgres", listen=arguments.listen, insecure_remote=arguments.insecure_remote
-    )
+    return serve(PostgresAdapter(settings), name="postgres", arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import asyncpg
 
+from aol_adapters.kit.access import declared, wanted
 from aol_adapters.postgres import indexing, layout, views
 from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection, index_name, key_name, schema_name, view_name, words_column
@@ -19,11 +20,12 @@ _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '3s'"
 
 async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> Ensured:
     """Make what is missing of a collection; see `Adapter.ensure_collection`."""
+    spec = wanted(spec)
     target, until = spec.target, Deadline(None)
     async with database.catalogue_connection(until) as connection:
         known = await database.catalogue.read(connection, target.service, target.collection)
     if known is not None and _is_complete(known, spec):
-        return Ensured(_statuses(known, spec.indexes), created=False)
+        return Ensured(declared(_statuses(known, spec.indexes)), created=False)
 
     async def work() -> bool:
         async with database.connection(until) as connection, connection.transaction():
@@ -37,7 +39,7 @@ async def ensure(database: Database, builds: Builds, spec: CollectionSpec) -> En
             await database.add_partitions(made, made.partitioned.ahead(database.settings.clock()), until)
     if not created:
         await database.again(lambda: builds.build(database, target), until, target)
-    return Ensured(_statuses(await _read(database, target), spec.indexes), created)
+    return Ensured(declared(_statuses(await _read(database, target), spec.indexes)), created)
 
 
 def together(one: Iterable[IndexStatus], other: Iterable[IndexStatus]) -> tuple[IndexStatus, ...]:
@@ -56,7 +58,7 @@ def together(one: Iterable[IndexStatus], other: Iterable[IndexStatus]) -> tuple[
 async def inspect(database: Database, target: Target) -> tuple[IndexStatus, ...]:
     """Return how the indexes of a collection stand; see `Adapter.inspect_collection`."""
     database.forget()
-    return tuple((await _read(database, target)).indexes.values())
+    return declared((await _read(database, target)).indexes.values())
 
 
 async def drop(database: Database, target: Target) -> None:

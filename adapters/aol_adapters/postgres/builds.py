@@ -11,6 +11,7 @@ from typing import TypeVar
 import asyncpg
 import structlog
 
+from aol_adapters.kit.access import is_access
 from aol_adapters.postgres import indexing, partitions
 from aol_adapters.postgres.catalogue import Collection, index_name, schema_name
 from aol_adapters.postgres.connections import Deadline
@@ -153,6 +154,8 @@ async def _lock_for_a_moment(database: Database, table: str) -> bool:
 
 
 async def _offenders(database: Database, connection: asyncpg.Connection, known: Collection, spec: IndexSpec) -> int:
+    if is_access(spec):
+        return 0
     now_us = database.settings.clock()
     offenders = await indexing.count_misfits(connection, known, spec, now_us)
     if spec.type is IndexType.UNIQUE:

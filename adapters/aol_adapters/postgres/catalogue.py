@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import orjson
 
+from aol_adapters.kit.access import is_access
 from aol_adapters.postgres.partitions import Partitioning, partitioning
 from aol_adapters.postgres.quoting import fit_name, quote_name
 from aol_wire.errors import DataError, Reason
@@ -35,6 +36,7 @@ class Collection:
     :ivar uniques: the unique indexes, by their names in the database.
     :ivar words: the columns of words that are kept, and
     :ivar ready_words: those that `$text` looks into.
+    :ivar access: the indexes of `kit.access` that are ready; of the others they are only in `indexes`.
     """
 
     service: str
@@ -51,6 +53,7 @@ class Collection:
     schema_hint: Mapping[str, str] = field(default_factory=dict)
     storage: Storage = field(default_factory=Storage)
     partitioned: Partitioning | None = None
+    access: frozenset[IndexSpec] = frozenset()
 
 
 def schema_name(prefix: str, service: str) -> str:
@@ -241,8 +244,10 @@ def _collection(
     hint: Mapping[str, str],
     storage: Storage,
 ) -> Collection:
-    ready = {number: status.spec for number, status in statuses.items() if status.state is IndexState.READY}
-    kept = {number: status.spec for number, status in statuses.items() if status.state is not IndexState.FAILED}
+    others = {number: status for number, status in statuses.items() if not is_access(status.spec)}
+    ready = {number: status.spec for number, status in others.items() if status.state is IndexState.READY}
+    kept = {number: status.spec for number, status in others.items() if status.state is not IndexState.FAILED}
+    access = (it.spec for it in statuses.values() if is_access(it.spec) and it.state is IndexState.READY)
     return Collection(
         service=service,
         name=name,
@@ -258,6 +263,7 @@ def _collection(
         schema_hint=hint,
         storage=storage,
         partitioned=partitioning(storage),
+        access=frozenset(access),
     )
 
 

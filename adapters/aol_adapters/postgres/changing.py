@@ -27,12 +27,18 @@ _AT_ONCE = 100
 _ASIDE = "\x01"
 # Of these types, whatever somebody has made of the columns.
 _READ = "tenant::text, id::text, doc::text, version::int8"
+# An empty text removes, NULL leaves alone.
+_ACCESS = (
+    ", owner = CASE WHEN new.owner IS NULL THEN stored.owner ELSE nullif(new.owner, '') END"
+    ", acl = CASE WHEN new.acl IS NULL THEN stored.acl ELSE nullif(new.acl, '')::jsonb END"
+)
 _READ_IN_PARTITIONS = ", part::date, created_us::int8"
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A document as it is to be; `was` is its partition, if there are any, and `part` where it goes."""
+    """A document as it is to be; `was` is its partition, if there are any, and `part` where it goes. Its owner and its
+    access control list are left alone where they are None."""
 
     tenant: str
     id: str
@@ -40,6 +46,8 @@ class Edit:
     now_us: int
     was: str | None = None
     part: str | None = None
+    owner: str | None = None
+    acl: str | None = None
 
 
 class Changing:
@@ -210,10 +218,10 @@ class Changing:
         document = apply_update(orjson.loads(record[2]), update.operations)
         check_indexed(document, self._collection.checked)
         by = self._collection.partitioned
-        if by is None:
-            return Edit(record[0], record[1], document, update.now_us)
-        part = by.of(document, record[1], record["created_us"], self._now_us)
-        return Edit(record[0], record[1], document, update.now_us, record["part"].isoformat(), part)
+        was = part = None
+        if by is not None:
+            was, part = record["part"].isoformat(), by.of(document, record[1], record["created_us"], self._now_us)
+        return Edit(record[0], record[1], document, update.now_us, was, part, update.owner, update.acl)
 
     async def put(self, changed: Sequence[Edit], *, from_aside: bool = False) -> None:
         """Write documents that are locked.
@@ -221,11 +229,15 @@ class Changing:
         :raises StaleError: the collection has changed, so that their checks and words may be of yesterday.
         """
         collection = self._collection
-        words = [[document_words(it.document, kept.paths) for it in changed] for kept in collection.words]
+        texts = [[document_words(it.document, kept.paths) for it in changed] for kept in collection.words]
         columns = [kept.column for kept in collection.words]
+        changes = "".join(f", {column} = {vector(f'new.{column}')}" for column in columns)
+        if any(it.owner is not None or it.acl is not None for it in changed):
+            columns += ["owner", "acl"]
+            texts += [[it.owner for it in changed], [it.acl for it in changed]]
+            changes += _ACCESS
         arrays = "".join(f", ${number}::text[]" for number in range(10, 10 + len(columns)))
         named = "".join(f", {column}" for column in columns)
-        changes = "".join(f", {column} = {vector(f'new.{column}')}" for column in columns)
         if collection.partitioned is not None:
             self._database.require_partitions(collection, [it.part or "" for it in changed])
             changes += ", part = new.part::date"
@@ -249,7 +261,7 @@ class Changing:
             [jsonb_text(it.document) for it in changed],
             [it.was for it in changed],
             [it.part for it in changed],
-            *words,
+            *texts,
             timeout=self._until.left(),
         )
         if status != f"UPDATE {len(changed)}":

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from aol_adapters.kit.access import ACLS_INDEX, LISTS
 from aol_adapters.kit.keyset import Bounded
 from aol_adapters.kit.regexes import POSTGRES, translate
 from aol_adapters.postgres.bindings import Bindings
@@ -16,9 +17,11 @@ from aol_adapters.postgres.places import (
     NUMBER,
     OTHERS,
     STRING,
+    TENANT_ACL,
     TEXTS,
     ColumnPlace,
     DocumentPlace,
+    entries_path,
     equals_scalar,
     place,
     text_of,
@@ -31,6 +34,7 @@ from aol_wire.filters import (
     And,
     Compare,
     Contains,
+    ContainsAny,
     Exists,
     Filter,
     Json,
@@ -51,7 +55,7 @@ _UPWARDS = frozenset({Operator.GT, Operator.GTE})
 _DELETED = {Deleted.EXCLUDE: ["deleted_us IS NULL"], Deleted.INCLUDE: [], Deleted.ONLY: ["deleted_us IS NOT NULL"]}
 _TYPES = {NUMBER: ("number", "numeric"), STRING: ("string", "text"), BOOLEAN: ("boolean", "boolean")}
 
-_Leaf = Compare | Member | Exists | Contains | Regex
+_Leaf = Compare | Member | Exists | Contains | ContainsAny | Regex
 
 
 def where(
@@ -78,15 +82,21 @@ def where(
     if collection.partitioned is not None:
         conditions += pruned(collection.partitioned, filter, bindings)
     if filter is not None:
-        conditions.append(FilterCompiler(collection, bindings, bounded).compile(filter))
+        conditions.append(FilterCompiler(collection, bindings, bounded, target.tenant).compile(filter))
     return " AND ".join(conditions) or TRUE
 
 
 class FilterCompiler:
-    """Compiles filters on one collection into conditions, all of them in brackets or single terms."""
+    """Compiles filters on one collection into conditions, all of them in brackets or single terms.
 
-    def __init__(self, collection: Collection, bindings: Bindings, bounded: Bounded = None) -> None:
+    :param tenant: whose documents are asked for, which another condition sees to; None for those of all.
+    """
+
+    def __init__(
+        self, collection: Collection, bindings: Bindings, bounded: Bounded = None, tenant: str | None = None
+    ) -> None:
         self._collection = collection
+        self._tenant = tenant
         self._bounded = bounded
         self._bindings = bindings
 
@@ -119,8 +129,8 @@ class FilterCompiler:
                 return (self._indexed_range if at.is_indexed else self._range)(at, filter, operator, operand)
             case Exists():
                 return f"({at.json} IS NOT NULL)"
-            case Contains(_, element):
-                return self._contains(at, element)
+            case Contains() | ContainsAny():
+                return self._contains(at, filter)
             case Regex():
                 translated = self._pattern(filter)
                 matches = f"({at.json} #>> '{{}}') COLLATE \"C\" ~ {translated}"
@@ -181,14 +191,32 @@ class FilterCompiler:
         other_side = f"{at.text} <= 'true'" if upwards else f"{at.text} >= 'false'"
         return f"({at.number} = {OTHERS} AND {text} {sign} {bound} AND {other_side})"
 
-    def _contains(self, at: DocumentPlace, element: Json) -> str:
-        wanted = self._bindings.jsonb(element)
-        if isinstance(element, dict | list):
+    def _contains(self, at: DocumentPlace, filter: Contains | ContainsAny) -> str:
+        if isinstance(filter, ContainsAny):
+            return self._contains_any(at, filter)
+        wanted = self._bindings.jsonb(filter.element)
+        if isinstance(filter.element, dict | list):
             # The operator @> would be content with a part of what is asked for.
             found = f"EXISTS (SELECT 1 FROM jsonb_array_elements({at.json}) AS element WHERE element = {wanted})"
         else:
             found = f"{at.json} @> {wanted}"
         return f"(CASE WHEN jsonb_typeof({at.json}) = 'array' THEN {found} ELSE false END)"
+
+    def _contains_any(self, at: DocumentPlace, filter: ContainsAny) -> str:
+        # No stored string holds NUL.
+        elements = [element for element in filter.elements if "\0" not in element]
+        found = f"{at.json} ?| {self._bindings.texts(elements)}"
+        exact = f"(CASE WHEN jsonb_typeof({at.json}) = 'array' THEN {found} ELSE false END)"
+        if (
+            not elements
+            or self._tenant is None
+            or ACLS_INDEX not in self._collection.access
+            or filter.path not in LISTS
+        ):
+            return exact
+        # It holds of a little more than is asked for, and may be NULL where that is not so.
+        path = self._bindings.text(entries_path(self._tenant, filter.path[-1], elements))
+        return f"({TENANT_ACL} @? {path}::jsonpath AND {exact})"
 
     def _column(self, at: ColumnPlace, filter: _Leaf) -> str:
         """Return a condition on metadata."""

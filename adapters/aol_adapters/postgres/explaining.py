@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from aol_adapters.kit.access import is_access
 from aol_adapters.kit.plans import names_id
 from aol_adapters.postgres.catalogue import Collection, index_name, key_name
 from aol_adapters.postgres.connections import Deadline
@@ -45,6 +46,7 @@ async def explain(database: Database, collection: Collection, request: Find, unt
     is_sorted = not any(node["Node Type"] in _SORTS for node in nodes)
     if not is_sorted:
         used = [node for node in used if _TENANT_ONLY.fullmatch(node.get("Index Cond", "")) is None]
+    access = {index_name(collection.name, n) for n, it in collection.indexes.items() if is_access(it.spec)}
     names_key = names_id(request.filter) or (request.filter is None and is_sorted)
     return Explanation(
         filter_pushed_down=True,
@@ -54,6 +56,7 @@ async def explain(database: Database, collection: Collection, request: Find, unt
         examined_documents=sum(_examined(node) for node in nodes),
         returned_documents=min(int(nodes[0]["Actual Rows"]), request.limit),
         uses_key=names_key and [node["Index Name"] for node in used[:1]] == [key_name(collection.name)],
+        uses_access=any(node["Index Name"] in access for node in used),
     )
 
 
@@ -75,7 +78,7 @@ def _index(collection: Collection, used: Sequence[Plan]) -> IndexSpec | None:
     names = {
         index_name(collection.name, number): status.spec
         for number, status in collection.indexes.items()
-        if status.state is IndexState.READY
+        if status.state is IndexState.READY and not is_access(status.spec)
     }
     return names.get(used[0]["Index Name"]) if used else None
 

@@ -5,12 +5,13 @@
 import asyncpg
 import orjson
 
+from aol_adapters.kit.access import ACLS_INDEX, OWNERS_INDEX
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.catalogue import Collection, words_column
 from aol_adapters.postgres.connections import Deadline
 from aol_adapters.postgres.database import Database
 from aol_adapters.postgres.expiring import expired
-from aol_adapters.postgres.places import indexed_place
+from aol_adapters.postgres.places import TENANT_ACL, indexed_place
 from aol_adapters.postgres.quoting import quote_name, quote_path
 from aol_adapters.postgres.words import document_words, vector
 from aol_wire.indexes import IndexSpec, IndexType
@@ -30,6 +31,12 @@ def create_statement(
     """
     kind = "UNIQUE INDEX" if spec.type is IndexType.UNIQUE else "INDEX"
     begin = f"CREATE {kind} {how} {quote_name(index)} ON {'ONLY ' if only else ''}{table}"
+    if spec == OWNERS_INDEX:
+        return f"{begin} (tenant, owner, id) WHERE owner IS NOT NULL"
+    if spec == ACLS_INDEX:
+        # Nothing waits in a list beside the index, which every search would go through. The index is of all rows: of an
+        # expression in a partial one, the planner does not use what it knows.
+        return f"{begin} USING gin (({TENANT_ACL}) jsonb_path_ops) WITH (fastupdate = off)"
     if spec.type is IndexType.TEXT:
         return f"{begin} USING gin ({words_column(number)})"
     columns = ["tenant"]

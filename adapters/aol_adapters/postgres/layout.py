@@ -87,13 +87,16 @@ _PARTITIONED = {
 }
 
 # Until a table is analysed, the planner takes an equality for very selective, and so the tenant, which is the same for
-# all documents of most collections: it would read them all by their key rather than a few by an index. So it is told
-# once, on a table with two rows, that there is one tenant. Later statistics, made by autovacuum, replace this.
+# all or many documents of most collections: it would read them all by their key rather than a few by an index. So it is
+# told once, on a table with two rows, that there is one tenant, whichever it is asked for. Later statistics, made by
+# autovacuum, replace this.
 _ONE_TENANT = """
-INSERT INTO {table} (tenant, id, version, created_us, updated_us, doc)
-    VALUES ('', 'a', 1, 0, 0, '{{}}'), ('', 'b', 1, 0, 0, '{{}}');
+ALTER TABLE {table} ALTER COLUMN tenant SET (n_distinct = 1);
+INSERT INTO {table} (tenant, id, version, created_us, updated_us, doc{column})
+    VALUES ('a', 'a', 1, 0, 0, '{{}}'{value}), ('b', 'b', 1, 0, 0, '{{}}'{value});
 ANALYZE {table} (tenant);
 TRUNCATE {table};
+ALTER TABLE {table} ALTER COLUMN tenant RESET (n_distinct);
 """
 
 
@@ -135,8 +138,17 @@ async def create_table(
         text = quote_text("The first day of the interval that the document lies in; decides the partition")
         await connection.execute(f"COMMENT ON COLUMN {table}.part IS {text}")
     else:
-        await connection.execute(_ONE_TENANT.format(table=table))
+        await connection.execute(one_tenant(table))
     await comment(connection, table, description)
+
+
+def one_tenant(table: str, part: str = "") -> str:
+    """Return statements that tell the planner of a new table that it is of one tenant.
+
+    :param part: where the table is a partition, the first day of its interval.
+    """
+    column, value = (", part", f", '{part}'") if part else ("", "")
+    return _ONE_TENANT.format(table=table, column=column, value=value)
 
 
 async def comment(connection: asyncpg.Connection, table: str, description: str) -> None:

@@ -1,7 +1,5 @@
 """In which partition does a document lie, and which partitions are there? Intervals of time, made ahead and dropped."""
 
-# ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
-
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 
+from aol_adapters.postgres.layout import one_tenant
 from aol_adapters.postgres.quoting import fit_name, quote_name
 from aol_wire.datetimes import normalise, to_us
 from aol_wire.errors import DataError, Reason
@@ -179,10 +178,7 @@ async def add(
         await connection.execute(
             f"DROP TABLE IF EXISTS {child};"
             f"CREATE TABLE {child} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);"
-            f"INSERT INTO {child} (tenant, id, version, created_us, updated_us, part, doc) "
-            f"VALUES ('', 'a', 1, 0, 0, '{start}', '{{}}'), ('', 'b', 1, 0, 0, '{start}', '{{}}');"
-            # See `layout`: the planner is told that there is one tenant.
-            f"ANALYZE {child} (tenant); TRUNCATE {child};"
+            f"{one_tenant(child, start)}"
             f"ALTER TABLE {table} ATTACH PARTITION {child} FOR VALUES FROM ('{start}') TO ('{end}')"
         )
     return there | set(missing)

@@ -10,11 +10,13 @@ Any scalar is ordered by two expressions, `number` and then `text`, which are ne
 so that one index over the two serves every comparison and every order of the query language, across types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+
+import orjson
 
 from aol_adapters.postgres.bindings import Bindings
 from aol_adapters.postgres.quoting import quote_path, quote_text
@@ -27,6 +29,10 @@ NOTHING, NUMBER, STRING, OBJECT, ARRAY, BOOLEAN = range(6)
 
 LEAST, TEXTS, OTHERS = "'-Infinity'::numeric", "'Infinity'::numeric", "'NaN'::numeric"
 _TEXT_OF_CLASS: Mapping[int, str] = {OBJECT: "a", ARRAY: "b"}
+
+TENANT_ACL = "jsonb_set('{}'::jsonb, ARRAY[tenant], acl)"
+"""An access control list under its tenant: an index over it tells equal entries of different tenants apart."""
+
 _PLACES_KEPT = 4096
 _WHITESPACE = " \t\n\v\f\r"
 
@@ -60,7 +66,8 @@ def place(path: Path, indexed: AbstractSet[Path], bindings: Bindings) -> Documen
     """Return where the value at a path is; `indexed` are the paths that indexes are over."""
     found = _METADATA.get(path[0])
     if found is not None:
-        return found
+        within_acl = path[0] == metadata.ACL and len(path) > 1
+        return document_place(_reach("acl", path[1:], bindings), is_indexed=False) if within_acl else found
     if path in indexed:
         return indexed_place(path)
     return document_place(_reach("doc", path, bindings), is_indexed=False)
@@ -106,6 +113,12 @@ def equals_scalar(at: DocumentPlace, value: Json, bindings: Bindings) -> str:
     """Return the condition that an indexed place holds a scalar; both columns are fixed, so that an index goes on."""
     rank = type_rank(value)
     return f"({at.number} = {number_of(rank, value, bindings)} AND {at.text} = {bindings.text(text_of(rank, value))})"
+
+
+def entries_path(tenant: str, list: str, entries: Sequence[str]) -> str:
+    """Return the SQL/JSON path that finds entries in a list of `TENANT_ACL`; its strings are those of JSON."""
+    tenant, list, *quoted = (orjson.dumps(text).decode() for text in (tenant, list, *entries))
+    return f"$.{tenant}.{list}[*] ? ({' || '.join(f'@ == {entry}' for entry in quoted)})"
 
 
 def _reach(source: str, path: Path, bindings: Bindings) -> str:

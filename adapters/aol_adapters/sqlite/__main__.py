@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     adapter = SqliteAdapter(arguments.data_dir, max_open_files=arguments.max_open_files, readers=arguments.readers)
-    return serve(adapter, name="sqlite", listen=arguments.listen, insecure_remote=arguments.insecure_remote)
+    return serve(adapter, name="sqlite", arguments=arguments)
 
 
 def _at_least_one(text: str) -> int:

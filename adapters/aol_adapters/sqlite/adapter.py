@@ -3,12 +3,14 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import apsw
 
+from aol_adapters.kit.access import declared
 from aol_adapters.kit.gathering import Gathering
 from aol_adapters.sqlite import building, explaining, finding, writing
 from aol_adapters.sqlite.builds import Builds
@@ -125,7 +127,7 @@ class SqliteAdapter(Adapter):
         async with self.files.use(spec.target.service) as file:
             ensured = await file.writer.run(partial(building.ensure, spec=spec, at_once_up_to=self._at_once_up_to))
         self._upkeep.notice(spec.target.service, ensured.indexes)
-        return ensured
+        return replace(ensured, indexes=declared(ensured.indexes))
 
     async def inspect_collection(self, target: Target) -> tuple[IndexStatus, ...]:
         self._require_open()

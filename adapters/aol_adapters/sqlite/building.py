@@ -4,7 +4,8 @@
 
 import apsw
 
-from aol_adapters.sqlite import catalogue, filling, statistics, steps
+from aol_adapters.kit.access import declared, wanted
+from aol_adapters.sqlite import access, catalogue, filling, statistics, steps
 from aol_adapters.sqlite.catalogue import documents_table, filling_table, key_name, words_table
 from aol_adapters.sqlite.quoting import quote_name
 from aol_adapters.sqlite.session import Session
@@ -31,12 +32,13 @@ CREATE TABLE {table} (
 
 
 def ensure(session: Session, spec: CollectionSpec, *, at_once_up_to: int) -> Ensured:
-    """Make what is missing of a collection; see `Adapter.ensure_collection`.
+    """Make what is missing of a collection; see `Adapter.ensure_collection`. Those of `kit.access` come last.
 
     :param at_once_up_to: how many documents a collection has at most whose indexes are built here and now. Those of
         others are left as BUILDING.
     """
     session.connect(create=True)
+    spec = wanted(spec)
     found = _complete(session, spec)
     if found is not None:
         return found
@@ -57,7 +59,7 @@ def inspect(session: Session, name: str) -> tuple[IndexStatus, ...]:
     """Return how the indexes of a collection stand; see `Adapter.inspect_collection`."""
     with session.reading() as connection:
         session.catalogue.collection(connection, name)
-        return tuple(catalogue.read_indexes(connection, name).values())
+        return declared(catalogue.read_indexes(connection, name).values())
 
 
 def drop(session: Session, name: str) -> None:
@@ -71,6 +73,7 @@ def drop(session: Session, name: str) -> None:
             filling.drop_table(connection, filling_table(name, number))
         filling.drop_table(connection, words_table(name))
         connection.execute(f"DROP TABLE {quote_name(documents_table(name))}")
+        access.drop_table(connection, name)
         catalogue.remove_collection(connection, name)
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import structlog
 
+from aol_adapters.kit.access import ACLS_INDEX, is_access
 from aol_adapters.sqlite import steps
 from aol_adapters.sqlite.files import Files
 from aol_adapters.sqlite.lane import Lane
@@ -84,6 +85,8 @@ class Builds:
 
     async def _attempt(self, service: str, aside: Lane, build: Build) -> bool:
         """Build an index; false when it is to be tried again, as documents changed meanwhile."""
+        if is_access(build.spec):
+            return await self._attempt_access(service, build)
         offenders = await _count_misfits(aside, build)
         if build.spec.type is IndexType.UNIQUE:
             offenders += await aside.run(partial(steps.count_repeats, build=build))
@@ -97,6 +100,16 @@ class Builds:
             while last is not None:
                 last = await self._write(service, partial(steps.fill, build=build, after=last, rows=_ROWS_FILLED))
         return await self._write(service, partial(steps.finish, build=build, filled=filled))
+
+    async def _attempt_access(self, service: str, build: Build) -> bool:
+        if build.spec == ACLS_INDEX:
+            await self._write(service, partial(steps.begin_entries, build=build))
+            last: int | None = 0
+            while last is not None:
+                last = await self._write(
+                    service, partial(steps.fill_entries, build=build, after=last, rows=_ROWS_FILLED)
+                )
+        return await self._write(service, partial(steps.finish, build=build, filled=None))
 
     async def _write(self, service: str, step: Callable[[Session], T]) -> T:
         """Take a step on the file's writer, in turn with the writes of callers."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import apsw
 import orjson
 
+from aol_adapters.kit.access import declared, is_access
 from aol_adapters.sqlite.quoting import quote_name
 from aol_adapters.sqlite.values import SqlValue
 from aol_wire.errors import DataError, Reason
@@ -28,7 +29,8 @@ class Collection:
     """A collection as a session knows it; valid for as long as the file's schema stays as it is.
 
     `fields` are the indexed paths, each with the number of its columns. `indexes` are those that are ready, `building`
-    those that are being built; `filling` are the full-text tables of the latter that are there already.
+    those that are being built; `filling` are the full-text tables of the latter that are there already. `access` are
+    those of `kit.access` that are ready; they are none of the others.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Collection:
     indexes: tuple[IndexSpec, ...]
     building: tuple[IndexSpec, ...] = ()
     filling: Mapping[int, WordsTable] = field(default_factory=dict)
+    access: frozenset[IndexSpec] = frozenset()
 
     @property
     def documents(self) -> str:
@@ -114,6 +117,11 @@ def filling_table(collection: str, number: int) -> str:
     return f"{_prefix(collection)}:filling:{number}"
 
 
+def access_table(collection: str) -> str:
+    """Return the name of the table of the entries of access control lists."""
+    return f"{_prefix(collection)}:access"
+
+
 def index_name(collection: str, number: int) -> str:
     """Return the name of an index in the database."""
     return f"{_prefix(collection)}:index:{number}"
@@ -146,7 +154,14 @@ def read_collection(connection: apsw.Connection, name: str) -> Collection | None
         for number, spec in building.items()
         if spec.type is IndexType.TEXT and _has_table(connection, filling_table(name, number))
     }
-    return Collection(name, read_fields(connection, name), ready, tuple(building.values()), filling)
+    return Collection(
+        name,
+        read_fields(connection, name),
+        declared(ready),
+        declared(building.values()),
+        filling,
+        frozenset(filter(is_access, ready)),
+    )
 
 
 def collections_with(connection: apsw.Connection, type: IndexType) -> list[str]:

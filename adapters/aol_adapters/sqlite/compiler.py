@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from aol_adapters.kit.keyset import Bounded
+from aol_adapters.sqlite.access import Entitled
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.expiring import expired
@@ -15,7 +16,21 @@ from aol_adapters.sqlite.functions import EQUALS_ANY, MATCHES
 from aol_adapters.sqlite.places import ARRAY, NOTHING, STRING, Place, place
 from aol_wire.adapter import Deleted, Target
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import And, Compare, Contains, Exists, Filter, Json, Member, Not, Operator, Or, Regex, Text
+from aol_wire.filters import (
+    And,
+    Compare,
+    Contains,
+    ContainsAny,
+    Exists,
+    Filter,
+    Json,
+    Member,
+    Not,
+    Operator,
+    Or,
+    Regex,
+    Text,
+)
 from aol_wire.values import type_rank
 
 _SIGNS = {Operator.GT: ">", Operator.GTE: ">=", Operator.LT: "<", Operator.LTE: "<="}
@@ -34,9 +49,11 @@ def where(
     *,
     now_us: int,
     bounded: Bounded = None,
+    entitled: Entitled | None = None,
 ) -> str:
     """Return the condition for the documents that a request is about; those that are expired are none of them.
 
+    :param entitled: what was found out about a part of the filter.
     :raises DataError: BAD_FILTER, for `$text` where no text index is ready.
     """
     conditions = []
@@ -47,20 +64,32 @@ def where(
     if is_expired is not None:
         conditions.append(f"NOT {is_expired}")
     if filter is not None:
-        conditions.append(FilterCompiler(collection, bindings, bounded).compile(filter))
+        conditions.append(FilterCompiler(collection, bindings, bounded, entitled).compile(filter))
     return " AND ".join(conditions) or TRUE
 
 
 class FilterCompiler:
     """Compiles filters on one collection into conditions, all of them in brackets or single terms."""
 
-    def __init__(self, collection: Collection, bindings: Bindings, bounded: Bounded = None) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        bindings: Bindings,
+        bounded: Bounded = None,
+        entitled: Entitled | None = None,
+    ) -> None:
         self._collection = collection
+        self._entitled = entitled
         self._bounded = bounded
         self._bindings = bindings
 
     def compile(self, filter: Filter) -> str:
         """Return a filter's condition."""
+        if self._entitled is not None and filter is self._entitled.part:
+            return self._of_entitled(self._entitled)
+        return self._compile(filter)
+
+    def _compile(self, filter: Filter) -> str:
         match filter:
             case And(filters):
                 return _joined(" AND ", map(self.compile, filters))
@@ -75,7 +104,13 @@ class FilterCompiler:
             case _:
                 return self._at(place(filter.path, self._collection.fields, self._bindings), filter)
 
-    def _at(self, at: Place, filter: Compare | Member | Exists | Contains | Regex) -> str:
+    def _of_entitled(self, entitled: Entitled) -> str:
+        if entitled.numbers is not None:
+            return f"(number IN (SELECT value FROM json_each({self._json(entitled.numbers)})))"
+        # A plus sign hides it from the planner.
+        return f"(+{self._compile(entitled.part)})"
+
+    def _at(self, at: Place, filter: Compare | Member | Exists | Contains | ContainsAny | Regex) -> str:
         match filter:
             case Compare(_, Operator.EQ | Operator.NE as operator, operand):
                 return _unless(operator is Operator.NE, self._member(at, (operand,)))
@@ -89,8 +124,9 @@ class FilterCompiler:
                 return _unless(negated, self._member(at, values))
             case Exists(_, exists):
                 return _unless(not exists, f"({at.exists})")
-            case Contains(_, element):
-                return self._contains(at, element)
+            case Contains() | ContainsAny():
+                found = self._element(filter)
+                return f"({at.rank} = {ARRAY} AND EXISTS (SELECT 1 FROM json_each({at.source}) WHERE {found}))"
             case Regex(_, pattern, ignore_case):
                 pattern, flag = self._bindings.add(pattern), self._bindings.add(int(ignore_case))
                 return f"({at.rank} = {STRING} AND {MATCHES}({at.value}, {pattern}, {flag}))"
@@ -117,18 +153,19 @@ class FilterCompiler:
         scalars = self._json([_scalar(candidate) for candidate in candidates])
         return f"{value} IN (SELECT value FROM json_each({scalars}))"
 
-    def _contains(self, at: Place, element: Json) -> str:
+    def _element(self, filter: Contains | ContainsAny) -> str:
+        """Return the condition for an element of an array."""
+        if isinstance(filter, ContainsAny):
+            return f"type = 'text' AND value IN (SELECT value FROM json_each({self._json(filter.elements)}))"
+        element = filter.element
         if isinstance(element, bool):
-            condition = f"type = '{'true' if element else 'false'}'"
-        elif element is None:
-            condition = "type = 'null'"
-        else:
-            condition = f"type IN {_TYPE_NAMES[type_rank(element)]} AND "
-            if isinstance(element, dict | list):
-                condition += f"{EQUALS_ANY}(value, {self._json([element])})"
-            else:
-                condition += f"value = {self._bindings.add(element)}"
-        return f"({at.rank} = {ARRAY} AND EXISTS (SELECT 1 FROM json_each({at.source}) WHERE {condition}))"
+            return f"type = '{'true' if element else 'false'}'"
+        if element is None:
+            return "type = 'null'"
+        condition = f"type IN {_TYPE_NAMES[type_rank(element)]} AND "
+        if isinstance(element, dict | list):
+            return f"{condition}{EQUALS_ANY}(value, {self._json([element])})"
+        return f"{condition}value = {self._bindings.add(element)}"
 
     def _text(self, words: Sequence[str]) -> str:
         table = self._collection.words

@@ -10,6 +10,7 @@ import apsw
 
 from aol_adapters.kit.plans import names_id
 from aol_adapters.sqlite import catalogue
+from aol_adapters.sqlite.access import entitled
 from aol_adapters.sqlite.catalogue import Collection, index_name, key_name
 from aol_adapters.sqlite.finding import Query, compile_find, read_page
 from aol_adapters.sqlite.session import Session
@@ -42,20 +43,25 @@ def explain(session: Session, request: Find) -> Explanation:
     with session.reading() as connection:
         collection = session.catalogue.collection(connection, request.target.collection)
         now_us = session.now_us()
-        plan = _plan(connection, compile_find(collection, request, now_us))
+        known = entitled(connection, collection, request.target, request.filter, request.limit)
+        plan = _plan(connection, compile_find(collection, request, now_us, known=known))
         with _counting(connection) as counter:
-            builder, _ = read_page(connection, compile_find(collection, request, now_us, examined=_EXAMINED), request)
+            query = compile_find(collection, request, now_us, examined=_EXAMINED, known=known)
+            builder, _ = read_page(connection, query, request)
         used = _indexes_used(plan)
         is_sorted = not any(map(_SORTED_APART.match, plan))
         names_key = names_id(request.filter) or (request.filter is None and is_sorted)
+        uses_access = known is not None and known.numbers is not None and any(_BY_NUMBER in it for it in plan)
         return Explanation(
             filter_pushed_down=True,
             sort_pushed_down=is_sorted,
-            index=_index(connection, collection, plan, used),
+            index=None if uses_access else _index(connection, collection, plan, used),
             estimated_documents=_size(connection, collection),
-            examined_documents=counter.calls,
+            # Where access was looked into in vain, that counts too.
+            examined_documents=counter.calls + (0 if known is None or uses_access else known.looked_at),
             returned_documents=len(builder),
             uses_key=names_key and used[:1] == [key_name(collection.name)],
+            uses_access=uses_access,
         )
 
 

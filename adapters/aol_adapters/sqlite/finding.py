@@ -11,6 +11,7 @@ import orjson
 
 from aol_adapters.kit.keyset import Order
 from aol_adapters.kit.pages import PageBuilder
+from aol_adapters.sqlite.access import Entitled, entitled, source
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -33,18 +34,28 @@ class Query:
     order: Order
 
 
-def compile_find(collection: Collection, request: Find, now_us: int, *, examined: str = "") -> Query:
+def compile_find(
+    collection: Collection, request: Find, now_us: int, *, examined: str = "", known: Entitled | None = None
+) -> Query:
     """Return the statement that finds a page's documents and the one after it.
 
     :param examined: a function of SQL to call with the number of each row that is looked at, before anything else is
         asked of the row; it returns true.
+    :param known: what was found out about a part of the filter.
     :raises DataError: BAD_PAGE_TOKEN.
     """
     bindings = Bindings()
     by = order(request.sort, request.filter, collection.fields, bindings, tenant=request.target.tenant)
     bounded = by.bounded() if request.position else None
     conditions = where(
-        collection, request.target, request.deleted, request.filter, bindings, now_us=now_us, bounded=bounded
+        collection,
+        request.target,
+        request.deleted,
+        request.filter,
+        bindings,
+        now_us=now_us,
+        bounded=bounded,
+        entitled=known,
     )
     if request.position:
         conditions += f" AND {by.after(request.position, binding(bindings))}"
@@ -53,7 +64,7 @@ def compile_find(collection: Collection, request: Find, now_us: int, *, examined
     # The one document more tells whether there is a next page.
     limit, skip = bindings.add(request.limit + 1), bindings.add(request.skip)
     sql = (
-        f"SELECT {_COLUMNS} FROM {collection.documents} WHERE {conditions} "
+        f"SELECT {_COLUMNS} FROM {source(collection, known)} WHERE {conditions} "
         f"ORDER BY {by.sql()} LIMIT {limit} OFFSET {skip}"
     )
     return Query(sql, bindings.values, by)
@@ -63,7 +74,8 @@ def find(session: Session, request: Find) -> Found:
     """Return a page; see `Adapter.find`."""
     with session.reading() as connection:
         collection = session.catalogue.collection(connection, request.target.collection)
-        query = compile_find(collection, request, session.now_us())
+        known = entitled(connection, collection, request.target, request.filter, request.limit)
+        query = compile_find(collection, request, session.now_us(), known=known)
         builder, is_last = read_page(connection, query, request)
     position = b"" if is_last or not builder else query.order.position(builder.last().view())
     return Found(builder.page(), position)
@@ -106,8 +118,10 @@ def count(session: Session, request: Count) -> int:
     with session.reading() as connection:
         collection = session.catalogue.collection(connection, request.target.collection)
         bindings = Bindings()
+        target, filter = request.target, request.filter
+        known = entitled(connection, collection, target, filter, None)
         conditions = where(
-            collection, request.target, request.deleted, request.filter, bindings, now_us=session.now_us()
+            collection, target, request.deleted, filter, bindings, now_us=session.now_us(), entitled=known
         )
-        found = connection.execute(f"SELECT count(*) FROM {collection.documents} WHERE {conditions}", bindings.values)
-        return int(found.get)
+        sql = f"SELECT count(*) FROM {source(collection, known)} WHERE {conditions}"
+        return int(connection.execute(sql, bindings.values).get)

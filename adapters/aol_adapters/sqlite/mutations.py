@@ -9,6 +9,7 @@ from typing import cast
 import apsw
 import orjson
 
+from aol_adapters.sqlite.access import entitled, source
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import Collection
 from aol_adapters.sqlite.compiler import where
@@ -150,9 +151,11 @@ class Mutations:
         only_deleted = isinstance(mutation, Restore) or (isinstance(mutation, Delete) and mutation.purge)
         deleted = Deleted.ONLY if only_deleted else Deleted.EXCLUDE
         bindings = Bindings()
-        conditions = where(self._collection, self._target, deleted, mutation.filter, bindings, now_us=self._now_us)
+        collection, target, filter = self._collection, self._target, mutation.filter
+        known = entitled(self._connection, collection, target, filter, None)
+        conditions = where(collection, target, deleted, filter, bindings, now_us=self._now_us, entitled=known)
         rows = self._execute(
-            f"SELECT number, id, tenant, version FROM {self._collection.documents} WHERE {conditions}", bindings.values
+            f"SELECT number, id, tenant, version FROM {source(collection, known)} WHERE {conditions}", bindings.values
         )
         matches = [_Match(*row) for row in rows]
         if mutation.max_affected is not None and len(matches) > mutation.max_affected:
@@ -189,15 +192,18 @@ class Mutations:
         documents = self._collection.documents
         select = f"SELECT json(doc) FROM {documents} WHERE number = ?"
         # A row that would take another's unique values is left as it is.
+        access = {"owner": update.owner, "acl": update.acl}
+        changed = {name: value or None for name, value in access.items() if value is not None}
+        more = "".join(f", {name} = ?{number}" for number, name in enumerate(changed, 5))
         sql = (
-            f"UPDATE OR IGNORE {documents} SET tenant = ?1, doc = jsonb(?2), updated_us = ?3, version = version + 1 "
-            "WHERE number = ?4"
+            f"UPDATE OR IGNORE {documents} SET tenant = ?1, doc = jsonb(?2), updated_us = ?3, version = version + 1"
+            f"{more} WHERE number = ?4"
         )
         for match in matches:
             self._session.stop_if_told()
             document = apply_update(orjson.loads(self._execute(select, (match.number,)).get), update.operations)
             check_indexed(document, self._checked)
-            values = (match.tenant, encode(document), update.now_us, match.number)
+            values = (match.tenant, encode(document), update.now_us, match.number, *changed.values())
             self._execute(sql, values)
             if not self._changes():
                 # What expires by this update stays in the way of the others.

@@ -1,7 +1,7 @@
 """Where in a row is the value at a path? As SQL for its type rank and for itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aol_adapters.sqlite.bindings import Bindings
 from aol_adapters.sqlite.catalogue import rank_column, value_column
@@ -45,25 +45,31 @@ class Place:
 def place(path: Path, fields: Mapping[Path, int], bindings: Bindings) -> Place:
     """Return where the value at a path is; `fields` are the paths that have columns, with the columns' numbers."""
     if path[0] in _METADATA:
-        return _METADATA[path[0]]
+        within_acl = path[0] == metadata.ACL and len(path) > 1
+        return _within("acl", bindings.add_path("acl", path[1:])) if within_acl else _METADATA[path[0]]
     number = fields.get(path)
-    if number is not None:
-        at = quote_text(json_path(path))
-        rank = rank_column(number)
-        value = order = value_column(number)
-    else:
-        at = bindings.add_path("doc", path)
-        rank = json_rank("doc", at)
-        value = f"json_extract(doc, {at})"
-        order = f"CASE WHEN {rank} IN ({NUMBER}, {STRING}, {BOOLEAN}) THEN {value} ELSE 0 END"
+    if number is None:
+        return _within("doc", bindings.add_path("doc", path))
+    value = value_column(number)
+    return replace(
+        _within("doc", quote_text(json_path(path))),
+        rank=rank_column(number),
+        value=value,
+        order=value,
+        is_indexed=True,
+    )
+
+
+def _within(column: str, at: str) -> Place:
+    """Return the place of what is at a JSON path in a column."""
+    rank, value = json_rank(column, at), f"json_extract({column}, {at})"
     return Place(
         rank=rank,
         value=value,
-        order=order,
-        exists=f"json_type(doc, {at}) IS NOT NULL",
-        json=f"(doc -> {at})",
-        source=f"doc, {at}",
-        is_indexed=number is not None,
+        order=f"CASE WHEN {rank} IN ({NUMBER}, {STRING}, {BOOLEAN}) THEN {value} ELSE 0 END",
+        exists=f"json_type({column}, {at}) IS NOT NULL",
+        json=f"({column} -> {at})",
+        source=f"{column}, {at}",
     )
 
 

@@ -7,6 +7,8 @@ ones: a large collection, a useless tenant, a weak rank, a selective value.
 (https://sqlite.org/fileformat2.html#stat1tab; applications may write them.)
 """
 
+from collections.abc import Sequence
+
 import apsw
 
 _DOCUMENTS = 1_000_000
@@ -27,6 +29,15 @@ def assume(connection: apsw.Connection, table: str, index: str, *, fields: int, 
         rank = values
     # The last column tells all documents apart.
     shared[-1:] = [shared[-1], 1] if has_id else [1]
+    _write(connection, table, index, shared)
+
+
+def assume_owner(connection: apsw.Connection, table: str, index: str) -> None:
+    """Write the statistics of an index over the tenant, the owner and the id."""
+    _write(connection, table, index, [_DOCUMENTS, _DOCUMENTS, _SHARING_VALUES[0], 1])
+
+
+def _write(connection: apsw.Connection, table: str, index: str, shared: Sequence[int]) -> None:
     connection.execute("DELETE FROM sqlite_stat1 WHERE tbl = ? AND idx = ?", (table, index))
     connection.execute("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", (table, index, " ".join(map(str, shared))))
 

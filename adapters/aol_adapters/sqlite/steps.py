@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import apsw
 
-from aol_adapters.sqlite import catalogue, filling, indexing, statistics
+from aol_adapters.kit.access import ACLS_INDEX, OWNERS_INDEX, is_access
+from aol_adapters.sqlite import access, catalogue, filling, indexing, statistics
 from aol_adapters.sqlite.catalogue import Collection, WordsTable, filling_table
 from aol_adapters.sqlite.session import Session
 from aol_adapters.sqlite.sweeping import remove_all_expired
@@ -82,6 +83,23 @@ def fill(session: Session, build: Build, *, after: int, rows: int) -> int | None
         return filling.fill(connection, collection, collection.filling[build.number], after=after, rows=rows)
 
 
+def begin_entries(session: Session, build: Build) -> None:
+    """Make the table of the entries of access control lists, which from then on follows the documents."""
+    with session.writing() as connection:
+        if _pending(session, connection, build) is not None:
+            access.create_table(connection, build.collection)
+
+
+def fill_entries(session: Session, build: Build, *, after: int, rows: int) -> int | None:
+    """Fill in the entries of so many rows that follow a number; return as `fill` does."""
+    with session.writing() as connection:
+        collection = _pending(session, connection, build)
+        last = None if collection is None else indexing.last_of_slice(connection, collection, after, rows)
+        if last is not None:
+            access.fill(connection, build.collection, after=after, last=last)
+        return last
+
+
 def finish(session: Session, build: Build, filled: WordsTable | None) -> bool:
     """Make an index ready whose documents were looked through; false when it is to be begun again.
 
@@ -111,6 +129,12 @@ def fail(session: Session, build: Build, offenders: int) -> None:
 
 def build_at_once(session: Session, connection: apsw.Connection, build: Build) -> None:
     """Build an index within a transaction."""
+    if is_access(build.spec):
+        if build.spec == ACLS_INDEX:
+            access.create_table(connection, build.collection)
+            access.fill(connection, build.collection, after=0, last=_LAST_ROW)
+        _make_ready(session, connection, build)
+        return
     collection, now_us = _read(connection, build), session.now_us()
     offenders = indexing.count_misfits(connection, collection, build.spec, now_us, after=0, last=_LAST_ROW)
     if build.spec.type is IndexType.UNIQUE:
@@ -126,12 +150,15 @@ def build_at_once(session: Session, connection: apsw.Connection, build: Build) -
 
 
 def _make_ready(session: Session, connection: apsw.Connection, build: Build) -> None:
-    # An expired document may hold what the index does not take.
-    remove_all_expired(connection, _read(connection, build), session.now_us())
-    if build.spec.type is IndexType.TEXT:
-        filling.replace_table(connection, build.collection, build.number)
-    else:
-        indexing.create_index(connection, build.collection, build.number, build.spec)
+    if build.spec == OWNERS_INDEX:
+        access.create_owner_index(connection, build.collection, build.number)
+    elif not is_access(build.spec):
+        # An expired document may hold what the index does not take.
+        remove_all_expired(connection, _read(connection, build), session.now_us())
+        if build.spec.type is IndexType.TEXT:
+            filling.replace_table(connection, build.collection, build.number)
+        else:
+            indexing.create_index(connection, build.collection, build.number, build.spec)
     catalogue.put_index(connection, build.collection, build.number, IndexStatus(build.spec, IndexState.READY))
 
 

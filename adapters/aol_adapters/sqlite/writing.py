@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import apsw
 
+from aol_adapters.kit.access import conjuncts
 from aol_adapters.kit.gathering import ALONE
 from aol_adapters.sqlite.mutations import Mutations
 from aol_adapters.sqlite.session import Session
 from aol_wire import metadata
 from aol_wire.adapter import Insert, Mutation, Outcome, Write
 from aol_wire.errors import Applied, DataError, Reason
-from aol_wire.filters import Compare, Operator
+from aol_wire.filters import Compare, Filter, Operator
 
 _INSERTED = Outcome(1)
 
@@ -68,9 +69,11 @@ def _apply(session: Session, connection: apsw.Connection, request: Write) -> lis
 
 def _is_short(mutation: Mutation) -> bool:
     """Return whether a mutation is about one document, and found by its id."""
-    if isinstance(mutation, Insert):
-        return True
-    match mutation.filter:
+    return isinstance(mutation, Insert) or any(map(_names_one, conjuncts(mutation.filter)))
+
+
+def _names_one(filter: Filter) -> bool:
+    match filter:
         case Compare((metadata.ID,), Operator.EQ, str()):
             return True
     return False

@@ -14,10 +14,13 @@ import structlog
 from aol_broker.adapters.process import AdapterProcess
 from aol_broker.adapters.proxy import AdapterProxy
 from aol_broker.adapters.state import AdapterConfig, HostState, Phase, Timing
+from aol_broker.tls_settings import AdapterTlsSettings
 from aol_wire.adapter import Adapter, Description
 from aol_wire.errors import DataError, Reason
 from aol_wire.faults import describe_fault
 from aol_wire.handshake import CHANNEL_OPTIONS, HandshakeError, unix_address
+from aol_wire.tls import TlsError, WatchedTls, tls_files
+from aol_wire.tls_credentials import channel_credentials
 
 _log = structlog.get_logger("aol.adapters.host")
 
@@ -31,9 +34,18 @@ class AdapterHost:
     """
 
     def __init__(
-        self, name: str, config: AdapterConfig, *, socket_dir: Path | None = None, timing: Timing | None = None
+        self,
+        name: str,
+        config: AdapterConfig,
+        *,
+        tls: AdapterTlsSettings | None = None,
+        socket_dir: Path | None = None,
+        timing: Timing | None = None,
     ) -> None:
-        """`socket_dir` is a folder of mode 0700 for sockets; not given, the host makes and removes one."""
+        """`tls` is what is shown to a program at an address over TCP, and who vouches for it; None: without TLS.
+
+        `socket_dir` is a folder of mode 0700 for sockets; not given, the host makes and removes one.
+        """
         if (config.command is None) == (config.address is None):
             raise ValueError(f"adapter {name}: give either a command or an address")
         self.name = name
@@ -51,6 +63,8 @@ class AdapterHost:
         self._failures = 0
         self._ready_since: float | None = None
         self._next_start = 0.0
+        self._tls_settings = tls
+        self._tls: WatchedTls | None = None
 
     @property
     def adapter(self) -> Adapter:
@@ -174,11 +188,15 @@ class AdapterHost:
         """Stay connected. gRPC connects again by itself; a line without an answer is made anew."""
         while True:
             self._set(HostState(Phase.STARTING, "it is being connected to"))
-            async with self._channel(self._config.address or ""):
-                self._set(HostState(Phase.DOWN, await self._watch()))
+            try:
+                async with self._channel(self._config.address or ""):
+                    self._set(HostState(Phase.DOWN, await self._watch()))
+            except HandshakeError as error:
+                self._set(HostState(Phase.DOWN, str(error)))
+                await asyncio.sleep(self._next_delay_s())
 
     async def _watch(self) -> str:
-        """Keep `description` and `state` current; return when there was no answer for too long."""
+        """Keep `description` and `state` current; return when another line should be tried, and why."""
         answered = time.monotonic()
         described = False
         while True:
@@ -192,6 +210,9 @@ class AdapterHost:
                 # It may be another process next time, so it is asked again what it can do.
                 described, silent = False, error.reason is Reason.DEADLINE
                 self._set(HostState(Phase.DOWN, _PROBLEMS.get(error.reason, "its health service fails")))
+                # A connection that stands needs no other certificates; one that does not may be waiting for them.
+                if self._tls is not None and self._tls.refresh():
+                    return "its certificates have changed"
             else:
                 self._set(HostState(Phase.READY) if serving else _NOT_SERVING)
             answered = answered if silent else time.monotonic()
@@ -210,7 +231,7 @@ class AdapterHost:
             ("grpc.min_reconnect_backoff_ms", round(timing.first_delay_s * 1000)),
             ("grpc.max_reconnect_backoff_ms", round(timing.last_delay_s * 1000)),
         )
-        channel = grpc.aio.insecure_channel(address, options=options)
+        channel = self._open(address, options)
         self._proxy.connect(channel)
         try:
             yield
@@ -218,6 +239,20 @@ class AdapterHost:
             self._proxy.disconnect()
             # Calls to a process that is gone fail by themselves; the grace lets them say so.
             await channel.close(timing.first_delay_s)
+
+    def _open(self, address: str, options: tuple[tuple[str, int], ...]) -> grpc.aio.Channel:
+        tls = self._tls_settings
+        if tls is None:
+            return grpc.aio.insecure_channel(address, options=options)
+        try:
+            self._tls = WatchedTls(tls_files(tls.ca_file, tls.certificate_file, tls.key_file), self._keep_the_old)
+        except TlsError as error:
+            raise HandshakeError(f"its tls settings cannot be used: {error}") from None
+        named = () if tls.server_name is None else (("grpc.ssl_target_name_override", tls.server_name),)
+        return grpc.aio.secure_channel(address, channel_credentials(self._tls.current), options=(*options, *named))
+
+    def _keep_the_old(self, problem: str) -> None:
+        _log.warning("adapter.tls_files_unusable", adapter=self.name, reason=problem)
 
     def _next_delay_s(self) -> float:
         """How long to wait before the next start."""

@@ -45,6 +45,9 @@ class AuditQuery:
     field: str = ""
     request_id: str = ""
     trace_id: str = ""
+    user: str = ""
+    tenant: str = ""
+    security: str = ""
     text: str = ""
     since_us: int = 0
     until_us: int = 0
@@ -60,7 +63,7 @@ class Matcher:
 
     def __init__(self, query: AuditQuery) -> None:
         self.query = query
-        keys = (*EQUAL_KEYS, "request_id", "trace_id")
+        keys = (*EQUAL_KEYS, "request_id", "trace_id", "user", "tenant", "security")
         self._equal = {key: value for key in keys if (value := getattr(query, key))}
         self.row_values = tuple((place, self._equal[key]) for place, key in enumerate(EQUAL_KEYS) if key in self._equal)
         self._since = from_us(query.since_us).encode() if query.since_us else b""

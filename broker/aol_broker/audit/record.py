@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from aol.data.v1 import collection_pb2
+from aol_broker.identities.token_text import TOKEN_ID
 from aol_wire.datetimes import from_us
 from aol_wire.filters import Json
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
-from aol_wire.names import COLLECTION, SERVICE
+from aol_wire.names import COLLECTION, OPERATOR, SERVICE
 
 FILTER_MAX_BYTES = 16 << 10
 """Longer filters (as UTF-8, in a record) are recorded by their size only, so that a record stays a line that tools
@@ -22,6 +23,8 @@ _PERMISSIONS: Mapping[int, str] = {
     collection_pb2.PERMISSION_READ: "read",
     collection_pb2.PERMISSION_WRITE: "write",
     collection_pb2.PERMISSION_ADMIN: "admin",
+    collection_pb2.PERMISSION_ASSERT_CONTEXT: "assert-context",
+    collection_pb2.PERMISSION_BYPASS_SECURITY: "bypass-security",
 }
 
 
@@ -57,6 +60,8 @@ class AuditRecord:
     that announced this write. `grant` says by what right the call was allowed: `owner`, `operator`, `service` (nothing
     of another's is touched), or origin and permission of a grant, as `sharing:read`; `revision` is that of the registry
     in which it stood. `fields` are the paths that a query asks for, None when it asks for whole documents or is none.
+    `tenant` and `user` say on whose behalf the call was made, where it was let through so; `security` says how that is
+    known, `asserted` by the service or by a `token`, or that the call reached all documents (`bypass`).
     """
 
     time_us: int
@@ -82,42 +87,51 @@ class AuditRecord:
     fields: tuple[str, ...] | None = None
     bytes_in: int = 0
     bytes_out: int = 0
+    tenant: str = ""
+    user: str = ""
+    security: str = ""
 
     def body(self, seq: int, prev: str) -> bytes:
         """Return the record as canonical JSON (sorted keys, no blanks, UTF-8), without the hash that is made of it.
 
         :param prev: the hash of the record before it, which has the number `seq` - 1.
         """
+        if self.security:
+            return orjson.dumps(
+                {**self._keys(seq, prev), "security": self.security, "tenant": self.tenant, "user": self.user},
+                option=orjson.OPT_SORT_KEYS,
+            )
         # In the order of the alphabet, which is what makes it canonical: sorting would cost each call a little.
-        return orjson.dumps(
-            {
-                "broker": self.broker,
-                "bytes_in": self.bytes_in,
-                "bytes_out": self.bytes_out,
-                "collection": self.collection,
-                "duration_ms": round(self.duration_ms, 3),
-                "fields": self.fields,
-                "filters": orjson.Fragment(self.filters),
-                "grant": self.grant,
-                "intent": self.intent,
-                "on_behalf_of": self.on_behalf_of,
-                "operation": self.operation,
-                "outcome": self.outcome.value,
-                "peer": self.peer,
-                "prev": prev,
-                "principal": self.principal,
-                "reason": self.reason,
-                "request_id": self.request_id,
-                "result_count": self.result_count,
-                "revision": self.revision,
-                "seq": seq,
-                "service": self.service,
-                "stage": self.stage.value,
-                "timestamp": from_us(self.time_us),
-                "trace_id": self.trace_id,
-                "verified_by": self.verified_by,
-            }
-        )
+        return orjson.dumps(self._keys(seq, prev))
+
+    def _keys(self, seq: int, prev: str) -> dict[str, Any]:
+        return {
+            "broker": self.broker,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "collection": self.collection,
+            "duration_ms": round(self.duration_ms, 3),
+            "fields": self.fields,
+            "filters": orjson.Fragment(self.filters),
+            "grant": self.grant,
+            "intent": self.intent,
+            "on_behalf_of": self.on_behalf_of,
+            "operation": self.operation,
+            "outcome": self.outcome.value,
+            "peer": self.peer,
+            "prev": prev,
+            "principal": self.principal,
+            "reason": self.reason,
+            "request_id": self.request_id,
+            "result_count": self.result_count,
+            "revision": self.revision,
+            "seq": seq,
+            "service": self.service,
+            "stage": self.stage.value,
+            "timestamp": from_us(self.time_us),
+            "trace_id": self.trace_id,
+            "verified_by": self.verified_by,
+        }
 
 
 def recorded_filter(text: str, rewritten: Callable[[Json], Json] | None = None) -> bytes:
@@ -142,27 +156,33 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     """Return what a record shows under `filters` of a call that has none, as JSON on one line.
 
     `arguments` is the request message of the operation, which nobody has checked yet. Of grants it is who is to have
-    which permission, of manifests where they come from, of copies where to, of a drop whether it is one; other calls
-    show null. What is stored in collections is in none of them: filters, and documents, are for `redaction`.
+    which permission, of manifests where they come from, of copies where to, of a drop whether it is one, of tokens
+    whose they are to be, or which one; other calls show null. What is stored in collections is in none of them:
+    filters, and documents, are for `redaction`.
     """
+    return orjson.dumps(_recorded_arguments(operation, arguments))
+
+
+def _recorded_arguments(operation: str, arguments: Any) -> Json:
+    shown: Json = None
     match operation:
         case "grant_access" | "revoke_access":
-            target = arguments.target_service
             permission: Json = _PERMISSIONS.get(arguments.permission, arguments.permission)
-            return orjson.dumps(
-                {"permission": permission, "target_service": _named(target, SERVICE.fullmatch(target) is not None)}
-            )
+            shown = {"permission": permission, "target_service": _grantee(arguments.target_service)}
+        case "list_access" | "explain_access":
+            shown = {"collection": _id(arguments.collection), "service": _grantee(arguments.service)}
         case "apply_manifest":
             source = arguments.source
             good = len(source) <= MANIFEST_SOURCE_MAX_CHARACTERS and source.isprintable()
-            return orjson.dumps({"source": _named(source, good)})
+            shown = {"source": _named(source, good)}
         case "drop_collection":
-            return orjson.dumps({"dry_run": arguments.dry_run})
+            shown = {"dry_run": arguments.dry_run}
         case "copy_collection":
             adapter = arguments.to_adapter
-            return orjson.dumps({"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)})
-        case _:
-            return b"null"
+            shown = {"to_adapter": _named(adapter, COLLECTION.fullmatch(adapter) is not None)}
+        case "create_token" | "revoke_token":
+            shown = _recorded_token(operation, arguments)
+    return shown
 
 
 def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
@@ -173,6 +193,28 @@ def with_details(filters: bytes, details: Mapping[str, Json] | None) -> bytes:
     if not details:
         return filters
     return orjson.dumps({**(orjson.loads(filters) or {}), **details}, option=orjson.OPT_SORT_KEYS)
+
+
+def _recorded_token(operation: str, arguments: Any) -> Json:
+    """Return whose a token is to be, or which one it is; of what is no id, the token itself perhaps, only the size."""
+    if operation == "revoke_token":
+        token_id = arguments.token_id
+        return {"token_id": _named(token_id, TOKEN_ID.fullmatch(token_id) is not None)}
+    service, operator = arguments.service, arguments.operator
+    shown: dict[str, Json] = {"lifetime_s": arguments.lifetime_s}
+    if operator:
+        shown["operator"] = _named(operator, OPERATOR.fullmatch(operator) is not None)
+    if service:
+        shown["service"] = _named(service, SERVICE.fullmatch(service) is not None)
+    return shown
+
+
+def _grantee(name: str) -> Json:
+    return _named(name, SERVICE.fullmatch(name.removesuffix("*")) is not None or name in ("", "*"))
+
+
+def _id(name: str) -> Json:
+    return _named(name, all(COLLECTION.fullmatch(part) for part in name.split(".", 1)) or not name)
 
 
 def _named(name: str, good: bool) -> Json:

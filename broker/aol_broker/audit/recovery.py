@@ -228,6 +228,9 @@ def resolved(record: Mapping[str, Any]) -> AuditRecord:
         grant=str(record.get("grant", "")),
         revision=int(record.get("revision", 0)),
         bytes_in=int(record.get("bytes_in", 0)),
+        tenant=str(record.get("tenant", "")),
+        user=str(record.get("user", "")),
+        security=str(record.get("security", "")),
     )
 
 

@@ -4,7 +4,7 @@ A collection's policy holds for every call that names it, also for one that is d
 there is no policy: the shape is shown, as it may be a slip of somebody who meant another's, with sensitive values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from aol_broker.admission import Admitted
 from aol_broker.audit.filter_hiding import FilterHiding, TooManyHiddenError, searches_secrets
 from aol_broker.audit.filter_shape import filter_shape, member_types
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
-from aol_broker.audit.record import FILTER_MAX_BYTES, recorded_arguments, recorded_filter
+from aol_broker.audit.record import FILTER_MAX_BYTES, recorded_arguments, recorded_filter, with_details
 from aol_broker.audit.secret_names import may_name_secrets
 from aol_broker.audit.value_hash import hidden
 from aol_broker.registry.snapshot import CollectionRecord
@@ -32,6 +32,7 @@ FIELDS_MAX_BYTES = 2 << 10
 """Of the paths of a projection, those are named that have room in so much."""
 
 _IDS_MAX_BYTES = FILTER_MAX_BYTES - (4 << 10)  # a batch's record tells of its failures too
+_WHERE_MAX_BYTES = FILTER_MAX_BYTES // 2  # the other limits of the grant are told too
 # As many as have room.
 _HIDDEN_MAX_VALUES = FILTER_MAX_BYTES // 76
 _UNKNOWN = AuditPolicy(AuditLevel.SHAPE)
@@ -59,8 +60,28 @@ def recorded(
         case _ if (text := getattr(arguments, "filter", None)) is not None:
             indexes = () if collection is None else collection.indexes
             return _recorded_query(text, policy, indexes, key)
+        case "grant_access":
+            indexes = () if collection is None else collection.indexes
+            limits = _recorded_limits(arguments, policy, indexes, key)
+            return with_details(recorded_arguments(operation, arguments), limits)
         case _:
             return recorded_arguments(operation, arguments)
+
+
+def _recorded_limits(
+    arguments: Any, policy: AuditPolicy, indexes: tuple[IndexSpec, ...], key: bytes
+) -> Mapping[str, Json]:
+    """Return what a record shows of the limits of a grant, which nobody has checked yet."""
+    limits: dict[str, Json] = {}
+    if arguments.fields:
+        limits["fields"] = list(_within_room(arguments.fields))
+    if arguments.where:
+        where = _recorded_query(arguments.where, policy, indexes, key)
+        fits = len(where) <= _WHERE_MAX_BYTES
+        limits["where"] = orjson.loads(where) if fits else {"$omitted_characters": len(arguments.where)}
+    if arguments.expires_us:
+        limits["expires_us"] = arguments.expires_us
+    return limits
 
 
 def inserted_ids(work: object) -> Sequence[str]:
@@ -83,6 +104,11 @@ def recorded_fields(arguments: Any, collection: CollectionRecord | None) -> tupl
     paths = getattr(arguments, "projection", None)
     if not paths or (collection is not None and collection.audit.level is AuditLevel.METADATA):
         return None
+    return _within_room(paths)
+
+
+def _within_room(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return as many paths as have room, and how many have not."""
     shown: list[str] = []
     size_bytes = 0
     for path in paths:

@@ -10,6 +10,10 @@ ANYWHERE = (
     "api key",
     "access key",
     "private key",
+    "secret key",
+    "signing key",
+    "encryption key",
+    "ssh key",
     "authorization",
     "credential",
 )

@@ -17,6 +17,7 @@ from aol_broker.audit.value_hash import KEY_NAME, hidden
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
+from aol_broker.security.deciding import BASES
 from aol_broker.verbs import VERBS
 from aol_broker.yaml_text import did_you_mean
 from aol_wire.datetimes import from_us, to_us
@@ -39,6 +40,9 @@ _TEXTS = {
     "field": "field",
     "recorded_request_id": "request_id",
     "trace_id": "trace_id",
+    "user": "user",
+    "tenant": "tenant",
+    "security": "security",
     "text": "text",
 }
 
@@ -51,6 +55,7 @@ _TOLD = {
     "principal": re.compile(rf"operator|broker|service:{SERVICE.pattern}"),
     "request_id": _UUID,
     "trace_id": re.compile(r"[0-9a-f]{32}"),
+    "security": re.compile("|".join(BASES)),
 }
 
 T = TypeVar("T")
@@ -73,6 +78,8 @@ class SearchAudit:
         _check_times(arguments.since_us, arguments.until_us)
         if arguments.outcome:
             _check_known("outcome", arguments.outcome, _OUTCOMES)
+        if arguments.security:
+            _check_known("security", arguments.security, BASES)
         for stage in arguments.stages:
             _check_known("stages", stage, _STAGES)
         return AuditQuery(

@@ -7,6 +7,8 @@ from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
+from aol_broker.security.access_list import take_from_update
+from aol_broker.security.scoping import owned
 from aol_wire.adapter import Delete, Restore, Update
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
@@ -15,6 +17,7 @@ from aol_wire.filters import Compare, Filter, Operator
 from aol_wire.ids import now_us
 from aol_wire.metadata import ID
 from aol_wire.update_parser import parse_update
+from aol_wire.updates import UpdateOperation
 
 _Change = pb.UpdateDataRequest | pb.DeleteDataRequest | pb.RestoreDataRequest | pb.PurgeDataRequest
 
@@ -30,14 +33,24 @@ class UpdateData:
         """Check the filter, the guards and the update."""
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
-        operations = admit_update(parse_update(arguments.update, record.datetime_paths), record)
-        request.scope.check_update(operations)
+        text, acl = take_from_update(arguments.update) if record.security.acl else (arguments.update, None)
+        operations: tuple[UpdateOperation, ...] = ()
+        if text is not None:
+            operations = parse_update(text, record.datetime_paths)
+        # Before the rules about its fields: that there are some would tell of those that the caller does not see.
+        request.scope.check_update(operations, record.indexes)
+        if acl is not None:
+            request.scope.check_acl()
+        if operations:
+            operations = admit_update(operations, record, guarded)
+        narrowed = request.scope.narrow(guarded, record.indexes)
         return Update(
-            request.scope.narrow(guarded),
+            narrowed if acl is None else owned(request.scope, narrowed),
             operations,
             now_us(),
             max_affected=_max_affected(arguments),
             if_version=_if_version(arguments, guarded),
+            acl=acl,
         )
 
     async def dispatch(
@@ -60,7 +73,7 @@ class DeleteData:
         arguments, record = request.arguments, known(record)
         guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            request.scope.narrow(guarded),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             soft=record.soft_delete,
             max_affected=_max_affected(arguments),
@@ -84,9 +97,9 @@ class RestoreData:
 
     async def admit(self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None) -> Restore:
         """Check the filter and the guards."""
-        arguments = request.arguments
-        guarded = _guarded_filter(arguments, known(record), self._backends)
-        return Restore(request.scope.narrow(guarded), _max_affected(arguments))
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
+        return Restore(request.scope.narrow(guarded, record.indexes), _max_affected(arguments))
 
     async def dispatch(
         self, request: Request[pb.RestoreDataRequest], record: CollectionRecord | None, work: Restore
@@ -105,9 +118,10 @@ class PurgeData:
 
     async def admit(self, request: Request[pb.PurgeDataRequest], record: CollectionRecord | None) -> Delete:
         """Check the filter and the guards."""
-        arguments = request.arguments
+        arguments, record = request.arguments, known(record)
+        guarded = _guarded_filter(arguments, record, self._backends)
         return Delete(
-            request.scope.narrow(_guarded_filter(arguments, known(record), self._backends)),
+            request.scope.narrow(guarded, record.indexes),
             now_us(),
             max_affected=_max_affected(arguments),
             purge=True,

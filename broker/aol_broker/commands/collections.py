@@ -1,17 +1,20 @@
 """How are collections made and shown? RequestCollection, ListCollections, DescribeCollection."""
 
+from dataclasses import replace
+
 import structlog
 
 from aol.data.v1 import data_broker_pb2 as pb
+from aol_broker.access.holding import held_on
 from aol_broker.backends import Backends, needed_by, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.hints import check_expiring
 from aol_broker.presentation import collection_to_proto, within_one_answer
 from aol_broker.registry.declaring import requested
-from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Snapshot
+from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
-from aol_broker.request import Answer, Principal, Request
+from aol_broker.request import Answer, Request
 from aol_broker.resolve import resolve
 from aol_wire.adapter import Ensured
 from aol_wire.errors import DataError, Reason
@@ -40,12 +43,14 @@ class RequestCollection:
         arguments, name = request.arguments, resolve(request.collection, request.principal.service)
         if record is None and not self._allow_undeclared:
             raise _undeclared(name.collection, request.principal.service)
+        hint = read_schema_hint(arguments.schema_hint)
         asked = CollectionRecord(
             name.service,
             name.collection,
             adapter=self._backends.default,
             description=_description(arguments.description),
-            schema_hint=read_schema_hint(arguments.schema_hint),
+            schema_hint=hint.types,
+            field_rules=hint.rules,
             indexes=_indexes(arguments),
         )
         wanted = requested(record, asked)
@@ -83,9 +88,11 @@ class ListCollections:
         snapshot, service = self._registry.snapshot, request.principal.service
         ids = sorted({*snapshot.owned_by(service), *snapshot.granted_to(service)})
         found = (record for collection_id in ids if (record := snapshot.collections.get(collection_id)) is not None)
-        usable = ((record, held) for record in found if (held := permissions_of(snapshot, record, request.principal)))
+        usable = (
+            (record, held) for record in found if (held := held_on(snapshot, record, request.principal)).permissions
+        )
         collections = within_one_answer(
-            (collection_to_proto(record, held) for record, held in usable),
+            (collection_to_proto(held.seen(record), held.permissions) for record, held in usable),
             "Describe the collections one by one.",
         )
         return Answer(pb.ListCollectionsResponse(collections=collections), len(collections))
@@ -105,25 +112,17 @@ class DescribeCollection:
         self, request: Request[pb.DescribeCollectionRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Ask the adapter how the declared indexes stand."""
+        held = held_on(self._registry.snapshot, known(record), request.principal)
         record = known(record)
         stands = {status.spec: status for status in await self._dispatch.inspect(record)}
         # One that the adapter does not know yet is about to be built.
-        indexes = [stands.get(spec, IndexStatus(spec, IndexState.BUILDING)) for spec in record.indexes]
-        permissions = permissions_of(self._registry.snapshot, record, request.principal)
-        collection = collection_to_proto(record, permissions, indexes)
+        seen = held.seen(record)
+        indexes = [stands.get(spec, IndexStatus(spec, IndexState.BUILDING)) for spec in seen.indexes]
+        if held.limited:
+            # It counts documents that the caller may not reach.
+            indexes = [replace(index, offenders=0) for index in indexes]
+        collection = collection_to_proto(seen, held.permissions, indexes)
         return Answer(pb.DescribeCollectionResponse(collection=collection), 1)
-
-
-def permissions_of(snapshot: Snapshot, record: CollectionRecord, principal: Principal) -> tuple[Permission, ...]:
-    """Return what a principal may do with a collection."""
-    if record.service == principal.service:
-        return (Permission.READ, Permission.WRITE, Permission.ADMIN)
-    held = [
-        grant.permission
-        for grant in snapshot.grants_of(record.collection_id, principal.service)
-        if grant.state is GrantState.ACTIVE
-    ]
-    return tuple(permission for permission in Permission if any(item.covers(permission) for item in held))
 
 
 def warn_of_failed_indexes(record: CollectionRecord, ensured: Ensured) -> None:

@@ -12,10 +12,12 @@ from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
+from aol_broker.security.duplicates import own_duplicates
 from aol_wire.adapter import Capability, Insert, Outcome
-from aol_wire.errors import Applied, DataError, Reason
+from aol_wire.errors import Applied, DataError, Reason, Violation
 from aol_wire.ids import now_us
 from aol_wire.limits import BATCH_MAX_DOCUMENTS
+from aol_wire.metadata import BATCH_LIMIT
 from aol_wire.status import to_status
 
 # Checking documents holds the event loop; other calls get their turn after so much text, some ten milliseconds.
@@ -42,7 +44,16 @@ class StoreData:
         self, request: Request[pb.StoreDataRequest], record: CollectionRecord | None, work: Insert
     ) -> Answer:
         """Insert it."""
-        outcome = await self._dispatch.write_one(known(record), request.scope, work, timeout_s=request.remaining_s)
+        record, scope = known(record), request.scope
+        outcome = await self._dispatch.write_one(record, scope, work, timeout_s=request.remaining_s)
+        if outcome.was_duplicate:
+            if scope.fields is not None:
+                raise scope.fields.taken()
+            [outcome] = await own_duplicates(
+                self._dispatch, record, scope, [work], [outcome], timeout_s=request.remaining_s
+            )
+            if outcome.error is not None:
+                raise outcome.error
         response = pb.StoreDataResponse(success=True, document_id=work.id, was_duplicate=outcome.was_duplicate)
         return Answer(response, result_count=1)
 
@@ -61,12 +72,13 @@ class StoreBatch:
         arguments, record = request.arguments, known(record)
         # A slice is a list, which is read much faster than a column.
         documents, ids = arguments.documents[:], arguments.document_ids[:]
-        if len(documents) > BATCH_MAX_DOCUMENTS:
-            raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
+        _check_count(len(documents), request)
         if ids and len(ids) != len(documents):
             raise DataError.invalid(Reason.BAD_REQUEST, "document_ids", "give none, or one for each document")
         if arguments.atomic:
             require(self._backends.of(record), frozenset({Capability.ATOMIC}))
+            if request.scope.fields is not None:
+                request.scope.fields.refuse_atomic()
         admitted: list[Admitted | DataError] = []
         characters = 0
         for index, text in enumerate(documents):
@@ -79,7 +91,7 @@ class StoreBatch:
             except DataError as error:
                 if arguments.atomic:
                     raise _of_document(error, index) from None
-                admitted.append(error)
+                admitted.append(request.scope.told(error, record.indexes))
         return admitted
 
     async def dispatch(
@@ -90,14 +102,44 @@ class StoreBatch:
         inserts = [Insert(item.id, item.json, now, item.owner, item.acl) for item in work if isinstance(item, Admitted)]
         outcomes: list[Outcome] = []
         if inserts:
-            outcomes = await self._dispatch.write(
-                known(record),
-                request.scope,
-                inserts,
-                timeout_s=request.remaining_s,
-                atomic=request.arguments.atomic,
+            record, scope, atomic = known(record), request.scope, request.arguments.atomic
+            outcomes = await self._dispatch.write(record, scope, inserts, timeout_s=request.remaining_s, atomic=atomic)
+            outcomes = await own_duplicates(
+                self._dispatch, record, scope, inserts, outcomes, timeout_s=request.remaining_s
             )
+            if scope.fields is not None:
+                outcomes = [scope.fields.outcome(item, record.indexes) for item in outcomes]
+            if atomic:
+                _refuse_taken(outcomes)
         return _batch_answer(work, outcomes)
+
+
+def _check_count(count: int, request: Request[pb.StoreBatchRequest]) -> None:
+    if count > BATCH_MAX_DOCUMENTS:
+        raise DataError.invalid(Reason.TOO_LARGE, "documents", f"at most {BATCH_MAX_DOCUMENTS:,} in one batch")
+    most = request.limits.max_batch_documents
+    if most is not None and count > most:
+        description = f"at most {most:,} in one batch of this service (limits, {BATCH_LIMIT})"
+        raise DataError(
+            Reason.TOO_LARGE,
+            f"documents: {description}",
+            violations=(Violation("documents", description),),
+            # The SDK makes its batches smaller by this.
+            metadata={BATCH_LIMIT: str(most)},
+        )
+
+
+def _refuse_taken(outcomes: Sequence[Outcome]) -> None:
+    """Return if no document of an atomic batch was there already as somebody else's, which only its answer shows.
+
+    :raises DataError: DUPLICATE_ID; the other documents are stored.
+    """
+    for index, outcome in enumerate(outcomes):
+        if outcome.error is not None:
+            error = _of_document(outcome.error, index)
+            error.message += ". The other documents of the batch are stored"
+            error.applied = Applied.YES
+            raise error
 
 
 def _batch_answer(work: Sequence[Admitted | DataError], outcomes: Sequence[Outcome]) -> Answer:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aol_broker.access import limits_parser
 from aol_broker.backends import Backends, needed_by, require
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.yaml_text import did_you_mean
+from aol_wire.adapter import Capability
 from aol_wire.errors import DataError, Reason, Violation
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
 
@@ -85,8 +87,9 @@ def collections_of(manifest: Manifest, snapshot: Snapshot, backends: Backends) -
         )
         for declaration in manifest.collections
     )
-    for record in records:
-        require(backends.of(record), needed_by(record))
+    for record, declaration in zip(records, manifest.collections, strict=True):
+        needed = [needed_by(record), *(limits_parser.needed_by(share.limits) for share in declaration.sharing)]
+        require(backends.of(record), frozenset[Capability]().union(*needed))
     return records
 
 

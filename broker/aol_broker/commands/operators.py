@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from aol.admin.v1 import admin_pb2 as pb
+from aol_broker.access.service_patterns import covers
 from aol_broker.backends import Backends
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all
@@ -13,6 +14,7 @@ from aol_broker.presentation import collection_to_proto, grant_to_proto, within_
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
+from aol_broker.security.changing import consequences
 from aol_wire.filters import Json
 
 
@@ -59,6 +61,12 @@ class ApplyManifest:
             created_collections=applied.created,
             active_grants=[grant_to_proto(grant) for grant in applied.active],
             pending_grants=[grant_to_proto(grant) for grant in applied.pending],
+            notices=[
+                notice
+                for collection in work.collections
+                if (before := known.get(collection.collection_id)) is not None
+                for notice in consequences(before, collection)
+            ],
         )
         details: dict[str, Json] = {"service": applied.service, "version": applied.version, "changed": applied.changed}
         return Answer(response, len(work.collections), details)
@@ -137,7 +145,7 @@ class ListGrants:
             (
                 grant_to_proto(grant)
                 for (collection_id, service), held in sorted(self._registry.snapshot.grants.items())
-                if wanted_collection in ("", collection_id) and wanted_service in ("", service)
+                if wanted_collection in ("", collection_id) and (not wanted_service or covers(service, wanted_service))
                 for grant in held
             ),
             "List the grants of one collection, or to one service, at a time.",

@@ -14,7 +14,7 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.page_tokens import PagePosition, PageTokens
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.request import Answer, Request
-from aol_wire.adapter import Capability, Count, Deleted, Find
+from aol_wire.adapter import Capability, Count, Deleted, Explanation, Find
 from aol_wire.capabilities import required_by_filter
 from aol_wire.errors import DataError, Reason
 from aol_wire.filter_parser import parse_filter
@@ -41,6 +41,14 @@ class PageWanted:
     remaining: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueryToExplain:
+    """A query as the adapter is asked to explain it, and the caller's own filter in it."""
+
+    find: Find
+    asked: Filter | None
+
+
 class QueryData:
     """Finds documents, a page at a time."""
 
@@ -54,6 +62,8 @@ class QueryData:
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
         page_size = _in_range(arguments.page_size, "page_size", PAGE_MAX_DOCUMENTS) or PAGE_MAX_DOCUMENTS
+        # A page that is smaller than asked for is as good: whoever wants more follows its token.
+        page_size = min(page_size, request.limits.max_page_documents or PAGE_MAX_DOCUMENTS)
         skip = _in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS)
         sort = parse_sort((key.path, key.descending) for key in arguments.sort)
         projection = parse_projection(arguments.projection)
@@ -72,9 +82,9 @@ class QueryData:
             )
         find = Find(
             request.scope.target(record),
-            request.scope.narrow(parsed),
-            sort=sort,
-            projection=projection,
+            request.scope.narrow(parsed, record.indexes),
+            sort=request.scope.sorted_by(sort),
+            projection=request.scope.projected(projection),
             limit=page_size if page.remaining is None else min(page_size, page.remaining),
             skip=skip,
             position=page.position,
@@ -99,6 +109,8 @@ class QueryData:
         response = pb.QueryDataResponse(next_page_token=token)
         # Handed to the constructor, a page would be copied by encoding and decoding it.
         response.page.CopyFrom(found.page)
+        if request.scope.fields is not None:
+            request.scope.fields.cut(response.page)
         return Answer(response, count)
 
 
@@ -114,7 +126,7 @@ class CountData:
         arguments, record = request.arguments, known(record)
         parsed = _parsed_filter(arguments.filter, record, self._backends)
         scope, deleted = request.scope, _deleted_mode(arguments.deleted)
-        return Count(scope.target(record), scope.narrow(parsed), deleted, timeout_s=request.remaining_s)
+        return Count(scope.target(record), scope.narrow(parsed, record.indexes), deleted, timeout_s=request.remaining_s)
 
     async def dispatch(
         self, request: Request[pb.CountDataRequest], record: CollectionRecord | None, work: Count
@@ -131,34 +143,41 @@ class ExplainQuery:
         self._backends = backends
         self._dispatch = dispatch
 
-    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> Find:
+    async def admit(self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None) -> QueryToExplain:
         """Check the query."""
         arguments, record = request.arguments, known(record)
         require(self._backends.of(record), frozenset({Capability.EXPLAIN}))
         limit = _in_range(arguments.limit, "limit") if arguments.HasField("limit") else PAGE_MAX_DOCUMENTS
-        return Find(
+        parsed = _parsed_filter(arguments.filter, record, self._backends)
+        find = Find(
             request.scope.target(record),
-            request.scope.narrow(_parsed_filter(arguments.filter, record, self._backends)),
-            sort=parse_sort((key.path, key.descending) for key in arguments.sort),
+            request.scope.narrow(parsed, record.indexes),
+            sort=request.scope.sorted_by(parse_sort((key.path, key.descending) for key in arguments.sort)),
             limit=max(1, min(limit, PAGE_MAX_DOCUMENTS)),
             skip=_in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS),
             deleted=_deleted_mode(arguments.deleted),
             max_bytes=PAGE_MAX_BYTES,
             timeout_s=request.remaining_s,
         )
+        return QueryToExplain(find, parsed)
 
     async def dispatch(
-        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: Find
+        self, request: Request[pb.ExplainQueryRequest], record: CollectionRecord | None, work: QueryToExplain
     ) -> Answer:
         """Ask the adapter, and add advice."""
-        explanation = await self._dispatch.explain(known(record), work)
+        explanation, indexes = await self._dispatch.explain(known(record), work.find), known(record).indexes
+        worthwhile = wasteful(explanation)
+        if request.scope.narrowed or (known(record).security.tenant and request.scope.tenant is not None):
+            # Whatever depends on documents, or fields, that the caller does not reach would tell of them.
+            explanation = request.scope.explained(explanation)
+            worthwhile, indexes = explanation.index is None, request.scope.visible_indexes(indexes)
         proposed = None
-        if not explanation.uses_key and wasteful(explanation):
-            proposed = propose_index(work.filter, work.sort, known(record).indexes)
+        if not explanation.uses_key and worthwhile:
+            proposed = propose_index(work.asked, work.find.sort, indexes)
         response = pb.ExplainQueryResponse(
             filter_pushed_down=explanation.filter_pushed_down,
             sort_pushed_down=explanation.sort_pushed_down,
-            index="key" if explanation.uses_key else explanation.index.name if explanation.index is not None else "",
+            index=_served_by(explanation),
             estimated_documents=explanation.estimated_documents,
             examined_documents=explanation.examined_documents,
             returned_documents=explanation.returned_documents,
@@ -166,6 +185,14 @@ class ExplainQuery:
             proposed_line="" if proposed is None else manifest_line(proposed),
         )
         return Answer(response, explanation.returned_documents)
+
+
+def _served_by(explanation: Explanation) -> str:
+    if explanation.uses_key:
+        return "key"
+    if explanation.index is not None:
+        return explanation.index.name
+    return "access" if explanation.uses_access else ""
 
 
 def _parsed_filter(text: str, record: CollectionRecord, backends: Backends) -> Filter | None:
@@ -198,6 +225,8 @@ def _binding(request: Request[pb.QueryDataRequest], record: CollectionRecord) ->
     query = pb.QueryDataRequest()
     query.CopyFrom(request.arguments)
     query.ClearField("page_token")
+    # Of the context counts who it is, which the scope says: a token that was renewed must not end the pages.
+    query.ClearField("context")
     query.ClearField("request_id")
     digest = hashlib.sha256(f"{request.principal.name} {request.principal.service} {record.adapter}".encode())
     digest.update(b"\0" + request.scope.identity + b"\0" + query.SerializeToString(deterministic=True))

@@ -3,23 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditPolicy
-from aol_broker.registry.snapshot import Permission, Validation
+from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
+from aol_broker.security.policy import NO_SECURITY, SecurityPolicy
+from aol_wire.field_rules import FieldRules
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """The owner lets a service have a permission, should it ask."""
+    """The owner lets a service have a permission within limits, should it ask."""
 
     service: str
     permission: Permission
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredCollection:
-    """A collection that the service owns. `schema_hint` maps dotted paths to type names.
+    """A collection that the service owns. `schema_hint` maps dotted paths to type names, `field_rules` some to rules.
 
     `adapter` is "" where the manifest leaves it to the broker.
     """
@@ -34,6 +38,9 @@ class DeclaredCollection:
     adapter: str = ""
     storage: Storage = field(default_factory=Storage)
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    field_rules: Mapping[str, FieldRules] = field(default_factory=dict, hash=False)
+    secrets: SecretsPolicy = SecretsPolicy.REFUSE
+    security: SecurityPolicy = NO_SECURITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from aol_broker.manifest.storage import RETENTION, RETENTION_FORM
+from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError
 from aol_wire.limits import (
     COLLECTION_MAX_INDEXES,
     DESCRIPTION_MAX_CHARACTERS,
+    GRANT_MAX_FIELDS,
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
+    SECURITY_MAX_CONDITIONS,
     SENSITIVE_MAX_PATHS,
     SENSITIVE_PATH_MAX_CHARACTERS,
 )
@@ -65,9 +68,21 @@ def _adapter_name(name: str) -> str:
     return name
 
 
+def _off(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    return "off" if value is False else value
+
+
 def _retention(text: object) -> object:
     if not isinstance(text, str) or RETENTION.fullmatch(text) is None:
         raise ValueError(RETENTION_FORM)
+    return text
+
+
+def _moment(text: object) -> object:
+    us = to_us(text) if isinstance(text, str) else None
+    if us is None or us < 0:
+        raise ValueError("it is a date-time since 1970, as 2026-12-31T00:00:00Z")
     return text
 
 
@@ -81,7 +96,11 @@ CollectionId = Annotated[
     Field(json_schema_extra={"pattern": f"^{SERVICE.pattern}\\.{COLLECTION.pattern}$"}),
 ]
 SensitivePath = Annotated[str, Field(min_length=1, max_length=SENSITIVE_PATH_MAX_CHARACTERS), _checked(_check_path)]
-PermissionName = Literal["read", "write", "admin"]
+PermissionName = Literal["read", "write", "admin", "assert-context"]
+_PERMISSION = (
+    "read = query; write = insert, update, delete; admin = both, and grant and revoke; assert-context = say on whose "
+    "behalf a call is made."
+)
 
 
 class _Part(BaseModel):
@@ -116,7 +135,19 @@ class SharingModel(_Part):
     """A permission that another service gets when its manifest asks for it."""
 
     service: ServiceName = Field(description="The service to share with.")
-    permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+    permission: PermissionName = Field(description=_PERMISSION)
+    fields: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=GRANT_MAX_FIELDS,
+        description="Paths: only what is there and below can be seen or changed. All when not given.",
+    )
+    where: dict[str, Any] | None = Field(
+        default=None, description="A filter: only documents that match it can be seen or changed."
+    )
+    expires: Annotated[str, BeforeValidator(_moment)] | None = Field(
+        default=None, description="When it ends, as 2026-12-31T00:00:00Z."
+    )
 
 
 class StorageModel(_Part):
@@ -153,6 +184,22 @@ class StorageModel(_Part):
     )
 
 
+class SecurityModel(_Part):
+    """Which documents a call reaches, by on whose behalf it is made. What the conditions say is checked afterwards."""
+
+    tenant: Literal["required", "optional"] | None = Field(
+        default=None,
+        description="Documents have tenants: all, or some. It is chosen when the collection is made, and stays.",
+    )
+    owner: bool = Field(default=False, description="Documents have owners, and a call reaches those of its user.")
+    acl: bool = Field(default=False, description="Owners may let others in, by an access control list. Needs owner.")
+    attributes: list[dict[str, Any]] | None = Field(
+        default=None,
+        max_length=SECURITY_MAX_CONDITIONS,
+        description='Filters that documents must meet; "$context.NAME" stands for what the context says.',
+    )
+
+
 class CollectionModel(_Part):
     """A collection that the service owns."""
 
@@ -163,7 +210,7 @@ class CollectionModel(_Part):
     schema_hint: dict[str, Any] | None = Field(
         default=None,
         alias="schemaHint",
-        description="Field path -> type name; an object stands for nested paths.",
+        description="Field path -> type name, or an object of type and rules; any other object is nested paths.",
     )
     indexes: list[IndexModel] | None = Field(
         default=None,
@@ -174,8 +221,11 @@ class CollectionModel(_Part):
     soft_delete: bool = Field(
         default=False, alias="softDelete", description="Let delete only mark documents, so that they can be restored."
     )
-    validation: Literal["off", "warn", "strict"] = Field(
+    validation: Annotated[Literal["off", "warn", "strict"], BeforeValidator(_off)] = Field(
         default="off", description="How documents are held to the schema hint."
+    )
+    secrets: Annotated[Literal["refuse", "warn", "off"], BeforeValidator(_off)] = Field(
+        default="refuse", description="What becomes of documents that seem to hold a password, a key or a token."
     )
     storage: StorageModel | None = Field(
         default=None, description="How it is kept. It is chosen when the collection is made, and stays."
@@ -189,13 +239,16 @@ class CollectionModel(_Part):
         max_length=SENSITIVE_MAX_PATHS,
         description="Paths whose values, and all under them, audit records show as a keyed hash only.",
     )
+    security: SecurityModel | None = Field(
+        default=None, description="Record-level security: each call says on whose behalf it is made."
+    )
 
 
 class AccessRequestModel(_Part):
     """A permission that the service needs on a collection of another."""
 
     collection: CollectionId = Field(description="other-service.collection")
-    permission: PermissionName = Field(description="read = query; write = insert, update, delete; admin = all.")
+    permission: PermissionName = Field(description=_PERMISSION)
     reason: str | None = Field(
         default=None, max_length=GRANT_REASON_MAX_CHARACTERS, description="Why, for the owner who decides."
     )

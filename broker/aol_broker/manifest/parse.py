@@ -7,10 +7,19 @@ from pydantic import ValidationError
 
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
-from aol_broker.manifest.models import CollectionModel, DataRequirementsModel, IndexModel, ManifestModel, StorageModel
+from aol_broker.manifest.models import (
+    CollectionModel,
+    DataRequirementsModel,
+    IndexModel,
+    ManifestModel,
+    SharingModel,
+    StorageModel,
+)
 from aol_broker.manifest.rules import broken_rules
+from aol_broker.manifest.security import read_security
+from aol_broker.manifest.sharing import read_limits
 from aol_broker.manifest.storage import read_storage
-from aol_broker.registry.snapshot import Permission, Validation
+from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
 from aol_broker.validation_problems import problems_of
 from aol_broker.yaml_text import (
     Location,
@@ -42,17 +51,18 @@ def read_manifest(path: pathlib.Path) -> str:
         raise _bad(error.problems, str(path)) from None
 
 
-def parse_manifest(text: str, source: str) -> Manifest:
+def parse_manifest(text: str, source: str, *, applied: bool = False) -> Manifest:
     """Return what a manifest declares.
 
     This takes seconds for a text near the bound of 1 MiB; on an event loop, run it in a thread.
 
     :param source: the file's name, for messages.
+    :param applied: the text is one that was applied before; it is read several times as fast.
     :raises DataError: BAD_MANIFEST; its message and violations name every problem (the first 50) with file, line, path
         and the nearest valid name. What is no YAML at all is one problem.
     """
     try:
-        document = read_yaml(text)
+        document = read_yaml(text, known_good=applied)
     except YamlError as error:
         raise _bad(error.problems, source) from None
     model, form = _form(document)
@@ -101,18 +111,27 @@ def _declared(model: ManifestModel, document: YamlDocument) -> Manifest:
 
 def _collection(model: CollectionModel) -> DeclaredCollection:
     storage = model.storage or StorageModel()
+    hint = parse_schema_hint(model.schema_hint or {})
     return DeclaredCollection(
         name=model.name,
         description=model.description or "",
-        schema_hint=parse_schema_hint(model.schema_hint or {}),
+        schema_hint=hint.types,
+        field_rules=hint.rules,
         indexes=tuple(_index(index) for index in model.indexes or ()),
         soft_delete=model.soft_delete,
         validation=Validation(model.validation),
-        sharing=tuple(Sharing(item.service, Permission(item.permission)) for item in model.sharing or ()),
+        secrets=SecretsPolicy(model.secrets),
+        sharing=tuple(_sharing(item) for item in model.sharing or ()),
         adapter=storage.adapter or "",
         storage=read_storage(storage.model_dump(by_alias=True)),
         audit=AuditPolicy(AuditLevel(model.audit), _paths(model.sensitive or ())),
+        security=read_security(model.security.model_dump() if model.security is not None else None),
     )
+
+
+def _sharing(model: SharingModel) -> Sharing:
+    limits = read_limits(model.fields, model.where, model.expires)
+    return Sharing(model.service, Permission(model.permission), limits)
 
 
 def _paths(texts: Iterable[str]) -> tuple[Path, ...]:

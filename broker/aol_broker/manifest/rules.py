@@ -4,13 +4,16 @@ import json
 from collections.abc import Iterator, Mapping
 
 from aol_broker.hints import EXPIRING_NEEDS_HINT
+from aol_broker.manifest.security import broken_security
+from aol_broker.manifest.sharing import broken_limits
 from aol_broker.manifest.storage import broken_storage
 from aol_broker.yaml_text import Location, did_you_mean
 from aol_wire.errors import DataError
+from aol_wire.field_rules import RULES, TYPE, TYPES
 from aol_wire.filters import Json, Path
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexType
-from aol_wire.schema_hint import TYPES, parse_schema_hint
+from aol_wire.schema_hint import parse_schema_hint
 
 _REQUIREMENTS = "dataRequirements"
 
@@ -54,14 +57,18 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
     yield from _repeated(collection.get("indexes"), indexes, ("type", "fields"))
     for place, index in _mappings(collection.get("indexes"), indexes):
         problems = list(_index(index, place))
-        yield from problems or _expiring(index, place, collection.get("schemaHint"))
+        yield from problems or _expiring(index, place, _datetimes(collection.get("schemaHint")))
     yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
+    security = collection.get("security")
+    if isinstance(security, dict):
+        yield from broken_security(security, (*at, "security"))
     storage = collection.get("storage")
     if isinstance(storage, dict):
         yield from broken_storage(storage, (*at, "storage"), _datetimes(collection.get("schemaHint")))
     for place, share in _mappings(collection.get("sharing"), sharing):
         if share.get("service") == service:
             yield (*place, "service"), "the service owns the collection and need not share it with itself"
+        yield from broken_limits(share, place)
 
 
 def _index(index: dict[str, Json], at: Location) -> Problems:
@@ -78,13 +85,13 @@ def _index(index: dict[str, Json], at: Location) -> Problems:
             yield at + inner, violation.description
 
 
-def _expiring(index: dict[str, Json], at: Location, hint: Json) -> Problems:
+def _expiring(index: dict[str, Json], at: Location, datetimes: frozenset[Path] | None) -> Problems:
     """Only fields that are hinted `datetime` are stored in the one form whose order is the order of time."""
     fields = index.get("fields")
-    if index.get("type") != IndexType.TTL or not isinstance(fields, list):
+    if index.get("type") != IndexType.TTL or not isinstance(fields, list) or datetimes is None:
         return
     for position, path in enumerate(fields):
-        if isinstance(path, str) and _find(hint, path)[1] != "datetime":
+        if isinstance(path, str) and tuple(path.split(".")) not in datetimes:
             yield (*at, "fields", position), EXPIRING_NEEDS_HINT
 
 
@@ -96,27 +103,36 @@ def _hint(hint: Json, at: Location) -> Problems:
     except DataError as error:
         for violation in error.violations:
             inner, value = _find(hint, violation.path)
-            near = did_you_mean(value, TYPES) if isinstance(value, str) and value not in TYPES else ""
-            yield at + inner, violation.description + near
+            yield at + inner, violation.description + _nearest(inner, value)
+
+
+def _nearest(place: Location, value: Json) -> str:
+    """Return which name may have been meant: of a type, or of a rule."""
+    last = place[-1] if place else ""
+    if isinstance(value, str) and last not in RULES:
+        return did_you_mean(value, TYPES) if value not in TYPES else ""
+    return did_you_mean(last, RULES) if last not in (*RULES, TYPE) and not isinstance(value, dict) else ""
 
 
 def _datetimes(hint: Json) -> frozenset[Path] | None:
     """Return the paths that a hint names datetime; None when it is none."""
     try:
-        flat = parse_schema_hint({} if hint is None else hint)
+        types = parse_schema_hint({} if hint is None else hint).types
     except DataError:
         return None
-    return frozenset(tuple(path.split(".")) for path, kind in flat.items() if kind == "datetime")
+    return frozenset(tuple(path.split(".")) for path, kind in types.items() if kind == "datetime")
 
 
 def _find(hint: Json, path: str) -> tuple[Location, Json]:
     """Return where a dotted path of a hint stands, and what stands there: keys may be dotted or nested."""
+    if isinstance(hint, list) and path.isdecimal():
+        return (int(path),), hint[int(path)]
     if not isinstance(hint, dict):
         return (), hint
     for key, value in hint.items():
         if key == path:
             return (key,), value
-        if path.startswith(f"{key}.") and isinstance(value, dict):
+        if path.startswith(f"{key}.") and isinstance(value, dict | list):
             inner, found = _find(value, path[len(key) + 1 :])
             if inner:
                 return (key, *inner), found

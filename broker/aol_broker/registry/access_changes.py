@@ -1,21 +1,51 @@
 """What do granting and revoking by call write? The rules are those of `grants`."""
 
+from enum import Enum, auto
+
+from aol_broker.access.limits import Limits
 from aol_broker.registry import tables
+from aol_broker.registry.rows import limits_from_row, limits_to_row
 from aol_broker.registry.snapshot import Permission
 from aol_broker.registry.writer import Writer
 
 
+class Granted(Enum):
+    """What granting by call did."""
+
+    NEW = auto()
+    REPLACED = auto()
+    """The same permission was granted by call already, with other limits."""
+    UNCHANGED = auto()
+
+
 async def grant(
-    writer: Writer, collection_id: str, service: str, permission: Permission, *, granted_by: str, reason: str
-) -> bool:
-    """Grant a permission; return whether it was not granted by call already."""
-    key = {"collection_id": collection_id, "service": service, "permission": permission.value}
-    if await writer.select(tables.grants, **key):
-        return False
-    row = {**key, "granted_by": granted_by, "reason": reason, "created_us": writer.now_us}
-    await writer.insert(tables.grants, row)
+    writer: Writer,
+    collection_id: str,
+    service: str,
+    permission: Permission,
+    *,
+    granted_by: str,
+    reason: str,
+    limits: Limits,
+) -> Granted:
+    """Grant a permission within limits, in place of the same permission within others."""
+    key: dict[str, object] = {"collection_id": collection_id, "service": service, "permission": permission.value}
+    before = await writer.select(tables.grants, **key)
+    if before and limits_from_row(before[0]) == limits:
+        return Granted.UNCHANGED
+    row = {
+        "granted_by": granted_by,
+        "reason": reason,
+        "created_us": writer.now_us,
+        "revision": writer.revision,
+        **limits_to_row(limits),
+    }
+    if before:
+        await writer.update(tables.grants, key, **row)
+    else:
+        await writer.insert(tables.grants, {**key, **row})
     await writer.touch([collection_id])
-    return True
+    return Granted.REPLACED if before else Granted.NEW
 
 
 async def revoke(writer: Writer, collection_id: str, service: str, permission: Permission | None) -> bool:

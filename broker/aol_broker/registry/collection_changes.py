@@ -8,6 +8,7 @@ from aol_broker.registry.declaring import declared, requested, undeclared
 from aol_broker.registry.deployments import abstract_of, abstract_to_text, digest
 from aol_broker.registry.move_changes import not_dropped, refuse_moving
 from aol_broker.registry.moves import move_from_row
+from aol_broker.registry.rows import limits_to_row
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.writer import Writer
 
@@ -105,6 +106,8 @@ async def _share(writer: Writer, manifest: Manifest) -> None:
             "collection_id": f"{manifest.service}.{declaration.name}",
             "service": item.service,
             "permission": item.permission.value,
+            "revision": writer.revision,
+            **limits_to_row(item.limits),
         }
         for declaration in manifest.collections
         for item in declaration.sharing

@@ -23,6 +23,8 @@ def requested(existing: CollectionRecord | None, record: CollectionRecord) -> Co
         indexes=_union(existing, record.indexes),
         description=record.description or existing.description,
         schema_hint=record.schema_hint or existing.schema_hint,
+        # They belong to the fields of their hint.
+        field_rules=record.field_rules if record.schema_hint else existing.field_rules,
     )
 
 
@@ -37,7 +39,9 @@ def declared(
     """
     if existing is None:
         kept_by = declaration.adapter or adapter
-        record = CollectionRecord(service, declaration.name, kept_by, storage=declaration.storage)
+        record = CollectionRecord(
+            service, declaration.name, kept_by, storage=declaration.storage, security=declaration.security
+        )
     else:
         _check_kept(existing, declaration)
         record = existing
@@ -45,10 +49,13 @@ def declared(
         record,
         description=declaration.description,
         schema_hint=declaration.schema_hint,
+        field_rules=declaration.field_rules,
+        secrets=declaration.secrets,
         indexes=_union(record, declaration.indexes),
         soft_delete=declaration.soft_delete,
         validation=declaration.validation,
         audit=declaration.audit,
+        security=declaration.security,
         declared=True,
     )
 
@@ -70,6 +77,16 @@ def _check_kept(existing: CollectionRecord, declaration: DeclaredCollection) -> 
             "partitions, retention and tenancy are chosen when a collection is made and cannot be changed. Leave them "
             f"as they were (`aol describe {collection_id}` shows them), or drop the collection with all its documents, "
             f"`aol collection drop {collection_id} --yes`, and apply the manifest again",
+        )
+
+    if declaration.security.tenant != existing.security.tenant:
+        raise DataError.invalid(
+            Reason.BAD_MANIFEST,
+            f"{collection_id}.security.tenant",
+            f"it is {existing.security.tenant or 'not there'}, and stays so: whether documents have tenants is chosen "
+            "when a collection is made, as a change would hide documents, or show them to others. Leave it as it was, "
+            f"or drop the collection with all its documents, `aol collection drop {collection_id} --yes`, and apply "
+            "the manifest again",
         )
 
 

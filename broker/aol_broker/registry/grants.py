@@ -3,8 +3,9 @@
 The rules:
 
 - A request is active (origin `sharing`) when the owner's manifest shares the collection with that service, with a
-  permission that covers it. Sharing that nobody asks for gives nothing.
-- A grant by call is active (origin `grant`) until it is revoked, asked for or not.
+  permission that covers it, within the limits of that sharing. Sharing that nobody asks for gives nothing.
+- A grant by call is active (origin `grant`) until it is revoked, asked for or not. One to a pattern of services answers
+  no request.
 - A request that neither covers is pending (origin `request`).
 - A revocation of a permission takes away every grant by call that covers it, and what sharing gives of it. The latter
   comes back when the owner's manifest is applied with another text: the newest word of the owner counts.
@@ -13,24 +14,39 @@ The rules:
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.registry.snapshot import Grant, GrantState, Origin, Permission
 
 
 @dataclass(frozen=True, slots=True)
 class AccessFact:
-    """A permission that was asked for or granted by call; `by` is who granted it."""
+    """A permission that was asked for or granted by call; `by` is who granted it.
+
+    `limits` and `number`, the revision at which it was granted as it is, are of what was granted.
+    """
 
     permission: Permission
     reason: str
     created_us: int
     by: str = ""
+    limits: Limits = UNLIMITED
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A permission that the owner's manifest shares; `number` is the revision at which it was applied."""
+
+    permission: Permission
+    limits: Limits = UNLIMITED
+    number: int = 0
 
 
 def grants_for(
     collection_id: str,
     service: str,
     *,
-    shared: Iterable[Permission] = (),
+    shared: Iterable[Share] = (),
     revoked: Iterable[Permission] = (),
     requested: Iterable[AccessFact] = (),
     granted: Iterable[AccessFact] = (),
@@ -48,17 +64,25 @@ def grants_for(
             fact.by,
             fact.reason,
             fact.created_us,
+            fact.limits,
+            fact.number,
         )
         for fact in granted
     ]
     for fact in requested:
-        given = any(item.covers(fact.permission) for item in shared)
-        withdrawn = any(fact.permission.covers(item) for item in revoked)
-        if given and not withdrawn:
-            state, origin, by = GrantState.ACTIVE, Origin.SHARING, owner
-        elif any(item.permission.covers(fact.permission) for item in granted):
-            continue
-        else:
-            state, origin, by = GrantState.PENDING, Origin.REQUEST, ""
-        grants.append(Grant(collection_id, service, fact.permission, state, origin, by, fact.reason, fact.created_us))
+        answers = [share for share in shared if share.permission.covers(fact.permission)]
+        if any(fact.permission.covers(item) for item in revoked):
+            answers = []
+        for share in _distinct(answers):
+            asked = (fact.permission, GrantState.ACTIVE, Origin.SHARING, owner, fact.reason, fact.created_us)
+            grants.append(Grant(collection_id, service, *asked, share.limits, share.number))
+        if not answers and not any(item.permission.covers(fact.permission) for item in granted):
+            waits = (fact.permission, GrantState.PENDING, Origin.REQUEST, "", fact.reason, fact.created_us)
+            grants.append(Grant(collection_id, service, *waits))
     return tuple(sorted(grants, key=lambda grant: (grant.state, grant.permission, grant.origin)))
+
+
+def _distinct(shares: Iterable[Share]) -> Iterable[Share]:
+    """Return the shares of different limits; one without any is all that there is to say."""
+    by_limits = {share.limits: share for share in shares}
+    return (by_limits[UNLIMITED],) if UNLIMITED in by_limits else by_limits.values()

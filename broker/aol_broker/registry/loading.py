@@ -7,16 +7,16 @@ from sqlalchemy import Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aol_broker.registry import tables
-from aol_broker.registry.grants import AccessFact, grants_for
-from aol_broker.registry.rows import from_row
-from aol_broker.registry.snapshot import Grant, GrantKey, Permission, ServiceRecord, Snapshot
+from aol_broker.registry.grants import AccessFact, Share, grants_for
+from aol_broker.registry.rows import from_row, limits_from_row
+from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permission, ServiceRecord, Snapshot
 
 
 @dataclass(slots=True)
 class _Access:
     """What grants of one service on one collection follow from."""
 
-    shared: list[Permission] = field(default_factory=list)
+    shared: list[Share] = field(default_factory=list)
     revoked: list[Permission] = field(default_factory=list)
     requested: list[AccessFact] = field(default_factory=list)
     granted: list[AccessFact] = field(default_factory=list)
@@ -47,7 +47,20 @@ async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
         collections[row["collection_id"]] = from_row(row)
     grants = {key: held for key, held in before.grants.items() if key[0] not in touched}
     grants.update(await _grants(connection, changed))
-    return Snapshot(revision, services, collections, grants)
+    tokens = await _tokens(connection, before)
+    return Snapshot(revision, services, collections, grants, tokens)
+
+
+async def _tokens(connection: AsyncConnection, before: Snapshot) -> dict[bytes, MintedToken]:
+    tokens = dict(before.tokens)
+    rows = await connection.execute(select(tables.tokens).where(tables.tokens.c.revision > before.revision))
+    for row in rows.mappings():
+        if row["revoked_us"]:
+            tokens.pop(bytes(row["sha256"]), None)
+        else:
+            names = ("token_id", "service", "operator", "created_by", "created_us", "expires_us")
+            tokens[bytes(row["sha256"])] = MintedToken(**{name: row[name] for name in names})
+    return tokens
 
 
 async def _grants(connection: AsyncConnection, changed: Select[tuple[str]]) -> dict[GrantKey, tuple[Grant, ...]]:
@@ -56,13 +69,14 @@ async def _grants(connection: AsyncConnection, changed: Select[tuple[str]]) -> d
         for row in (await connection.execute(_among(table, changed))).mappings():
             access, permission = facts[row["collection_id"], row["service"]], Permission(row["permission"])
             if table is tables.sharing:
-                access.shared.append(permission)
+                access.shared.append(Share(permission, limits_from_row(row), row["revision"]))
             elif table is tables.revocations:
                 access.revoked.append(permission)
             elif table is tables.access_requests:
                 access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
             else:
-                access.granted.append(AccessFact(permission, row["reason"], row["created_us"], row["granted_by"]))
+                fact = (permission, row["reason"], row["created_us"], row["granted_by"])
+                access.granted.append(AccessFact(*fact, limits_from_row(row), row["revision"]))
     derived = {
         key: grants_for(
             *key,

@@ -1,4 +1,4 @@
-"""How is a collection written in a row? The record and its row, both ways."""
+"""How is a collection written in a row, and what a permission is limited to? The values and their rows, both ways."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,15 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
-from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy, Validation
+from aol_broker.security.policy import NO_SECURITY, SecurityPolicy, TenantRule
+from aol_wire.field_rules import stored_rules, write_field_rules
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
+
+_NO_FIELDS = "[]"
 
 
 def to_row(record: CollectionRecord) -> dict[str, Any]:
@@ -36,6 +41,9 @@ def to_row(record: CollectionRecord) -> dict[str, Any]:
         "storage": orjson.dumps(record.storage).decode(),
         "moving_to": record.moving_to,
         "audit": orjson.dumps(record.audit).decode(),
+        "field_rules": orjson.dumps(write_field_rules(record.field_rules, record.schema_hint)).decode(),
+        "secrets": record.secrets.value,
+        "security": orjson.dumps(record.security).decode() if record.security else "{}",
     }
 
 
@@ -54,7 +62,26 @@ def from_row(row: RowMapping) -> CollectionRecord:
         storage=_storage(orjson.loads(row["storage"])),
         moving_to=row["moving_to"],
         audit=_audit(orjson.loads(row["audit"])),
+        field_rules={path: stored_rules(said) for path, said in orjson.loads(row["field_rules"]).items()},
+        secrets=SecretsPolicy(row["secrets"]),
+        security=_security(orjson.loads(row["security"])),
     )
+
+
+def limits_to_row(limits: Limits) -> dict[str, Any]:
+    """Return the columns of what a permission is limited to."""
+    return {
+        "fields": orjson.dumps(limits.fields).decode(),
+        "where_filter": limits.where,
+        "expires_us": limits.expires_us,
+    }
+
+
+def limits_from_row(row: RowMapping) -> Limits:
+    """Return what a permission is limited to."""
+    fields = tuple(tuple(path) for path in orjson.loads(row["fields"])) if row["fields"] != _NO_FIELDS else ()
+    limits = Limits(fields, row["where_filter"], row["expires_us"])
+    return UNLIMITED if limits == UNLIMITED else limits
 
 
 def _index(stored: Mapping[str, Any]) -> IndexSpec:
@@ -79,3 +106,10 @@ def _storage(stored: Mapping[str, Any]) -> Storage:
 def _audit(stored: Mapping[str, Any]) -> AuditPolicy:
     # Those that were written before there was one have an empty one.
     return AuditPolicy(AuditLevel(stored["level"]), tuple(map(tuple, stored["sensitive"]))) if stored else AuditPolicy()
+
+
+def _security(stored: Mapping[str, Any]) -> SecurityPolicy:
+    if not stored:
+        return NO_SECURITY
+    rule = TenantRule(stored["tenant"])
+    return SecurityPolicy(rule, stored["owner"], stored["acl"], tuple(stored["attributes"]))

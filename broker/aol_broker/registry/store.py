@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
+from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.manifest.declaration import Manifest
-from aol_broker.registry import access_changes, collection_changes, move_changes, plan_changes, tables
+from aol_broker.registry import access_changes, collection_changes, move_changes, plan_changes, tables, token_changes
+from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
 from aol_broker.registry.deployments import (
@@ -25,7 +27,7 @@ from aol_broker.registry.moves import Move, move_from_row
 from aol_broker.registry.notices import Listener
 from aol_broker.registry.plan_changes import AppliedPlan, PlanToApply
 from aol_broker.registry.schema import RegistryVersionError, bring_up
-from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, MintedToken, Permission, Snapshot
 from aol_broker.registry.writer import Writer, transact
 from aol_wire import errors
 from aol_wire.errors import DataError, Reason
@@ -92,6 +94,11 @@ class Registry:
     def snapshot(self) -> Snapshot:
         """The newest snapshot; reading it waits for nothing."""
         return self._snapshot
+
+    @property
+    def database(self) -> Database:
+        """Where it is kept, for what is kept beside it and has no part in the snapshot."""
+        return self._database
 
     async def open(self) -> None:
         """Make or update the tables, and load the snapshot.
@@ -235,16 +242,26 @@ class Registry:
         return await self._change(lambda writer: collection_changes.drop_collection(writer, collection_id))
 
     async def grant(
-        self, collection_id: str, service: str, permission: Permission, granted_by: str, reason: str = ""
-    ) -> bool:
-        """Grant a permission by call; return whether that was new.
+        self,
+        collection_id: str,
+        service: str,
+        permission: Permission,
+        granted_by: str,
+        reason: str = "",
+        *,
+        limits: Limits = UNLIMITED,
+    ) -> Granted:
+        """Grant a permission by call, within limits; `service` may be a pattern. Return what that did.
 
-        :raises DataError: BAD_REQUEST, the service owns the collection.
+        The same permission within other limits is replaced.
+
+        :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
-        _refuse_owner(collection_id, service)
+        if permission is not Permission.BYPASS_SECURITY:
+            _refuse_owner(collection_id, service)
         return await self._change(
             lambda writer: access_changes.grant(
-                writer, collection_id, service, permission, granted_by=granted_by, reason=reason
+                writer, collection_id, service, permission, granted_by=granted_by, reason=reason, limits=limits
             )
         )
 
@@ -252,12 +269,41 @@ class Registry:
         """Take a permission (None: every one) away, however it was given; return whether there was anything to take.
 
         After it the service does not hold the permission: an `admin` that covers it is lost too. What the owner's
-        manifest shares stays revoked until the manifest is applied with another text.
+        manifest shares stays revoked until the manifest is applied with another text. What was granted to a pattern is
+        revoked from the pattern: the service goes on having that.
 
-        :raises DataError: BAD_REQUEST, the service owns the collection.
+        :raises DataError: BAD_REQUEST, the service owns the collection, and with it has the permission.
         """
-        _refuse_owner(collection_id, service)
+        if permission is not Permission.BYPASS_SECURITY:
+            _refuse_owner(collection_id, service)
         return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
+
+    async def mint_token(
+        self,
+        token_id: str,
+        sha256: bytes,
+        *,
+        service: str = "",
+        operator: str = "",
+        created_by: str,
+        lifetime_s: int = 0,
+    ) -> MintedToken:
+        """Keep a token of a service, or of an operator, by the SHA-256 of its text; a `lifetime_s` of 0 is for ever."""
+        return await self._change(
+            lambda writer: token_changes.mint(
+                writer,
+                token_id,
+                sha256,
+                service=service,
+                operator=operator,
+                created_by=created_by,
+                lifetime_us=lifetime_s * 1_000_000,
+            )
+        )
+
+    async def revoke_token(self, token_id: str) -> bool:
+        """Revoke a token; return whether there was one of this id that was not revoked already."""
+        return await self._change(lambda writer: token_changes.revoke(writer, token_id))
 
     async def move_of(self, collection_id: str) -> Move | None:
         """Return how far a collection is that moves to another adapter; None when it does not."""

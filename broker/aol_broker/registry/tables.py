@@ -1,10 +1,23 @@
 """How does the registry lie in its database? The tables as the newest migration leaves them (a test compares)."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
 
 _NAME = 63
 _COLLECTION_ID = 127
 _PERMISSION = 16
+
+
+def _limits() -> list[Column[Any]]:
+    """What a permission is limited to (JSON paths, a JSON filter, microseconds), and at which revision it was given."""
+    return [
+        Column("fields", Text, nullable=False, server_default="[]"),
+        Column("where_filter", Text, nullable=False, server_default=""),
+        Column("expires_us", BigInteger, nullable=False, server_default="0"),
+        Column("revision", BigInteger, nullable=False, server_default="0"),
+    ]
+
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"})
 
@@ -45,7 +58,7 @@ manifests = Table(
     Index(None, "plan"),
 )
 
-# `schema_hint`, `indexes`, `storage` and `audit` are JSON.
+# `schema_hint`, `indexes`, `storage`, `audit`, `field_rules` and `security` are JSON.
 collections = Table(
     "collections",
     metadata,
@@ -65,6 +78,9 @@ collections = Table(
     # The adapter that it is being copied to; empty while it is not. Writes are refused meanwhile.
     Column("moving_to", String(_NAME), nullable=False, server_default=""),
     Column("audit", Text, nullable=False, server_default="{}"),
+    Column("field_rules", Text, nullable=False, server_default="{}"),
+    Column("secrets", String(16), nullable=False, server_default="refuse"),
+    Column("security", Text, nullable=False, server_default="{}"),
     Index(None, "service"),
 )
 
@@ -89,6 +105,7 @@ sharing = Table(
     Column("collection_id", String(_COLLECTION_ID), primary_key=True),
     Column("service", String(_NAME), primary_key=True),
     Column("permission", String(_PERMISSION), primary_key=True),
+    *_limits(),
 )
 
 # What services' manifests ask for. The collection need not exist.
@@ -103,7 +120,7 @@ access_requests = Table(
     Index(None, "service"),
 )
 
-# What owners and operators granted by a call.
+# What owners and operators granted by a call; `service` may be a pattern.
 grants = Table(
     "grants",
     metadata,
@@ -113,6 +130,25 @@ grants = Table(
     Column("granted_by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    *_limits(),
+)
+
+# Opaque tokens that were minted. Of the token itself there is its SHA-256 only. One names either a service or an
+# operator; `expires_us` and `revoked_us` are 0 for one that does not expire and is not revoked. Rows stay, so that
+# brokers which read later see what was revoked. `revision`: when the row was last changed.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String(16), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("service", String(_NAME), nullable=False),
+    Column("operator", String(_NAME), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("revoked_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "revision"),
 )
 
 # What sharing no longer gives, until the owner's manifest changes.
@@ -142,3 +178,35 @@ secrets = Table(
     Column("value", LargeBinary, nullable=False),
     Column("created_us", BigInteger, nullable=False),
 )
+
+# How often a service named a path of a collection in calls of a verb. `hour` is since 1970, of `hours` hours: 1, or 24
+# for a day whose hours were added up.
+usage = Table(
+    "usage",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("verb", String(32), primary_key=True),
+    Column("path", String(256), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("hours", BigInteger, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Index(None, "hour"),
+)
+
+# How often a collection was asked with filters and sort orders of a shape (JSON; empty where it is not kept), a day.
+usage_shapes = Table(
+    "usage_shapes",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("shape", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Index(None, "hour"),
+)
+
+# One row: since when uses are counted.
+usage_since = Table("usage_since", metadata, Column("since_us", BigInteger, nullable=False))

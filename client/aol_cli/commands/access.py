@@ -6,27 +6,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aol_cli.grants import grant_as_json
+from aol_cli.grants import grant_as_json, limits_as_json, limits_text
+from aol_cli.moments import parse_end
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import Column, print_json, print_table, say, shown_time
+from aol_cli.query_options import parse_filter
 
 if TYPE_CHECKING:
     from aol.data.v1 import data_broker_pb2
 
-_STATE_STYLES = {"active": "green", "pending": "yellow"}
+_STATE_STYLES = {"active": "green", "pending": "yellow", "expired": "red"}
 
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection")]
-Service = Annotated[str, typer.Argument(metavar="SERVICE", help="The other service.")]
+Service = Annotated[
+    str, typer.Argument(metavar="SERVICE", help="The other service; '*' or 'reporting-*' for all whose names begin so.")
+]
 
 
 class Permission(StrEnum):
-    """What a service may do: `read` = query; `write` = insert, update, delete; `admin` = all, and grant and revoke."""
+    """What a service may do: `read` = query; `write` = insert, update, delete; `admin` = both, and grant and revoke.
+
+    Where a collection keeps record-level security: `assert-context` = say on whose behalf it calls; `bypass-security` =
+    reach all tenants and documents.
+    """
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
+    ASSERT_CONTEXT = "assert-context"
+    BYPASS_SECURITY = "bypass-security"
 
 
 def grants(
@@ -49,6 +59,7 @@ def grants(
         Column("service"),
         Column("permission"),
         Column("state", styles=_STATE_STYLES),
+        Column("limits", shrinks=True),
         Column("granted by", optional=True),
         Column("since", optional=True),
         Column("reason", optional=True, shrinks=True),
@@ -59,6 +70,7 @@ def grants(
             item["service"],
             item["permission"],
             item["state"],
+            limits_text(item),
             item["granted_by"] or "nobody yet",
             shown_time(item["created_at"]),
             item["reason"],
@@ -85,31 +97,79 @@ def grant(
     collection: Collection,
     service: Service,
     permission: Annotated[Permission, typer.Argument(help="What it may do.")],
+    fields: Annotated[
+        list[str] | None, typer.Option("--field", metavar="PATH", help="Only what is at this path; may be repeated.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="JSON", help="Only documents that match this filter.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", metavar="TIME", help="Until a date-time, or for so long: 90d, 12h.")
+    ] = None,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the grant.")] = "",
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a service use a collection of another."""
+    """Let a service use a collection of another, or a part of it. Other limits take the place of those before."""
     from aol.data.v1 import data_broker_pb2 as pb
 
     request = pb.GrantAccessRequest(
-        collection=_full(collection), target_service=service, permission=_number(permission), reason=reason
+        collection=_full(collection),
+        target_service=service,
+        permission=_number(permission),
+        reason=reason,
+        fields=_fields(fields),
+        where=_where(where),
+        expires_us=_end_us(expires),
     )
-    granted = asyncio.run(_grant(endpoint, require_token(token_file, data_dir), request))
+    answer = asyncio.run(_grant(endpoint, require_token(token_file, data_dir), request))
     if as_json:
-        print_json({"collection": collection, "service": service, "permission": permission.value, "granted": granted})
+        made = {"granted": answer.granted, "replaced": answer.replaced}
+        print_json({"collection": collection, "service": service, "permission": permission.value, **made})
         return
-    how = "now has" if granted else "had already been granted"
-    say(f"{service} {how} {permission.value} on {collection}.")
+    how = "now has" if answer.granted else "had already been granted"
+    limits = limits_text(limits_as_json(request))
+    what = f"{service} {how} {permission.value} on {collection}"
+    say(f"{what}{f', {limits}' if limits else ''}.")
+    if answer.replaced:
+        say("This takes the place of a grant with other limits.")
 
 
-async def _grant(endpoint: str, token: str, request: "data_broker_pb2.GrantAccessRequest") -> bool:
+async def _grant(
+    endpoint: str, token: str, request: "data_broker_pb2.GrantAccessRequest"
+) -> "data_broker_pb2.GrantAccessResponse":
     from aol.data.v1 import data_broker_pb2 as pb
 
     async with operator_calls(endpoint, token) as calls:
-        return (await calls.data("GrantAccess", request, pb.GrantAccessResponse)).granted
+        return await calls.data("GrantAccess", request, pb.GrantAccessResponse)
+
+
+def _fields(fields: list[str] | None) -> list[str]:
+    if fields is not None and "" in fields:
+        raise typer.BadParameter("a path is needed, as customer.city", param_hint="--field")
+    return fields or []
+
+
+def _where(text: str | None) -> str:
+    if text is None:
+        return ""
+    if parse_filter(text, "--where", '--where \'{"region": "eu"}\'') == {}:
+        raise typer.BadParameter("an empty filter limits nothing; leave it out", param_hint="--where")
+    return text
+
+
+def _end_us(text: str | None) -> int:
+    if text is None:
+        return 0
+    end = parse_end(text)
+    if end is None:
+        raise typer.BadParameter(
+            "it is a date-time to come, such as 2030-12-31T00:00:00Z, or how long from now: 12h, 90d",
+            param_hint="--expires",
+        )
+    return end
 
 
 def revoke(
@@ -132,22 +192,27 @@ def revoke(
         target_service=service,
         permission=None if permission is None else _number(permission),
     )
-    revoked = asyncio.run(_revoke(endpoint, require_token(token_file, data_dir), request))
+    answer = asyncio.run(_revoke(endpoint, require_token(token_file, data_dir), request))
     what = permission.value if permission is not None else None
     if as_json:
-        print_json({"collection": collection, "service": service, "permission": what, "revoked": revoked})
+        took = {"revoked": answer.revoked, "still_by": list(answer.still_by)}
+        print_json({"collection": collection, "service": service, "permission": what, **took})
         return
-    if revoked:
+    if answer.revoked:
         say(f"{service} no longer has {what or 'any permission'} on {collection}.")
     else:
         say(f"Nothing to take back: {service} had no {what or 'permission'} on {collection}.")
+    for pattern in answer.still_by:
+        say(f"It still has it as one of '{pattern}'. To take it from all of them: aol revoke {collection} '{pattern}'")
 
 
-async def _revoke(endpoint: str, token: str, request: "data_broker_pb2.RevokeAccessRequest") -> bool:
+async def _revoke(
+    endpoint: str, token: str, request: "data_broker_pb2.RevokeAccessRequest"
+) -> "data_broker_pb2.RevokeAccessResponse":
     from aol.data.v1 import data_broker_pb2 as pb
 
     async with operator_calls(endpoint, token) as calls:
-        return (await calls.data("RevokeAccess", request, pb.RevokeAccessResponse)).revoked
+        return await calls.data("RevokeAccess", request, pb.RevokeAccessResponse)
 
 
 def _number(permission: Permission) -> Any:

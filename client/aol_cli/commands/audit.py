@@ -40,6 +40,14 @@ class Outcome(StrEnum):
     PENDING = "pending"
 
 
+class Basis(StrEnum):
+    """How it is known on whose behalf a call was made, or that it reached all documents."""
+
+    ASSERTED = "asserted"
+    TOKEN = "token"  # noqa: S105 - the word, not one
+    BYPASS = "bypass"
+
+
 class Stage(StrEnum):
     """Which moment of a call a record is of."""
 
@@ -87,6 +95,11 @@ def search(
     ] = "",
     request: Annotated[str, typer.Option("--request", metavar="ID", help="Only calls with this request id.")] = "",
     trace: Annotated[str, typer.Option("--trace", metavar="ID", help="Only calls with this trace id.")] = "",
+    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Only calls made for this end user.")] = "",
+    tenant: Annotated[str, typer.Option("--tenant", metavar="NAME", help="Only calls made for this tenant.")] = "",
+    security: Annotated[
+        Basis | None, typer.Option("--security", help="Only calls on secured collections let through so.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     stage: Stages = None,
@@ -111,6 +124,9 @@ def search(
         "field": field,
         "recorded_request_id": request,
         "trace_id": trace,
+        "user": user,
+        "tenant": tenant,
+        "security": security.value if security is not None else "",
         "since_us": moment_us("--since", since),
         "until_us": moment_us("--until", until),
         "stages": _stages(stage, otherwise=[]),

@@ -1,6 +1,7 @@
 """Which services and collections are there? `aol services`, `aol collections`, `aol describe`."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from aol_cli.output import Column, print_json, print_table, say, shown, shown_ti
 
 if TYPE_CHECKING:
     from aol_client import CollectionInfo
-    from aol_client.collection_info import StorageInfo
+    from aol_client.collection_info import SecurityInfo, StorageInfo
 
 _INDEX_STYLES = {"ready": "green", "building": "yellow", "failed": "red"}
 
@@ -130,7 +131,9 @@ def describe(
         "adapter": adapter_in_words(info),
         "storage": storage_in_words(info.storage),
         "validation": info.validation,
+        "secrets": info.secrets,
         "soft delete": "yes" if info.soft_delete else "no",
+        "security": security_in_words(info.security),
         "audit": audit_in_words(info),
         f"{acting} may": ", ".join(info.permissions) or "nothing",
     }
@@ -140,12 +143,21 @@ def describe(
         if value:
             say(f"  {name:<{widest}}  {shown(value)}")
     say("")
-    fields = ((path, str(kind)) for path, kind in sorted(info.schema_hint.items()))
-    print_table((Column("field"), Column("type")), fields, empty="No schema hint.")
+    _print_fields(info)
     say("")
     columns = (Column("index"), Column("state", styles=_INDEX_STYLES), Column("documents that do not fit", right=True))
     indexes = ((index.name, index.state or "", str(index.offenders or "")) for index in info.indexes)
     print_table(columns, indexes, empty="No indexes.")
+
+
+def _print_fields(info: "CollectionInfo") -> None:
+    columns = [Column("field"), Column("type")]
+    fields = [[path, str(kind)] for path, kind in sorted(info.schema_hint.items())]
+    if info.field_rules:
+        columns.append(Column("rules", shrinks=True))
+        for row in fields:
+            row.append(rules_in_words(info.field_rules.get(row[0], {})))
+    print_table(columns, fields, empty="No schema hint.")
 
 
 async def _describe(endpoint: str, service: str, collection: str) -> "CollectionInfo":
@@ -162,9 +174,31 @@ def adapter_in_words(info: "CollectionInfo") -> str:
     return f"{info.adapter}, being copied to {info.moving_to}" if info.moving_to else info.adapter
 
 
+def security_in_words(security: "SecurityInfo | None") -> str:
+    """Return which documents a call reaches, in a few words; empty where there is no record-level security."""
+    if security is None:
+        return ""
+    words = [f"tenant {security.tenant}"] if security.tenant else []
+    words += [name for name, kept in (("owner", security.owner), ("acl", security.acl)) if kept]
+    return ", ".join((*words, *(json.dumps(condition, ensure_ascii=False) for condition in security.attributes)))
+
+
 def audit_in_words(info: "CollectionInfo") -> str:
     """Return what audit records show of filters on a collection."""
     return f"{info.audit}; sensitive: {', '.join(info.sensitive)}" if info.sensitive else info.audit
+
+
+def rules_in_words(rules: "dict[str, Any]") -> str:
+    """Return the rules of a field as a manifest says them, without its type."""
+    import orjson
+
+    words = []
+    for name, value in rules.items():
+        if name == "required":
+            words.append(name)
+        elif name != "type":
+            words.append(f"{name}: {value if isinstance(value, str) else orjson.dumps(value).decode()}")
+    return ", ".join(words)
 
 
 def storage_in_words(storage: "StorageInfo") -> str:

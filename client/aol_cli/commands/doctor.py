@@ -95,6 +95,7 @@ def _check_configuration(path: Path, checks: list[Check]) -> "Settings | None":
 
     try:
         settings = load_settings(path)
+        settings.require_verifiers()
     except SettingsError as error:
         checks.append(Check("configuration", State.FAILED, str(error)))
         return None
@@ -129,7 +130,9 @@ async def _check_broker(
     try:
         async with connected(endpoint) as channel:
             checks.append(Check("endpoint", State.OK, f"{endpoint} answers"))
+            checks += await asyncio.to_thread(_check_tls, endpoint)
             checks.append(_judged("broker", await ask_health(channel, "")))
+            checks.append(_check_callers(await ask_health(channel, "aol.insecure")))
             if found is not None:
                 names |= await _check_operator(OperatorCalls(endpoint, found.token, channel), checks)
             for name in sorted(names):
@@ -139,6 +142,23 @@ async def _check_broker(
                     checks.append(_judged(f"adapter {name}", health))
     except Failure as failure:
         checks.append(Check("endpoint", State.FAILED, failure.message))
+
+
+def _check_tls(endpoint: str) -> list[Check]:
+    """Tell for how long the broker's certificate is good, where there is one."""
+    from aol_cli.broker_certificates import days_left
+
+    days = days_left(endpoint)
+    if days is None:
+        return []
+    return [Check("tls", State.OK, f"the broker's certificate is good for {counted(days, 'day')}")]
+
+
+def _check_callers(insecure: Health) -> Check:
+    """Tell what the broker says of its callers. That it believes them is for whoever runs it to know, and no fault."""
+    if insecure.known:
+        return Check("callers", State.OK, "insecure: believed by the names that they give")
+    return Check("callers", State.OK, "verified")
 
 
 def _judged(name: str, health: Health) -> Check:

@@ -11,10 +11,12 @@ from aol_cli.output import print_json, say
 from aol_cli.query_options import (
     ActingService,
     Collection,
+    ContextText,
     Deleted,
     DeletedMode,
     FilterText,
     SortTexts,
+    parse_context,
     parse_filter,
     parse_sort,
 )
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from aol_client import QueryPlan
 
 _KEY_INDEX = "key"
+_ACCESS_INDEX = "access"
 
 
 def explain(
@@ -33,14 +36,14 @@ def explain(
     sort: SortTexts = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many documents.")] = None,
     deleted: DeletedMode = Deleted.EXCLUDE,
+    context: ContextText = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
     """Tell how a query is answered, and which index would serve it better."""
     wanted, order = parse_filter(filters), parse_sort(sort or ())
-    plan = asyncio.run(
-        _explain(endpoint, service, collection, filters=wanted, sort=order, limit=limit, deleted=deleted.value)
-    )
+    options = {"limit": limit, "deleted": deleted.value, "context": parse_context(context)}
+    plan = asyncio.run(_explain(endpoint, service, collection, filters=wanted, sort=order, **options))
     if as_json:
         from dataclasses import asdict
 
@@ -61,13 +64,21 @@ async def _explain(endpoint: str, service: str, collection: str, **arguments: An
 
 def report(plan: "QueryPlan", *, filtered: bool, sorts: bool) -> list[str]:
     """Return a plan in lines for people; `filtered` and `sorts` say what the query asked for."""
-    served = {"": "none: all documents are looked at", _KEY_INDEX: "the documents' ids"}
+    served = {
+        "": "none: all documents are looked at",
+        _KEY_INDEX: "the documents' ids",
+        _ACCESS_INDEX: "the documents' owners and access lists",
+    }
+    # Where record-level security lets a caller reach some documents only, it is not told how many others there are.
+    counted = (
+        "" if plan.returned_documents and not plan.examined_documents else f"{plan.examined_documents:,} examined, "
+    )
     lines = [
         f"index      {served.get(plan.index, plan.index)}",
         f"filter     {_filter_line(plan) if filtered else 'none'}",
         f"order      {_order_line(plan)}{'' if sorts else ' (by id)'}",
-        f"documents  {plan.examined_documents:,} examined, {plan.returned_documents:,} returned, "
-        f"of about {plan.estimated_documents:,}",
+        f"documents  {counted}{plan.returned_documents:,} returned"
+        + (f", of about {plan.estimated_documents:,}" if counted else ""),
     ]
     if plan.proposed_index:
         lines += [

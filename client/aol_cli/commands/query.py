@@ -13,10 +13,12 @@ from aol_cli.output import CELL_MAX_CHARACTERS, Column, print_json, print_table,
 from aol_cli.query_options import (
     ActingService,
     Collection,
+    ContextText,
     Deleted,
     DeletedMode,
     FilterText,
     SortTexts,
+    parse_context,
     parse_filter,
     parse_sort,
 )
@@ -40,6 +42,7 @@ def query(
     fields: Annotated[str, typer.Option("--fields", metavar="A,B", help="Only these fields, in this order.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many documents.")] = DEFAULT_LIMIT,
     deleted: DeletedMode = Deleted.EXCLUDE,
+    context: ContextText = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +58,7 @@ def query(
         projection=projection or None,
         limit=limit,
         deleted=deleted.value,
+        context=parse_context(context),
     )
     if as_json:
         asyncio.run(_print_each(found))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aol_broker.settings import Settings
 
 DEFAULT_MANIFESTS = Path("manifests")
+_INSECURE = " · insecure: callers are believed by name"
+_UNVERIFIED = [{"type": "token"}, {"type": "insecure"}]
 
 
 class LogLevel(StrEnum):
@@ -72,8 +74,12 @@ def up(
         "data_dir": str(data_dir),
         "log": {"level": log_level.value, "format": "text"},
     }
+    settings = _settings(None, overrides)
+    if not settings.authentication.verifiers:
+        # For one's own machine: whoever shows nothing is believed, and tokens can be tried out.
+        settings = _settings(None, {**overrides, "authentication": {"verifiers": _UNVERIFIED}})
     watched = manifests or (DEFAULT_MANIFESTS if DEFAULT_MANIFESTS.exists() else None)
-    _run(_settings(None, overrides), checked, f" · {counted(len(checked), 'manifest')} applied", watched)
+    _run(settings, checked, f" · {counted(len(checked), 'manifest')} applied", watched)
 
 
 def serve(
@@ -107,7 +113,8 @@ def _run(
     import uvloop
 
     from aol_broker import logs
-    from aol_broker.server import StartError, run
+    from aol_broker.running import run
+    from aol_broker.server import StartError
 
     # Whoever reads audit records from standard output gets nothing else there.
     tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say
@@ -124,7 +131,7 @@ def _run(
             await asyncio.sleep(0)
         tell(
             f"aol ready on {broker.endpoint} · data {settings.data_dir} · adapter {broker.adapter_summary()}{applied}"
-            " · Ctrl-C stops it"
+            f"{_INSECURE if settings.authentication.insecure else ''} · Ctrl-C stops it"
         )
 
     logs.configure(settings.log.level, settings.log.format)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,9 +47,11 @@ class FramesServer:
         *,
         keeps_deadlines: bool = False,
         lasting: Collection[str] = (),
+        max_calls_of: Callable[[Context], int] | None = None,
     ) -> None:
         """`methods` are full names. `open_stream` is asked once a stream for the function that answers its calls.
 
+        `max_calls_of` is asked once a stream how many of its calls may be under way, where that is less than of others.
         `keeps_deadlines`: that function ends by itself when the call's time is over; else its task is cancelled then.
         Calls of the methods `lasting` go on when their callers go away; nobody is told what becomes of them.
         """
@@ -57,6 +60,7 @@ class FramesServer:
         self._limits = limits
         self._keeps_deadlines = keeps_deadlines
         self._lasting = frozenset(lasting)
+        self._max_calls_of = max_calls_of
         self._alone: set[asyncio.Task[None]] = set()
         self._streams: set[_ServerStream] = set()
         self._left = False
@@ -76,11 +80,14 @@ class FramesServer:
         if self._left:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The server is about to stop.")
         serve = self._open_stream(context)
+        limits = self._limits
+        if self._max_calls_of is not None:
+            limits = replace(limits, max_calls=max(1, min(limits.max_calls, self._max_calls_of(context))))
         stream = _ServerStream(
             context,
             serve,
             self._methods,
-            self._limits,
+            limits,
             keeps_deadlines=self._keeps_deadlines,
             lasting=self._lasting,
             let_go=self._let_go,

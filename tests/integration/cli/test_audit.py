@@ -129,7 +129,7 @@ def test_csv_is_for_spreadsheets_and_holds_no_formula_and_no_control_character(a
     [row] = csv.DictReader(io.StringIO(done.decode(), newline=""), strict=True)
     assert json.loads(row["filters"]) == {"title": text}
     assert (row["seq"], row["service"], row["hash"]) == (str(record["seq"]), "cli-csv", record["hash"])
-    assert set(row) == set(record)
+    assert set(row) == {*record, "security", "tenant", "user"}, "which only calls on secured collections have"
 
 
 def test_audit_who_tells_who_used_a_collection_and_who_tried(aol: Aol, environment: dict[str, str]) -> None:

@@ -75,7 +75,12 @@ def test_collections(aol: Aol) -> None:
 
 def test_describe_asks_as_the_owner_unless_told_otherwise(aol: Aol) -> None:
     shown = aol("describe", "cli-owner.tickets").stdout
-    for pattern in (r"cli-owner may +read, write, admin", r"^priority +number$", r"^ascending\(priority\) +ready$"):
+    for pattern in (
+        r"cli-owner may +read, write, admin",
+        r"^  secrets +refuse$",
+        r"^priority +number$",
+        r"^ascending\(priority\) +ready$",
+    ):
         assert re.search(pattern, shown, re.MULTILINE)
     [info] = objects(aol("describe", "tickets", "--as", "cli-owner", "--json"))
     assert (info["owner"], info["indexes"][0]["state"]) == ("cli-owner", "ready")
@@ -124,7 +129,13 @@ def test_grants_are_given_listed_and_taken_back(aol: Aol) -> None:
     assert "To agree: aol grant cli-owner.secrets cli-reader read" in shown.splitlines()
     assert aol("revoke", *arguments).stdout == "cli-guest no longer has write on cli-owner.secrets.\n"
     assert objects(aol("revoke", *arguments[:2], "--json")) == [
-        {"collection": "cli-owner.secrets", "service": "cli-guest", "permission": None, "revoked": False}
+        {
+            "collection": "cli-owner.secrets",
+            "service": "cli-guest",
+            "permission": None,
+            "revoked": False,
+            "still_by": [],
+        }
     ]
     assert aol("grants", "--service", "cli-guest").stdout == "There are no such grants and no requests for any.\n"
 

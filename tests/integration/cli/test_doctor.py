@@ -24,7 +24,7 @@ def test_doctor_finds_a_healthy_broker_healthy(aol: Aol, environment: dict[str, 
     [report] = objects(aol("doctor", "--json"))
     assert (report["healthy"], report["endpoint"]) == (True, environment["AOL_ENDPOINT"])
     checks = {check["name"]: check["state"] for check in report["checks"]}
-    names = ("endpoint", "broker", "adapter sqlite", "operator token", "operator call", "registry")
+    names = ("endpoint", "broker", "callers", "adapter sqlite", "operator token", "operator call", "registry")
     assert checks == dict.fromkeys(names, "ok")
     assert re.search(r"^registry +ok +revision \d+, \d+ collections$", aol("doctor").stdout, re.MULTILINE)
 
@@ -35,6 +35,7 @@ def test_doctor_needs_no_token_but_refuses_a_wrong_one(aol: Aol, tmp_path: Path)
         "operator token": "skipped",
         "endpoint": "ok",
         "broker": "ok",
+        "callers": "ok",
         "adapter sqlite": "ok",
     }
     wrong = aol("doctor", env={"AOL_OPERATOR_TOKEN": "a-token-that-is-wrong"}, code=1)
@@ -47,7 +48,8 @@ def test_doctor_reads_the_configuration_and_finds_its_broker(
 ) -> None:
     endpoint, data_dir = environment["AOL_ENDPOINT"], environment["AOL_DATA_DIR"]
     config = tmp_path / "broker.yaml"
-    config.write_text(f"listen: {endpoint}\ndata_dir: {data_dir}\n")
+    believed = "authentication: {verifiers: [{type: insecure}]}\n"
+    config.write_text(f"listen: {endpoint}\ndata_dir: {data_dir}\n{believed}")
     # Empty variables count as none.
     nothing = {"AOL_ENDPOINT": "", "AOL_DATA_DIR": ""}
     [report] = objects(aol("doctor", "--config", str(config), "--json", env=nothing))
@@ -61,7 +63,10 @@ def test_an_adapter_of_the_configuration_that_the_broker_does_not_have_is_a_faul
     aol: Aol, environment: dict[str, str], tmp_path: Path
 ) -> None:
     config = tmp_path / "broker.yaml"
-    config.write_text("adapters: {sqlite: {command: [x]}, other: {command: [y]}}\ndefault_adapter: sqlite\n")
+    config.write_text(
+        "adapters: {sqlite: {command: [x]}, other: {command: [y]}}\ndefault_adapter: sqlite\n"
+        "authentication: {verifiers: [{type: insecure}]}\n"
+    )
     arguments = ["doctor", "--config", str(config), "--endpoint", environment["AOL_ENDPOINT"]]
     shown = aol(*arguments, code=1).stdout
     assert re.search(r"^adapter sqlite +ok ", shown, re.MULTILINE)

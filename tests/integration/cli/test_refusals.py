@@ -17,6 +17,9 @@ OPERATORS_COMMANDS = [
     ["grant", "cli-owner.tickets", "cli-reader", "read"],
     ["revoke", "cli-owner.tickets", "cli-reader"],
     ["collection", "drop", "cli-owner.tickets", "--yes"],
+    ["access", "cli-reader"],
+    ["access", "--collection", "cli-owner.tickets"],
+    ["access", "check", "cli-reader", "query", "cli-owner.tickets"],
     ["audit", "tail"],
     ["audit", "search"],
 ]
@@ -40,6 +43,10 @@ OPERATORS_COMMANDS = [
         (["collection", "drop", "cli-owner.nothing", "--yes"], 4, "COLLECTION_NOT_FOUND"),
         (["collection", "drop", "cli-owner.nothing"], 4, "COLLECTION_NOT_FOUND"),
         (["collection", "drop", "../x.y", "--yes"], 2, "BAD_PATH"),
+        (["access", "--collection", "cli-owner.nothing"], 4, "COLLECTION_NOT_FOUND"),
+        (["access", "Not A Service"], 2, "BAD_PATH"),
+        (["access", "check", "cli-reader", "qury", "cli-owner.tickets"], 2, "BAD_REQUEST"),
+        (["access", "check", "cli-reader", "query", "a/../b"], 2, "BAD_PATH"),
     ],
 )
 def test_what_the_broker_refuses_is_a_message_with_its_reason_and_an_exit_code(

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aol_cli.app import app
+from running_brokers import UNVERIFIED
 
 pytestmark = pytest.mark.integration
 
@@ -135,6 +136,7 @@ def test_a_signal_while_it_starts_ends_it_too(start: Start, tmp_path: Path) -> N
             {
                 "listen": "127.0.0.1:0",
                 "data_dir": str(tmp_path / "data"),
+                "authentication": UNVERIFIED,
                 "adapters": {"slow": {"command": never_ready}},
             }
         )
@@ -266,6 +268,54 @@ def test_a_configuration_that_is_wrong_is_a_message_with_its_place(
     assert hint in failed(start("serve", "--config", str(config)))
 
 
+def test_a_configuration_that_does_not_say_by_what_callers_are_believed_is_a_message(
+    start: Start, tmp_path: Path
+) -> None:
+    config = tmp_path / "broker.yaml"
+    config.write_text(f"listen: 127.0.0.1:0\ndata_dir: {tmp_path / 'data'}\n")
+    error = failed(start("serve", "--config", str(config)))
+    assert "verifiers: [{type: token}]" in error
+    assert "type: insecure" in error
+    assert not (tmp_path / "data").exists()
+    doctor = start("doctor", "--config", str(config), "--endpoint", "127.0.0.1:1").communicate(timeout=WITHIN_S)[0]
+    assert re.search(r"^configuration +failed +authentication.verifiers is missing", doctor, re.MULTILINE)
+
+
+def test_a_broker_that_believes_names_of_other_machines_says_so_at_its_start_and_in_its_health(
+    start: Start, tmp_path: Path
+) -> None:
+    # A name of this machine's loopback that does not look like one.
+    config = tmp_path / "broker.yaml"
+    settings = {"listen": "LOCALHOST:0", "data_dir": str(tmp_path / "data")}
+    config.write_text(json.dumps({**settings, "authentication": UNVERIFIED}))
+    assert "insecure_remote: true" in failed(start("serve", "--config", str(config)))
+    config.write_text(json.dumps({**settings, "authentication": {**UNVERIFIED, "insecure_remote": True}}))
+    process = start("serve", "--config", str(config))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    ready_line = process.stdout.readline()
+    assert "insecure: callers are believed by name" in ready_line
+    endpoint = "127.0.0.1:" + ready_line.split("LOCALHOST:")[1].split()[0]
+    doctor = runner.invoke(app, ["doctor", "--config", str(config), "--endpoint", endpoint, "--json"])
+    checks = {check["name"]: check["detail"] for check in json.loads(doctor.stdout)["checks"]}
+    assert checks["callers"] == "insecure: believed by the names that they give"
+    process.terminate()
+    warned = [json.loads(line) for line in process.communicate(timeout=STOP_S)[1].splitlines()]
+    assert "callers from other machines are believed by name" in {line["event"] for line in warned}
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"keys": []}'])
+def test_a_file_of_keys_that_holds_none_is_a_message(start: Start, tmp_path: Path, content: str | None) -> None:
+    keys = tmp_path / "keys.json"
+    if content is not None:
+        keys.write_text(content)
+    verifier = {"type": "jwt", "issuer": "https://issuer.example", "audience": "aol", "jwks_file": str(keys)}
+    config = tmp_path / "broker.yaml"
+    settings = {"listen": "127.0.0.1:0", "data_dir": str(tmp_path / "data")}
+    config.write_text(json.dumps({**settings, "authentication": {"verifiers": [verifier]}}))
+    assert "the keys of https://issuer.example in jwks_file" in failed(start("serve", "--config", str(config)))
+
+
 def doctor_ends_with(code: int, config: Path, endpoint: str) -> dict[str, str]:
     """Ask the doctor until it comes to this; return the states of its last checks."""
     deadline = time.monotonic() + WITHIN_S
@@ -285,6 +335,7 @@ def test_the_doctor_sees_a_killed_adapter_and_then_its_recovery(start: Start, tm
     settings = {
         "listen": "127.0.0.1:0",
         "data_dir": str(data),
+        "authentication": UNVERIFIED,
         "adapters": {"sqlite": {"command": ["sh", "-c", script]}},
         "log": {"level": "error"},
     }

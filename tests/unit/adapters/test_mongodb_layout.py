@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, ObjectId, Regex, Timestamp
 from pymongo.errors import WriteError
 
-from aol_wire.adapter import Delete, Deleted, Insert, Target, Write
+from aol_wire.adapter import Delete, Deleted, Insert, Target, Update, Write
 from aol_wire.errors import Reason
+from aol_wire.filter_parser import parse_filter
 from aol_wire.storage import Storage, Tenancy
 from mongodb_adapters import TARGET, documents, failure_of, insert, opened, query, spec, update
 from mongodb_server import native
@@ -33,19 +35,25 @@ async def test_documents_lie_as_themselves_in_their_services_database(mongodb_ur
     document = {"n": 1, "d": 1.0, "big": 2**53 + 1, "s": "é", "list": [1, {"b": None}], "flag": True, "none": None}
     async with opened(mongodb_uri, prefix=mongodb_prefix) as adapter, native(mongodb_uri) as client:
         await adapter.ensure_collection(spec())
-        stamped = Insert("1", '{"n":1}', 5, owner="ann", acl='["x"]')
+        acl = {"read": ["user:bob", 7], "write": "none"}
+        stamped = Insert("1", '{"n":1}', 5, owner="ann", acl=orjson.dumps(acl).decode())
         await adapter.write(insert({"a": document}))
         await adapter.write(Write(Target("shop", "orders", "north"), [stamped]))
         stored = client[f"{mongodb_prefix}_shop"]["orders"]
         found = await stored.find_one({"_id": "a"})
         assert found == {"_id": "a", **document, "_aol": {"v": 1, "c": 1, "u": 1}}
         assert [type(found[name]) for name in ("n", "d", "big")] == [Int64, float, Int64]
+        open_to = {"r": ["o:ann", "e:user:bob"], "e": ["o:ann"]}
         of_tenant = await stored.find_one({"_aol.t": "north"})
         assert of_tenant == {
             "_id": "north\0" + "1",
             "n": 1,
-            "_aol": {"v": 1, "c": 5, "u": 5, "o": "ann", "a": ["x"], "t": "north", "i": "1"},
+            "_aol": {"v": 1, "c": 5, "u": 5, "o": "ann", "a": acl, "t": "north", "i": "1", **open_to},
         }
+        handed = Update(parse_filter('{"_id": "1"}'), (), 6, acl="", owner="")
+        await adapter.write(Write(Target("shop", "orders", "north"), [handed]))
+        of_nobody = await stored.find_one({"_aol.t": "north"})
+        assert (of_nobody or {})["_aol"] == {"v": 2, "c": 5, "u": 6, "t": "north", "i": "1"}
         assert documents(await adapter.find(query({"_id": "a"}))) == {"a": document}
 
 

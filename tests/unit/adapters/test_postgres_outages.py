@@ -222,7 +222,7 @@ async def test_neither_error_nor_log_holds_the_credentials_that_the_server_refus
                 assert "7041" not in str(error)
         environment = {**os.environ, "AOL_POSTGRES_DSN": dsn}
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--listen", "127.0.0.1:0", env=environment, stderr=asyncio.subprocess.PIPE,
+            *COMMAND, "--insecure-tcp", "--listen", "127.0.0.1:0", env=environment, stderr=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None

@@ -15,6 +15,7 @@ FULL = [
     SecurityContext(teams=[""]),
     SecurityContext(roles=["admin"]),
     SecurityContext(attributes="{}"),
+    SecurityContext(token="a.b.c"),
 ]
 
 

@@ -139,6 +139,27 @@ C = "spec.dataRequirements.collections[0]"
         ("collections:\n- name: a\n  schemaHint: {x..y: string}", f"manifest.yaml:6 {C}.schemaHint.x..y", "empty"),
         ("collections:\n- name: a\n  schemaHint: [x]", f"manifest.yaml:6 {C}.schemaHint", "dictionary"),
         (
+            "collections:\n- name: a\n  schemaHint:\n    x:\n      type: string\n      pattern: '('",
+            f"manifest.yaml:9 {C}.schemaHint.x.pattern",
+            "RE2",
+        ),
+        (
+            "collections:\n- name: a\n  schemaHint:\n    x:\n      type: number\n      enum:\n      - 1\n      - b",
+            f"manifest.yaml:11 {C}.schemaHint.x.enum[1]",
+            "number",
+        ),
+        (
+            "collections:\n- name: a\n  schemaHint: {x: {type: object, properties: {\n    y: {type: string, min: 1}}}}",
+            f"manifest.yaml:7 {C}.schemaHint.x.properties.y.min",
+            "number",
+        ),
+        (
+            "collections:\n- name: a\n  schemaHint: {x: {type: string, requird: true}}",
+            f"manifest.yaml:6 {C}.schemaHint.x.requird",
+            "did you mean 'required'?",
+        ),
+        ("collections:\n- name: a\n  secrets: ofd", f"manifest.yaml:6 {C}.secrets", "did you mean 'off'?"),
+        (
             "collections:\n- name: a\n  indexes:\n  - {fields: [x], type: ascnding}",
             f"manifest.yaml:7 {C}.indexes[0].type",
             "did you mean 'ascending'?",

@@ -70,6 +70,15 @@ def test_the_examples_keep_to_the_schema_and_the_parser(file: Path) -> None:
         "{collections: [{name: a, indexes: [{fields: [], type: unique}]}]}",
         "{collections: [{name: a, sharing: [{service: b, permission: reed}]}]}",
         "{collections: [{name: a, validation: stric}]}",
+        "{collections: [{name: a, secrets: always}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: strng, required: true}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: string, requird: true}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {required: true}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: number, pattern: x}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: string, enum: [1]}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: string, maxLength: -1}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: array, items: {type: array, items: strng}}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: object, properties: {y: strng}}}}]}",
         "{collections: [{name: a, storage: [x]}]}",
         "{collections: [{name: a, storage: {adapter: No Name}}]}",
         "{collections: [{name: a, storage: {partitionBy: ''}}]}",
@@ -78,7 +87,13 @@ def test_the_examples_keep_to_the_schema_and_the_parser(file: Path) -> None:
         "{collections: [{name: a, storage: {partitionBy: created_at, retainFor: 3w}}]}",
         "{collections: [{name: a, storage: {tenancy: alone}}]}",
         "{collections: [{name: a, storage: {partition: created_at}}]}",
+        "{collections: [{name: a, security: [tenant]}]}",
+        "{collections: [{name: a, security: {tenant: needed}}]}",
+        "{collections: [{name: a, security: {owner: yes please}}]}",
+        "{collections: [{name: a, security: {attributes: {region: eu}}}]}",
+        "{collections: [{name: a, security: {teams: true}}]}",
         "{accessRequests: [{collection: a, permission: read}]}",
+        "{accessRequests: [{collection: a.b, permission: bypass-security}]}",
         "{accessRequests: [{collection: a.b}]}",
     ],
 )
@@ -98,9 +113,14 @@ def test_the_schema_and_the_parser_refuse_the_same_form(requirements: str) -> No
         "{collections: [{name: a, schemaHint: {x: {y: string}}, indexes: [{fields: [x, {y: desc}], type: compound}]}]}",
         "{collections: [{name: a, schemaHint: {x: datetime}, softDelete: true, "
         "indexes: [{fields: [x], type: ttl, expireAfterSeconds: 1}]}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: string}, y: {type: string, min: number}}, secrets: 'off'}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: array, items: {sku: {type: string, required: true}}}}}]}",
+        "{collections: [{name: a, schemaHint: {x: {type: object, properties: {y: string}}, "
+        "z: {type: array, items: string}}}]}",
         "{collections: [{name: a, storage: }, {name: b, storage: {}}, {name: c, storage: {adapter: , partitionBy: }}]}",
         "{collections: [{name: a, storage: {adapter: pg, partitionBy: created_at, retainFor: 36h, tenancy: schema}}]}",
-        "{accessRequests: [{collection: a.b, permission: admin, reason: because}]}",
+        "{collections: [{name: a, security: }, {name: b, security: {tenant: , owner: true, attributes: []}}]}",
+        "{accessRequests: [{collection: a.b, permission: assert-context, reason: because}]}",
     ],
 )
 def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> None:
@@ -111,10 +131,13 @@ def test_the_schema_and_the_parser_let_the_same_form_pass(requirements: str) -> 
 
 def test_the_example_of_the_documentation_is_a_manifest_that_uses_every_key() -> None:
     text = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
-    first, storage = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    first, hint, storage, security = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     example = first.replace(
-        "        softDelete: false\n", textwrap.indent(storage, " " * 8) + "        softDelete: false\n"
+        "        softDelete: false\n", textwrap.indent(storage + security, " " * 8) + "        softDelete: false\n"
     )
+    ruled = re.sub(r"        schemaHint:\n(          .*\n)+", textwrap.indent(hint, " " * 8), example)
+    assert _valid(ruled)
+    assert parse_manifest(ruled, "manifest.yaml").collections[0].field_rules["stock"].min == 0
     assert _valid(example)
     assert parse_manifest(example, "manifest.yaml").service == "my-service"
     definitions = manifest_json_schema()["$defs"]

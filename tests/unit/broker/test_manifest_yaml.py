@@ -166,3 +166,30 @@ def test_problems_come_in_the_order_of_the_file_and_not_without_end() -> None:
     problems = [Problem(line, "a", "wrong") for line in (9, 2, 5)]
     text = describe_problems(problems, "m.yaml", 2)
     assert text == "3 problems in m.yaml:\n  m.yaml:2 a: wrong\n  m.yaml:5 a: wrong\n  and 1 more"
+
+
+ODD = """\
+on: off
+"quoted": 'it''s'
+numbers: [1, 0x1F, 1_000, 0b_, .5, 1e3, .inf, 12:30:45, 2025-11-22, ~, null, yes]
+text: |
+  several
+    lines
+folded: >-
+  one
+  line
+anchored: &a {x: [1, {y: z}]}
+again: *a
+<<: merge
+empty:
+"""
+
+
+@pytest.mark.parametrize("text", [ODD, "", "a: [b, {c: d}]\n", "# only a comment\n"])
+def test_what_was_read_before_is_read_the_same_by_the_fast_parser(text: str) -> None:
+    assert read_yaml(text, known_good=True) == read_yaml(text)
+
+
+def test_the_fast_parser_follows_no_alias_into_itself() -> None:
+    with pytest.raises(YamlError):
+        read_yaml("a: &a [*a]\n", known_good=True)

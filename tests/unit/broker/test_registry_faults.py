@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest
+from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.database import Database
 from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.store import Registry
@@ -75,7 +76,7 @@ async def test_repeating_a_grant_that_was_not_read_back_makes_it_hold(registry: 
     await break_reading(registry_url)
     await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     await mend_reading(registry_url)
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is False
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.UNCHANGED
     assert may_read(registry)
 
 
@@ -116,7 +117,7 @@ async def test_a_change_that_never_began_says_no(registry: Registry, registry_ur
     error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     assert error.applied is Applied.NO
     await _alter(registry_url, "ALTER TABLE away RENAME TO grants")
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.NEW
 
 
 async def test_a_commit_that_fails_says_that_nobody_knows(sqlite_url: str, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
-from aol_broker.registry.grants import AccessFact, grants_for
+from aol_broker.registry.access_changes import Granted
+from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission
 from aol_broker.registry.store import Registry
 from aol_wire.errors import DataError, Reason
@@ -53,7 +54,7 @@ def test_grants_follow_from_what_was_said(
     grants = grants_for(
         "shop.events",
         "bank",
-        shared=[Permission(item) for item in shared.split()],
+        shared=[Share(Permission(item)) for item in shared.split()],
         revoked=[Permission(item) for item in revoked.split()],
         requested=[AccessFact(Permission(item), "why", 1) for item in requested.split()],
         granted=[AccessFact(Permission(item), "why", 1, "shop") for item in granted.split()],
@@ -68,7 +69,7 @@ def test_every_request_is_answered_and_nothing_holds_without_a_cause(
     grants = grants_for(
         "shop.events",
         "bank",
-        shared=shared,
+        shared=[Share(item) for item in shared],
         revoked=revoked,
         requested=[AccessFact(item, "", 1) for item in requested],
         granted=[AccessFact(item, "", 1, "shop") for item in granted],
@@ -145,10 +146,10 @@ async def test_a_request_that_is_taken_out_withdraws_what_only_it_gave(registry:
 async def test_a_grant_answers_a_pending_request_and_its_revocation_asks_it_again(registry: Registry) -> None:
     await _apply(registry, _owner())
     await _apply(registry, _asker("read"))
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop", "they asked") is True
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop", "they asked") is Granted.NEW
     grant = registry.snapshot.grants_of("shop.events", "bank")[0]
     assert (grant.granted_by, grant.reason) == ("shop", "they asked")
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is False
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.UNCHANGED
     assert await registry.revoke("shop.events", "bank", Permission.READ) is True
     assert _held(registry) == ["pending request read"]
     assert await registry.revoke("shop.events", "bank", Permission.READ) is False

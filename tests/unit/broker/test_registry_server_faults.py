@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
+from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.database import Database
 from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.store import Registry
@@ -70,7 +71,7 @@ async def test_a_server_that_goes_away_is_unavailable_and_works_again_by_itself(
     # What was read stays known meanwhile.
     assert registry.snapshot is snapshot
     await server.start()
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.NEW
     assert registry.snapshot.revision == snapshot.revision + 1
     await registry.close()
 
@@ -149,7 +150,7 @@ async def test_a_commit_whose_answer_is_lost_says_that_nobody_knows(registry: Re
     error = await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
     assert error.applied is Applied.UNKNOWN
     await statements(postgres_database, "DROP TRIGGER at_commit ON grants")
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.NEW
 
 
 async def test_a_schema_that_is_named_like_the_user_is_not_mistaken_for_the_registrys(
@@ -162,7 +163,7 @@ async def test_a_schema_that_is_named_like_the_user_is_not_mistaken_for_the_regi
     )
     (found,) = await rows(postgres_database, "SELECT current_schema() <> 'public' AS elsewhere")
     assert found["elsewhere"]
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.NEW
     another = Registry(postgres_url, default_adapter="sqlite")
     await another.open()
     assert another.snapshot == registry.snapshot
@@ -174,7 +175,7 @@ async def test_connections_that_the_server_closed_are_not_noticed_by_callers(
 ) -> None:
     name = postgres_database.partition("?")[0].rpartition("/")[2]
     await statements(postgres_dsn, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is True
+    assert await registry.grant("shop.events", "bank", Permission.READ, "shop") is Granted.NEW
 
 
 async def test_a_change_that_waits_too_long_for_another_is_unavailable_and_changes_nothing(
@@ -189,5 +190,5 @@ async def test_a_change_that_waits_too_long_for_another_is_unavailable_and_chang
         error = await failure(impatient.grant("shop.events", "bank", Permission.READ, "shop"))
         assert error.applied is Applied.NO
     await holder.close()
-    assert await impatient.grant("shop.events", "bank", Permission.READ, "shop") is True
+    assert await impatient.grant("shop.events", "bank", Permission.READ, "shop") is Granted.NEW
     await impatient.close()

@@ -14,16 +14,33 @@ import pytest
 from aol_broker.audit.policy import AuditLevel, AuditPolicy
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.registry.database import Database
-from aol_broker.registry.snapshot import CollectionRecord, Permission, Validation
+from aol_broker.registry.snapshot import CollectionRecord, Permission, SecretsPolicy, Validation
 from aol_broker.registry.store import SECRET_BYTES, Registry
 from aol_broker.registry.writer import Writer
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.indexes import IndexField, IndexSpec, IndexType
+from aol_wire.schema_hint import parse_schema_hint
 
 BY_NAME = IndexSpec((IndexField(("name",)),), IndexType.UNIQUE)
 BY_AGE = IndexSpec((IndexField(("a", "b")), IndexField(("age",), descending=True)), IndexType.COMPOUND)
 EXPIRY = IndexSpec((IndexField(("at",)),), IndexType.TTL, 60)
-EVENTS = CollectionRecord("shop", "events", "sqlite", "what happened", {"at": "datetime"}, (BY_NAME, BY_AGE, EXPIRY))
+HINT = parse_schema_hint(
+    {
+        "at": {"type": "datetime", "required": True},
+        "n": {"type": "number", "min": -0.5, "max": 2**63 - 1, "enum": [1, 2.5]},
+        "l": {"type": "array", "items": {"sku": {"type": "string", "pattern": "^a", "minLength": 1}, "n": "number"}},
+    }
+)
+EVENTS = CollectionRecord(
+    "shop",
+    "events",
+    "sqlite",
+    "what happened",
+    HINT.types,
+    (BY_NAME, BY_AGE, EXPIRY),
+    field_rules=HINT.rules,
+    secrets=SecretsPolicy.WARN,
+)
 
 
 async def test_a_collection_is_made_once_and_read_back_whole(registry: Registry, registry_url: str) -> None:
@@ -59,7 +76,7 @@ async def test_declaring_again_adds_indexes_and_takes_none_away(registry: Regist
     found = snapshot.collections["shop.events"]
     assert created is False
     assert found.indexes == (BY_NAME, BY_AGE)
-    assert (found.description, dict(found.schema_hint)) == ("what happened", {"at": "datetime"})
+    assert (found.description, found.schema_hint, found.field_rules) == ("what happened", HINT.types, HINT.rules)
 
 
 async def test_a_description_and_a_hint_change_when_they_are_given_and_the_adapter_never(registry: Registry) -> None:
@@ -67,8 +84,8 @@ async def test_a_description_and_a_hint_change_when_they_are_given_and_the_adapt
     changed = CollectionRecord("shop", "events", "postgres", "new words", {"n": "number"}, soft_delete=True)
     snapshot, _ = await registry.declare_collection(changed, "shop")
     found = snapshot.collections["shop.events"]
-    assert (found.description, dict(found.schema_hint)) == ("new words", {"n": "number"})
-    assert (found.adapter, found.soft_delete) == ("sqlite", False)
+    assert (found.description, dict(found.schema_hint), dict(found.field_rules)) == ("new words", {"n": "number"}, {})
+    assert (found.adapter, found.soft_delete, found.secrets) == ("sqlite", False, SecretsPolicy.WARN)
 
 
 MANIFEST = Manifest(

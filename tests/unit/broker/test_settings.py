@@ -15,6 +15,7 @@ from aol_broker.settings_sections import (
     PostgresSinkSettings,
     StdoutSinkSettings,
 )
+from aol_broker.verifier_settings import CertificateSettings, JwtSettings
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"
@@ -116,12 +117,12 @@ def test_adapters_are_read_and_their_environment_is_filled_in(file: Path, enviro
 
 
 def test_the_only_adapter_is_the_default_one(file: Path) -> None:
-    assert _load(file, "adapters: {far: {address: 'h:1'}}").default_adapter == "far"
+    assert _load(file, "adapters: {far: {address: 'unix:/h'}}").default_adapter == "far"
 
 
 def test_adapters_can_come_from_the_environment_alone(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "h:1")
-    assert load_settings().adapters["far"].address == "h:1"
+    environment.setenv("AOL_ADAPTERS__FAR__ADDRESS", "unix:/h")
+    assert load_settings().adapters["far"].address == "unix:/h"
     environment.setenv("AOL_ADAPTERS", '{"near": {"command": ["x"]}}')
     environment.setenv("AOL_DEFAULT_ADAPTER", "near")
     assert set(load_settings().adapters) == {"far", "near"}
@@ -139,6 +140,9 @@ def test_sections_whose_lines_are_all_commented_out_mean_the_defaults(file: Path
         ("limits:\n  max_inflight: 1", "broker.yaml:2 limits.max_inflight", "did you mean 'max_in_flight'?"),
         (f"limits: {{max_in_flight: {SECRET}}}", "broker.yaml:1 limits.max_in_flight", "integer"),
         ("limits: {max_in_flight: 0}", "broker.yaml:1 limits.max_in_flight", "greater"),
+        ("limits: {per_service: {requests_per_s: 0}}", "broker.yaml:1 limits.per_service.requests_per_s", "greater"),
+        ("limits: {services: {a: {max_batch: 1}}}", "broker.yaml:1 limits.services.a.max_batch", "max_batch_documents"),
+        ("limits: {services: {Not_One: {}}}", "broker.yaml:1 limits.services", "service's name"),
         ("limits: {default_deadline_s: 20, max_deadline_s: 10}", "broker.yaml:1 limits", "more than max_deadline_s"),
         ("limits: {max_deadline_s: .inf}", "broker.yaml:1 limits.max_deadline_s", "less"),
         (f"listen: {SECRET}", "broker.yaml:1 listen", "host:port"),
@@ -230,7 +234,7 @@ def test_a_variable_that_is_nearly_a_setting_is_a_mistake(
     assert SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["AOL_ENDPOINT", "AOL_TEST_POSTGRES_DSN", "AOL_ADAPTER_COOKIE", "AOL_ADAPTER_LISTEN"])
+@pytest.mark.parametrize("name", ["AOL_ENDPOINT", "AOL_TOKEN", "AOL_TOKEN_FILE", "AOL_ADAPTER_COOKIE", "AOL_TEST_X"])
 def test_variables_of_other_programs_are_left_alone(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(name, SECRET)
     load_settings()
@@ -255,11 +259,20 @@ def test_a_file_that_is_missing_is_a_mistake(file: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.0.2.1", "broker", "localhost.example", "127.0.0.1.example"])
 def test_listening_beyond_loopback_needs_to_be_said(file: Path, host: str) -> None:
-    message = _refusal(file, f"listen: '{host}:50051'")
+    insecure = "verifiers: [{type: insecure}, {type: token}]"
+    message = _refusal(file, f"listen: '{host}:50051'\nauthentication: {{{insecure}}}")
     assert "not a loopback address" in message
     assert "authentication.insecure_remote" in message
-    said = _load(file, f"listen: '{host}:50051'\nauthentication: {{insecure_remote: true}}")
-    assert said.listen_host == host.strip("[]")
+    said = _load(file, f"listen: '{host}:50051'\nauthentication: {{{insecure}, insecure_remote: true}}")
+    assert (said.listen_host, said.insecure_remote) == (host.strip("[]"), True)
+    verified = _load(file, f"listen: '{host}:50051'\nauthentication: {{verifiers: [{{type: token}}]}}")
+    assert not verified.insecure_remote
+
+
+def test_by_what_callers_are_believed_needs_to_be_said(file: Path) -> None:
+    with pytest.raises(SettingsError, match=r"authentication\.verifiers is missing.*aol token create"):
+        load_settings().require_verifiers()
+    _load(file, "authentication: {verifiers: [{type: insecure}]}").require_verifiers()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
@@ -361,6 +374,9 @@ def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
         if name == "sinks":
             for each in (StdoutSinkSettings, PostgresSinkSettings, OtlpSinkSettings):
                 names |= _names(each, f"{prefix}sinks[].")
+        if name == "verifiers":
+            for verifier in (CertificateSettings, JwtSettings):
+                names |= _names(verifier, f"{prefix}verifiers[].")
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             names |= _names(inner, f"{prefix}{name}.{'<name>.' if name == 'adapters' else ''}")
         else:
@@ -372,5 +388,6 @@ def test_the_documentation_has_every_setting_and_its_example_is_one(file: Path) 
     text = DOCUMENTATION.read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
     assert documented == _names(Settings)
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example, limits = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert set(_load(file, example).adapters) == {"sqlite", "elsewhere"}
+    assert _load(file, limits).limits.services["nightly-report"].requests_burst == 200

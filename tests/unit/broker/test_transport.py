@@ -77,8 +77,9 @@ def test_a_peer_is_what_its_headers_say() -> None:
     assert peer_of("ipv4:1", ()) == Peer("ipv4:1")
 
 
-def test_of_a_repeated_header_the_last_one_counts() -> None:
-    assert peer_of("", (("aol-service", "a"), ("aol-service", "b"))).service == "b"
+def test_a_header_that_is_repeated_is_none_that_names_anybody() -> None:
+    twice = (("aol-service", "a"), ("aol-service", "b"), ("authorization", "Bearer x"), ("authorization", "Bearer x"))
+    assert peer_of("", twice) == Peer("", "a, b", "Bearer x, Bearer x")
 
 
 def test_a_binary_header_of_a_known_name_is_no_header() -> None:

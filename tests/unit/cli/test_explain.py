@@ -44,6 +44,11 @@ def test_a_query_without_filter_and_order_is_said_to_be_one() -> None:
     ]
 
 
+def test_a_query_that_is_served_by_whose_documents_are_says_so() -> None:
+    lines = report(QueryPlan(True, False, "access", 5000, 10, 10, ""), filtered=True, sorts=True)
+    assert lines[0] == "index      the documents' owners and access lists"
+
+
 def test_a_filter_that_the_database_does_not_evaluate_is_said_to_be_the_adapter_s_work() -> None:
     lines = report(QueryPlan(False, False, "", 3, 3, 3, ""), filtered=True, sorts=False)
     assert lines[1].startswith("filter     not pushed down: the adapter")

@@ -40,6 +40,31 @@ async def test_documents_go_in_chunks_of_a_thousand_and_ids_come_in_order(
     assert {document_id for request in requests for document_id in request.document_ids} == set(ids)
 
 
+async def test_chunks_become_as_small_as_the_broker_says_and_no_document_is_lost(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    refusal = DataError(
+        Reason.TOO_LARGE, "documents: at most 400", metadata={"max_batch_documents": "400"}, applied=Applied.NO
+    )
+    broker.answer("StoreBatch", refusal)
+    ids = await client.insert_many("events", ({"_id": f"id{n}", "n": n} for n in range(1000)))
+    assert ids == [f"id{n}" for n in range(1000)]
+    first, *others = broker.requests("StoreBatch")
+    assert len(first.documents) == 1000
+    assert sorted(len(request.documents) for request in others) == [200, 400, 400]
+
+
+async def test_a_limit_that_makes_no_sense_is_no_reason_to_go_on(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    for said in ("0", "9999", "-1", "many", ""):
+        broker.calls.clear()
+        broker.answer("StoreBatch", DataError(Reason.TOO_LARGE, "no", metadata={"max_batch_documents": said}))
+        with pytest.raises(InvalidRequestError):
+            await client.insert_many("events", [{"n": 1}, {"n": 2}])
+        assert len(broker.calls) == 1
+
+
 async def test_a_chunk_has_at_most_two_mebibytes(broker: "ScriptedBroker", client: AOLDataClient) -> None:
     text = "x" * 900_000
     await client.insert_many("events", [{"v": text} for _ in range(5)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
@@ -154,7 +155,33 @@ async def test_an_overload_that_may_have_changed_something_or_names_no_time_is_n
     assert len(broker.calls) == 1
 
 
-PASSING = {Reason.ADAPTER_DOWN, Reason.AUDIT_UNAVAILABLE, Reason.REGISTRY_UNAVAILABLE, Reason.OVERLOADED}
+async def test_a_rate_that_is_used_up_is_waited_for_as_long_as_the_broker_says(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    waits = [0.2, 0.1]
+    broker.answer(
+        "UpdateData",
+        *(DataError(Reason.QUOTA, "too many", retry_after_s=wait, applied=Applied.NO) for wait in waits),
+        pb.UpdateDataResponse(updated_count=2),
+    )
+    started = time.monotonic()
+    assert await client.update("events", {"n": 1}, {"$inc": {"n": 1}}) == 2
+    assert time.monotonic() - started >= sum(waits)
+    broker.calls.clear()
+    broker.answer("UpdateData", DataError(Reason.QUOTA, "for good", applied=Applied.NO))
+    with pytest.raises(OverloadedError):
+        await client.update("events", {"n": 1}, {"n": 2})
+    assert len(broker.calls) == 1
+
+
+PASSING = {
+    Reason.ADAPTER_DOWN,
+    Reason.AUDIT_UNAVAILABLE,
+    Reason.REGISTRY_UNAVAILABLE,
+    Reason.IDENTITY_UNAVAILABLE,
+    Reason.OVERLOADED,
+    Reason.QUOTA,
+}
 
 
 async def test_only_what_passes_by_itself_is_a_reason_to_call_again(

@@ -222,6 +222,8 @@ def _collection(**changes: Any) -> collection_pb2.Collection:
         "permissions": [collection_pb2.PERMISSION_READ, collection_pb2.PERMISSION_ADMIN],
         "adapter": "sqlite",
         "validation": "off",
+        "field_rules": '{"at":{"type":"datetime","required":true}}',
+        "secrets": "warn",
     }
     return collection_pb2.Collection(**(given | changes))
 
@@ -242,6 +244,8 @@ async def test_collections_are_listed_and_described_with_names_for_every_number(
         soft_delete=False,
         validation="off",
         declared=False,
+        field_rules={"at": {"type": "datetime", "required": True}},
+        secrets="warn",
     )
     assert await client.list_collections() == [expected]
     assert await client.describe_collection("events") == expected

@@ -37,6 +37,7 @@ CLASSES = {
     Reason.GRANT_MISSING: PermissionDeniedError,
     Reason.GRANT_PENDING: PermissionDeniedError,
     Reason.FIELD_DENIED: PermissionDeniedError,
+    Reason.CONTEXT_REQUIRED: PermissionDeniedError,
     Reason.COLLECTION_NOT_FOUND: CollectionNotFoundError,
     Reason.DUPLICATE_ID: ConflictError,
     Reason.UNIQUE_VIOLATION: ConflictError,
@@ -49,6 +50,7 @@ CLASSES = {
     Reason.ADAPTER_DOWN: UnavailableError,
     Reason.AUDIT_UNAVAILABLE: UnavailableError,
     Reason.REGISTRY_UNAVAILABLE: UnavailableError,
+    Reason.IDENTITY_UNAVAILABLE: UnavailableError,
     Reason.DEADLINE: DeadlineExceededError,
     Reason.INTERNAL_BUG: DataClientError,
 }

@@ -13,6 +13,8 @@ from aol_client import (
     IndexInfo,
     PermissionDeniedError,
     QueryPlan,
+    SecurityContext,
+    SecurityInfo,
     StorageInfo,
 )
 
@@ -57,6 +59,12 @@ async def surface(manifest: dict[str, Any], now: datetime) -> None:
         described = await client.describe_collection("a")
         assert_type(described.indexes, tuple[IndexInfo, ...])
         assert_type(described.storage, StorageInfo)
+        assert_type(described.security, SecurityInfo | None)
+        view = client.with_context(SecurityContext("north", "ann", teams=["ops"], attributes={"level": 2}))
+        assert_type(view, AOLDataClient)
+        assert_type(await view.count("a", context={"user": "bob"}), int)
+        assert_type(await client.insert("a", {}, context=SecurityContext(token="x")), str)
+        client.with_context("ann")  # type: ignore[arg-type]
         client.insert("a", ["not", "a", "dict"])  # type: ignore[arg-type, unused-coroutine]
         client.purge("a", {}, True)  # type: ignore[call-arg, unused-coroutine]
         plan.index = "key"  # type: ignore[misc]

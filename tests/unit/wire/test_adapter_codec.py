@@ -17,6 +17,7 @@ from aol_wire.adapter import (
     Deleted,
     Description,
     Ensured,
+    Explanation,
     Find,
     Found,
     Insert,
@@ -39,6 +40,7 @@ from aol_wire.filters import (
     And,
     Compare,
     Contains,
+    ContainsAny,
     Exists,
     Filter,
     Json,
@@ -77,6 +79,7 @@ leaves: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Member, paths, st.lists(values, max_size=4).map(tuple), st.booleans()),
     st.builds(Exists, paths, st.booleans()),
     st.builds(Contains, paths, values),
+    st.builds(ContainsAny, paths, st.lists(text, max_size=4).map(tuple)),
     st.builds(Regex, paths, text, st.booleans(), st.sampled_from(RegexLevel)),
     st.builds(Text, st.lists(text.filter(bool), max_size=3).map(tuple)),
 )
@@ -99,9 +102,21 @@ operations = st.one_of(
     st.builds(Inc, paths, st.integers(-(2**63), 2**63 - 1) | st.floats(-1e300, 1e300)),
     st.builds(Push, paths, values),
 )
+acls = st.sampled_from(["", '{"read":["user:bob"],"write":[]}', "[]"])
 mutations: st.SearchStrategy[Mutation] = st.one_of(
-    st.builds(Insert, text.filter(bool), st.just('{"a":1}'), stamps, text, text, st.none() | kept_stamps),
-    st.builds(Update, optional_trees, st.lists(operations, min_size=1, max_size=3).map(tuple), stamps, limits, limits),
+    st.builds(Insert, text.filter(bool), st.just('{"a":1}'), stamps, text, acls, st.none() | kept_stamps),
+    st.builds(
+        Update,
+        optional_trees,
+        st.lists(operations, min_size=1, max_size=3).map(tuple),
+        stamps,
+        limits,
+        limits,
+        st.none() | acls,
+        st.none() | text,
+    ),
+    st.builds(Update, optional_trees, st.just(()), stamps, acl=acls, owner=st.none() | text),
+    st.builds(Update, optional_trees, st.just(()), stamps, owner=text),
     st.builds(Delete, optional_trees, stamps, st.booleans(), limits, limits),
 )
 targets = st.builds(Target, st.just("a"), st.just("b_c"), st.none() | text)
@@ -164,13 +179,20 @@ def test_a_collection_and_its_indexes_arrive_whole() -> None:
         IndexSpec((IndexField(("at",)),), IndexType.TTL, 60),
     )
     storage = Storage("at", PartitionInterval.DAY, 86_400, Tenancy.SCHEMA)
-    spec = CollectionSpec(TARGET, {"at": "datetime"}, specs, "Departures of a year", storage)
-    assert codec.collection_from_proto(through(codec.collection_to_proto(spec))) == spec
+    for owners, acls in ((False, False), (True, False), (False, True)):
+        spec = CollectionSpec(TARGET, {"at": "datetime"}, specs, "Departures of a year", storage, owners, acls)
+        assert codec.collection_from_proto(through(codec.collection_to_proto(spec))) == spec
     statuses = tuple(IndexStatus(item, state, 3) for item in specs for state in IndexState)
     ensured = Ensured(statuses, created=True)
     message = codec.ensured_to_proto(ensured)
     assert codec.ensured_from_proto(through(message)) == ensured
     assert message.indexes[0].name == "ascending(at)"
+
+
+def test_how_a_query_is_answered_arrives_whole() -> None:
+    index = IndexSpec((IndexField(("at",)),), IndexType.ASCENDING)
+    for explanation in (Explanation(True, False, index, 5, 4, 3), Explanation(False, True, None, 5, 4, 3, True, True)):
+        assert codec.explanation_from_proto(through(codec.explanation_to_proto(explanation))) == explanation
 
 
 def test_what_an_adapter_says_of_itself_arrives_whole() -> None:

@@ -24,13 +24,20 @@ from aol_wire.adapter import (
     Write,
 )
 from aol_wire.adapter_codec_filters import (
-    TREE_MAX_DEPTH,
     filter_from_proto,
     filter_to_proto,
     value_to_proto,
 )
 from aol_wire.errors import DataError, Reason
-from aol_wire.filters import And, Exists, Filter, Not
+from aol_wire.filter_parser import parse_filter
+from aol_wire.filters import And, ContainsAny, Exists, Filter, Not, Or
+from aol_wire.limits import (
+    CONDITION_MAX_DEPTH,
+    CONDITION_MAX_NODES,
+    FILTER_MAX_DEPTH,
+    FILTER_MAX_NODES,
+    FILTER_TREE_MAX_DEPTH,
+)
 
 M = TypeVar("M", bound=Message)
 
@@ -121,6 +128,8 @@ def path(*segments: str) -> filter_pb2.Path:
         filter_pb2.Filter(contains=filter_pb2.Contains(path=path("a"), element=value(json="[" * 100_000))),
         filter_pb2.Filter(contains=filter_pb2.Contains(path=path("a"), element=value(double=float("nan")))),
         filter_pb2.Filter(membership=filter_pb2.Membership(path=path("a"), values=[value(null=True)] * 1001)),
+        filter_pb2.Filter(contains_any=filter_pb2.ContainsAny(elements=["x"])),
+        filter_pb2.Filter(contains_any=filter_pb2.ContainsAny(path=path("a"), elements=["x"] * 1001)),
         filter_pb2.Filter(regex=filter_pb2.Regex(path=path("a"), pattern="x")),
         node("regex", any_message(filter_pb2.Regex, path=path("a"), pattern="x", level=7)),
         filter_pb2.Filter(text=filter_pb2.Text(words=[""])),
@@ -142,7 +151,10 @@ def test_a_malformed_filter_is_a_bad_request(message: filter_pb2.Filter) -> None
         pb.Mutation(insert=pb.Insert(id="x", json="{}", stamps=pb.Stamps(version=1, created_us=-1))),
         pb.Mutation(insert=pb.Insert(id="x", json="{}", stamps=pb.Stamps(version=1, updated_us=-1))),
         pb.Mutation(insert=pb.Insert(id="x", json="{}", stamps=pb.Stamps(version=1, deleted_us=-1))),
+        pb.Mutation(insert=pb.Insert(id="x", json="{}", acl="{read}")),
         pb.Mutation(update=pb.Update()),
+        pb.Mutation(update=pb.Update(acl="[")),
+        pb.Mutation(update=pb.Update(owner="ann", acl=" ")),
         pb.Mutation(update=pb.Update(operations=[pb.UpdateOperation(path=path("a"))])),
         pb.Mutation(update=pb.Update(operations=[pb.UpdateOperation(unset=True)])),
         pb.Mutation(update=pb.Update(operations=[pb.UpdateOperation(path=path("a"), inc=value(boolean=True))])),
@@ -230,15 +242,34 @@ def nested(depth: int) -> Filter:
 
 def test_a_tree_as_deep_as_allowed_arrives_in_a_request_and_a_deeper_one_is_refused_at_both_ends() -> None:
     conjunctions: Filter = Exists(("a",), exists=True)
-    for _ in range(TREE_MAX_DEPTH - 1):
+    for _ in range(FILTER_TREE_MAX_DEPTH - 1):
         conjunctions = And((conjunctions,))
-    for tree in (nested(TREE_MAX_DEPTH), conjunctions):
+    for tree in (nested(FILTER_TREE_MAX_DEPTH), conjunctions):
         change = Write(TARGET, [Delete(tree, 1)])
         assert codec.write_from_proto(through(codec.write_to_proto(change)), None) == change
-    assert reason_of(lambda: filter_to_proto(nested(TREE_MAX_DEPTH + 1))) is Reason.BAD_REQUEST
+    assert reason_of(lambda: filter_to_proto(nested(FILTER_TREE_MAX_DEPTH + 1))) is Reason.BAD_REQUEST
     deeper = filter_pb2.Filter()
-    getattr(deeper, "not").CopyFrom(filter_to_proto(nested(TREE_MAX_DEPTH)))
+    getattr(deeper, "not").CopyFrom(filter_to_proto(nested(FILTER_TREE_MAX_DEPTH)))
     assert reason_of(lambda: filter_from_proto(deeper)) is Reason.BAD_REQUEST
+
+
+def test_the_deepest_and_the_widest_filter_of_a_caller_travels_with_the_conditions_that_a_broker_adds() -> None:
+    deepest: Any = {"a": {"$gt": 1, "$lt": 2}, "b": 1}
+    for number in range(FILTER_MAX_DEPTH - 1):
+        deepest = {"$not" if number % 2 else "$or": deepest if number % 2 else [deepest, {"c": 1}], "d": 1}
+    refusal = reason_of(lambda: parse_filter(json.dumps({"$or": [deepest, {"c": 1}]})))
+    assert refusal is Reason.BAD_FILTER
+    widest = parse_filter(json.dumps({"$or": [{"a": number} for number in range(FILTER_MAX_NODES - 1)]}))
+    entries: tuple[Filter, ...] = tuple(
+        ContainsAny(("_acl", "read"), (f"user:{number}",))
+        for number in range(CONDITION_MAX_NODES - CONDITION_MAX_DEPTH)
+    )
+    for asked in (parse_filter(json.dumps(deepest)), widest):
+        tree: Filter = asked or Exists(("a",), exists=True)
+        for _ in range(CONDITION_MAX_DEPTH):
+            tree = And((tree, Or(entries)))
+        change = Write(TARGET, [Delete(tree, 1)])
+        assert codec.write_from_proto(through(codec.write_to_proto(change)), None) == change
 
 
 def test_bytes_that_nest_without_end_are_a_bad_request() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aol_wire.evaluate import matches
 from aol_wire.filter_parser import parse_filter
-from aol_wire.filters import Compare, Contains, Exists, Filter, Member, Not, Operator
+from aol_wire.filters import Compare, Contains, ContainsAny, Exists, Filter, Member, Not, Operator
 from aol_wire.projection import project
 
 VALUES = st.recursive(
@@ -36,6 +36,12 @@ def test_nin_is_the_complement_of_in_and_in_is_any_eq(document: Any, path: Any, 
     member = matches(Member(path, tuple(values)), document, frozenset())
     assert matches(Member(path, tuple(values), negated=True), document, frozenset()) is not member
     assert member is any(matches(Compare(path, Operator.EQ, value), document, frozenset()) for value in values)
+
+
+@given(st.dictionaries(st.sampled_from("ab"), VALUES), PATHS, st.lists(st.sampled_from(["", "a", "b"]), max_size=3))
+def test_contains_any_is_any_contains(document: Any, path: Any, elements: list[str]) -> None:
+    found = matches(ContainsAny(path, tuple(elements)), document, frozenset())
+    assert found is any(matches(Contains(path, element), document, frozenset()) for element in elements)
 
 
 def test_no_filter_matches_everything() -> None:

@@ -2,6 +2,7 @@
 
 from aol_adapters.conformance.rule import Rule
 from aol_adapters.conformance.rules import (
+    access,
     collections,
     deletes,
     description,
@@ -60,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     *ttl.RULES,
     *inserts.RULES,
     *deletes.RULES,
+    *access.RULES,
     *writes.RULES,
     *isolation.RULES,
     *errors.RULES,

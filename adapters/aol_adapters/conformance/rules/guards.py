@@ -113,6 +113,29 @@ async def if_version_without_a_match_affects_nothing(trial: Trial) -> None:
 
 
 @rule(Topic.GUARDS)
+async def if_version_is_asked_only_of_a_document_that_meets_every_condition(trial: Trial) -> None:
+    """`if_version` beside further conditions than the id: a document that does not meet them is no match, whatever its
+    version; one that does is VERSION_MISMATCH for another version."""
+    await _fill(trial)
+    await trial.delete({"_id": "2"}, soft=True)
+    for version in (1, 7):
+        for outcome in (
+            await trial.apply(trial.change({"_id": "1", "n": 9}, {"x": 1}, if_version=version)),
+            await trial.apply(trial.removal({"_id": "1", "n": 9}, if_version=version)),
+            await trial.apply(trial.removal({"_id": "1", "n": 9}, soft=True, if_version=version)),
+            await trial.apply(trial.purging({"_id": "2", "n": 9}, if_version=version)),
+        ):
+            expect_equal(f"affected with version {version}", outcome.affected, 0)
+    for mutation in (
+        trial.change({"_id": "1", "n": 1}, {"x": 1}, if_version=7),
+        trial.removal({"_id": "1", "n": 1}, if_version=7),
+    ):
+        await expect_refusal("version 1 with if_version 7", trial.apply(mutation), Reason.VERSION_MISMATCH)
+    updated = await trial.apply(trial.change({"_id": "1", "n": 1}, {"x": 1}, if_version=1))
+    expect_equal("affected of a document that meets them", updated.affected, 1)
+
+
+@rule(Topic.GUARDS)
 async def if_version_guards_a_purge(trial: Trial) -> None:
     """A purge with `if_version` of a soft-deleted document of another version is VERSION_MISMATCH."""
     await _fill(trial)
@@ -145,6 +168,7 @@ RULES: tuple[Rule, ...] = (
     if_version_changes_only_a_document_of_that_version,
     if_version_deletes_only_a_document_of_that_version,
     if_version_without_a_match_affects_nothing,
+    if_version_is_asked_only_of_a_document_that_meets_every_condition,
     if_version_guards_a_purge,
     of_many_updates_with_one_version_one_wins,
 )

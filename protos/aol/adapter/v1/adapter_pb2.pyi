@@ -62,18 +62,22 @@ class Target(_message.Message):
     def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., tenant: _Optional[str] = ...) -> None: ...
 
 class EnsureCollectionRequest(_message.Message):
-    __slots__ = ("target", "schema_hint", "indexes", "description", "storage")
+    __slots__ = ("target", "schema_hint", "indexes", "description", "storage", "owners", "acls")
     TARGET_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_HINT_FIELD_NUMBER: _ClassVar[int]
     INDEXES_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     STORAGE_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    ACLS_FIELD_NUMBER: _ClassVar[int]
     target: Target
     schema_hint: str
     indexes: _containers.RepeatedCompositeFieldContainer[_collection_pb2.IndexSpec]
     description: str
     storage: _collection_pb2.Storage
-    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[_collection_pb2.IndexSpec, _Mapping]]] = ..., description: _Optional[str] = ..., storage: _Optional[_Union[_collection_pb2.Storage, _Mapping]] = ...) -> None: ...
+    owners: bool
+    acls: bool
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[_collection_pb2.IndexSpec, _Mapping]]] = ..., description: _Optional[str] = ..., storage: _Optional[_Union[_collection_pb2.Storage, _Mapping]] = ..., owners: bool = ..., acls: bool = ...) -> None: ...
 
 class EnsureCollectionResponse(_message.Message):
     __slots__ = ("indexes", "created")
@@ -146,18 +150,22 @@ class Stamps(_message.Message):
     def __init__(self, created_us: _Optional[int] = ..., updated_us: _Optional[int] = ..., version: _Optional[int] = ..., deleted_us: _Optional[int] = ...) -> None: ...
 
 class Update(_message.Message):
-    __slots__ = ("filter", "operations", "now_us", "max_affected", "if_version")
+    __slots__ = ("filter", "operations", "now_us", "max_affected", "if_version", "acl", "owner")
     FILTER_FIELD_NUMBER: _ClassVar[int]
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     NOW_US_FIELD_NUMBER: _ClassVar[int]
     MAX_AFFECTED_FIELD_NUMBER: _ClassVar[int]
     IF_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ACL_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     filter: _filter_pb2.Filter
     operations: _containers.RepeatedCompositeFieldContainer[UpdateOperation]
     now_us: int
     max_affected: int
     if_version: int
-    def __init__(self, filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ..., operations: _Optional[_Iterable[_Union[UpdateOperation, _Mapping]]] = ..., now_us: _Optional[int] = ..., max_affected: _Optional[int] = ..., if_version: _Optional[int] = ...) -> None: ...
+    acl: str
+    owner: str
+    def __init__(self, filter: _Optional[_Union[_filter_pb2.Filter, _Mapping]] = ..., operations: _Optional[_Iterable[_Union[UpdateOperation, _Mapping]]] = ..., now_us: _Optional[int] = ..., max_affected: _Optional[int] = ..., if_version: _Optional[int] = ..., acl: _Optional[str] = ..., owner: _Optional[str] = ...) -> None: ...
 
 class UpdateOperation(_message.Message):
     __slots__ = ("path", "set", "unset", "inc", "push")
@@ -288,7 +296,7 @@ class ExplainRequest(_message.Message):
     def __init__(self, find: _Optional[_Union[FindRequest, _Mapping]] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("filter_pushed_down", "sort_pushed_down", "index", "estimated_documents", "examined_documents", "returned_documents", "uses_key")
+    __slots__ = ("filter_pushed_down", "sort_pushed_down", "index", "estimated_documents", "examined_documents", "returned_documents", "uses_key", "uses_access")
     FILTER_PUSHED_DOWN_FIELD_NUMBER: _ClassVar[int]
     SORT_PUSHED_DOWN_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -296,6 +304,7 @@ class ExplainResponse(_message.Message):
     EXAMINED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     RETURNED_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     USES_KEY_FIELD_NUMBER: _ClassVar[int]
+    USES_ACCESS_FIELD_NUMBER: _ClassVar[int]
     filter_pushed_down: bool
     sort_pushed_down: bool
     index: _collection_pb2.IndexSpec
@@ -303,4 +312,5 @@ class ExplainResponse(_message.Message):
     examined_documents: int
     returned_documents: int
     uses_key: bool
-    def __init__(self, filter_pushed_down: bool = ..., sort_pushed_down: bool = ..., index: _Optional[_Union[_collection_pb2.IndexSpec, _Mapping]] = ..., estimated_documents: _Optional[int] = ..., examined_documents: _Optional[int] = ..., returned_documents: _Optional[int] = ..., uses_key: bool = ...) -> None: ...
+    uses_access: bool
+    def __init__(self, filter_pushed_down: bool = ..., sort_pushed_down: bool = ..., index: _Optional[_Union[_collection_pb2.IndexSpec, _Mapping]] = ..., estimated_documents: _Optional[int] = ..., examined_documents: _Optional[int] = ..., returned_documents: _Optional[int] = ..., uses_key: bool = ..., uses_access: bool = ...) -> None: ...

@@ -24,35 +24,37 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61ol/adapter/v1/filter.proto\x12\x0e\x61ol.adapter.v1\"\x96\x03\n\x06\x46ilter\x12)\n\x03\x61nd\x18\x01 \x01(\x0b\x32\x1a.aol.adapter.v1.FilterListH\x00\x12(\n\x02or\x18\x02 \x01(\x0b\x32\x1a.aol.adapter.v1.FilterListH\x00\x12%\n\x03not\x18\x03 \x01(\x0b\x32\x16.aol.adapter.v1.FilterH\x00\x12\x30\n\ncomparison\x18\x04 \x01(\x0b\x32\x1a.aol.adapter.v1.ComparisonH\x00\x12\x30\n\nmembership\x18\x05 \x01(\x0b\x32\x1a.aol.adapter.v1.MembershipH\x00\x12(\n\x06\x65xists\x18\x06 \x01(\x0b\x32\x16.aol.adapter.v1.ExistsH\x00\x12,\n\x08\x63ontains\x18\x07 \x01(\x0b\x32\x18.aol.adapter.v1.ContainsH\x00\x12&\n\x05regex\x18\x08 \x01(\x0b\x32\x15.aol.adapter.v1.RegexH\x00\x12$\n\x04text\x18\t \x01(\x0b\x32\x14.aol.adapter.v1.TextH\x00\x42\x06\n\x04node\"5\n\nFilterList\x12\'\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x16.aol.adapter.v1.Filter\"\x18\n\x04Path\x12\x10\n\x08segments\x18\x01 \x03(\t\"y\n\x05Value\x12\x0e\n\x04null\x18\x01 \x01(\x08H\x00\x12\x11\n\x07\x62oolean\x18\x02 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x03 \x01(\x12H\x00\x12\x10\n\x06\x64ouble\x18\x04 \x01(\x01H\x00\x12\x10\n\x06string\x18\x05 \x01(\tH\x00\x12\x0e\n\x04json\x18\x06 \x01(\tH\x00\x42\x06\n\x04kind\"\x84\x01\n\nComparison\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12*\n\x08operator\x18\x02 \x01(\x0e\x32\x18.aol.adapter.v1.Operator\x12&\n\x07operand\x18\x03 \x01(\x0b\x32\x15.aol.adapter.v1.Value\"h\n\nMembership\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12%\n\x06values\x18\x02 \x03(\x0b\x32\x15.aol.adapter.v1.Value\x12\x0f\n\x07negated\x18\x03 \x01(\x08\"<\n\x06\x45xists\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x0e\n\x06\x65xists\x18\x02 \x01(\x08\"V\n\x08\x43ontains\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12&\n\x07\x65lement\x18\x02 \x01(\x0b\x32\x15.aol.adapter.v1.Value\"|\n\x05Regex\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x0f\n\x07pattern\x18\x02 \x01(\t\x12\x13\n\x0bignore_case\x18\x03 \x01(\x08\x12)\n\x05level\x18\x04 \x01(\x0e\x32\x1a.aol.adapter.v1.RegexLevel\"\x15\n\x04Text\x12\r\n\x05words\x18\x01 \x03(\t*\x8c\x01\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x0f\n\x0bOPERATOR_EQ\x10\x01\x12\x0f\n\x0bOPERATOR_NE\x10\x02\x12\x0f\n\x0bOPERATOR_GT\x10\x03\x12\x10\n\x0cOPERATOR_GTE\x10\x04\x12\x0f\n\x0bOPERATOR_LT\x10\x05\x12\x10\n\x0cOPERATOR_LTE\x10\x06*W\n\nRegexLevel\x12\x1b\n\x17REGEX_LEVEL_UNSPECIFIED\x10\x00\x12\x16\n\x12REGEX_LEVEL_COMMON\x10\x01\x12\x14\n\x10REGEX_LEVEL_FULL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61ol/adapter/v1/filter.proto\x12\x0e\x61ol.adapter.v1\"\xcb\x03\n\x06\x46ilter\x12)\n\x03\x61nd\x18\x01 \x01(\x0b\x32\x1a.aol.adapter.v1.FilterListH\x00\x12(\n\x02or\x18\x02 \x01(\x0b\x32\x1a.aol.adapter.v1.FilterListH\x00\x12%\n\x03not\x18\x03 \x01(\x0b\x32\x16.aol.adapter.v1.FilterH\x00\x12\x30\n\ncomparison\x18\x04 \x01(\x0b\x32\x1a.aol.adapter.v1.ComparisonH\x00\x12\x30\n\nmembership\x18\x05 \x01(\x0b\x32\x1a.aol.adapter.v1.MembershipH\x00\x12(\n\x06\x65xists\x18\x06 \x01(\x0b\x32\x16.aol.adapter.v1.ExistsH\x00\x12,\n\x08\x63ontains\x18\x07 \x01(\x0b\x32\x18.aol.adapter.v1.ContainsH\x00\x12&\n\x05regex\x18\x08 \x01(\x0b\x32\x15.aol.adapter.v1.RegexH\x00\x12$\n\x04text\x18\t \x01(\x0b\x32\x14.aol.adapter.v1.TextH\x00\x12\x33\n\x0c\x63ontains_any\x18\n \x01(\x0b\x32\x1b.aol.adapter.v1.ContainsAnyH\x00\x42\x06\n\x04node\"5\n\nFilterList\x12\'\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x16.aol.adapter.v1.Filter\"\x18\n\x04Path\x12\x10\n\x08segments\x18\x01 \x03(\t\"y\n\x05Value\x12\x0e\n\x04null\x18\x01 \x01(\x08H\x00\x12\x11\n\x07\x62oolean\x18\x02 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x03 \x01(\x12H\x00\x12\x10\n\x06\x64ouble\x18\x04 \x01(\x01H\x00\x12\x10\n\x06string\x18\x05 \x01(\tH\x00\x12\x0e\n\x04json\x18\x06 \x01(\tH\x00\x42\x06\n\x04kind\"\x84\x01\n\nComparison\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12*\n\x08operator\x18\x02 \x01(\x0e\x32\x18.aol.adapter.v1.Operator\x12&\n\x07operand\x18\x03 \x01(\x0b\x32\x15.aol.adapter.v1.Value\"h\n\nMembership\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12%\n\x06values\x18\x02 \x03(\x0b\x32\x15.aol.adapter.v1.Value\x12\x0f\n\x07negated\x18\x03 \x01(\x08\"<\n\x06\x45xists\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x0e\n\x06\x65xists\x18\x02 \x01(\x08\"V\n\x08\x43ontains\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12&\n\x07\x65lement\x18\x02 \x01(\x0b\x32\x15.aol.adapter.v1.Value\"C\n\x0b\x43ontainsAny\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x10\n\x08\x65lements\x18\x02 \x03(\t\"|\n\x05Regex\x12\"\n\x04path\x18\x01 \x01(\x0b\x32\x14.aol.adapter.v1.Path\x12\x0f\n\x07pattern\x18\x02 \x01(\t\x12\x13\n\x0bignore_case\x18\x03 \x01(\x08\x12)\n\x05level\x18\x04 \x01(\x0e\x32\x1a.aol.adapter.v1.RegexLevel\"\x15\n\x04Text\x12\r\n\x05words\x18\x01 \x03(\t*\x8c\x01\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x0f\n\x0bOPERATOR_EQ\x10\x01\x12\x0f\n\x0bOPERATOR_NE\x10\x02\x12\x0f\n\x0bOPERATOR_GT\x10\x03\x12\x10\n\x0cOPERATOR_GTE\x10\x04\x12\x0f\n\x0bOPERATOR_LT\x10\x05\x12\x10\n\x0cOPERATOR_LTE\x10\x06*W\n\nRegexLevel\x12\x1b\n\x17REGEX_LEVEL_UNSPECIFIED\x10\x00\x12\x16\n\x12REGEX_LEVEL_COMMON\x10\x01\x12\x14\n\x10REGEX_LEVEL_FULL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.adapter.v1.filter_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OPERATOR']._serialized_start=1201
-  _globals['_OPERATOR']._serialized_end=1341
-  _globals['_REGEXLEVEL']._serialized_start=1343
-  _globals['_REGEXLEVEL']._serialized_end=1430
+  _globals['_OPERATOR']._serialized_start=1323
+  _globals['_OPERATOR']._serialized_end=1463
+  _globals['_REGEXLEVEL']._serialized_start=1465
+  _globals['_REGEXLEVEL']._serialized_end=1552
   _globals['_FILTER']._serialized_start=48
-  _globals['_FILTER']._serialized_end=454
-  _globals['_FILTERLIST']._serialized_start=456
-  _globals['_FILTERLIST']._serialized_end=509
-  _globals['_PATH']._serialized_start=511
-  _globals['_PATH']._serialized_end=535
-  _globals['_VALUE']._serialized_start=537
-  _globals['_VALUE']._serialized_end=658
-  _globals['_COMPARISON']._serialized_start=661
-  _globals['_COMPARISON']._serialized_end=793
-  _globals['_MEMBERSHIP']._serialized_start=795
-  _globals['_MEMBERSHIP']._serialized_end=899
-  _globals['_EXISTS']._serialized_start=901
-  _globals['_EXISTS']._serialized_end=961
-  _globals['_CONTAINS']._serialized_start=963
-  _globals['_CONTAINS']._serialized_end=1049
-  _globals['_REGEX']._serialized_start=1051
-  _globals['_REGEX']._serialized_end=1175
-  _globals['_TEXT']._serialized_start=1177
-  _globals['_TEXT']._serialized_end=1198
+  _globals['_FILTER']._serialized_end=507
+  _globals['_FILTERLIST']._serialized_start=509
+  _globals['_FILTERLIST']._serialized_end=562
+  _globals['_PATH']._serialized_start=564
+  _globals['_PATH']._serialized_end=588
+  _globals['_VALUE']._serialized_start=590
+  _globals['_VALUE']._serialized_end=711
+  _globals['_COMPARISON']._serialized_start=714
+  _globals['_COMPARISON']._serialized_end=846
+  _globals['_MEMBERSHIP']._serialized_start=848
+  _globals['_MEMBERSHIP']._serialized_end=952
+  _globals['_EXISTS']._serialized_start=954
+  _globals['_EXISTS']._serialized_end=1014
+  _globals['_CONTAINS']._serialized_start=1016
+  _globals['_CONTAINS']._serialized_end=1102
+  _globals['_CONTAINSANY']._serialized_start=1104
+  _globals['_CONTAINSANY']._serialized_end=1171
+  _globals['_REGEX']._serialized_start=1173
+  _globals['_REGEX']._serialized_end=1297
+  _globals['_TEXT']._serialized_start=1299
+  _globals['_TEXT']._serialized_end=1320
 # @@protoc_insertion_point(module_scope)

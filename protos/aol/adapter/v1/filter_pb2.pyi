@@ -34,7 +34,7 @@ REGEX_LEVEL_COMMON: RegexLevel
 REGEX_LEVEL_FULL: RegexLevel
 
 class Filter(_message.Message):
-    __slots__ = ("comparison", "membership", "exists", "contains", "regex", "text")
+    __slots__ = ("comparison", "membership", "exists", "contains", "regex", "text", "contains_any")
     AND_FIELD_NUMBER: _ClassVar[int]
     OR_FIELD_NUMBER: _ClassVar[int]
     NOT_FIELD_NUMBER: _ClassVar[int]
@@ -44,13 +44,15 @@ class Filter(_message.Message):
     CONTAINS_FIELD_NUMBER: _ClassVar[int]
     REGEX_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTAINS_ANY_FIELD_NUMBER: _ClassVar[int]
     comparison: Comparison
     membership: Membership
     exists: Exists
     contains: Contains
     regex: Regex
     text: Text
-    def __init__(self, comparison: _Optional[_Union[Comparison, _Mapping]] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ..., exists: _Optional[_Union[Exists, _Mapping]] = ..., contains: _Optional[_Union[Contains, _Mapping]] = ..., regex: _Optional[_Union[Regex, _Mapping]] = ..., text: _Optional[_Union[Text, _Mapping]] = ..., **kwargs) -> None: ...
+    contains_any: ContainsAny
+    def __init__(self, comparison: _Optional[_Union[Comparison, _Mapping]] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ..., exists: _Optional[_Union[Exists, _Mapping]] = ..., contains: _Optional[_Union[Contains, _Mapping]] = ..., regex: _Optional[_Union[Regex, _Mapping]] = ..., text: _Optional[_Union[Text, _Mapping]] = ..., contains_any: _Optional[_Union[ContainsAny, _Mapping]] = ..., **kwargs) -> None: ...
 
 class FilterList(_message.Message):
     __slots__ = ("filters",)
@@ -115,6 +117,14 @@ class Contains(_message.Message):
     path: Path
     element: Value
     def __init__(self, path: _Optional[_Union[Path, _Mapping]] = ..., element: _Optional[_Union[Value, _Mapping]] = ...) -> None: ...
+
+class ContainsAny(_message.Message):
+    __slots__ = ("path", "elements")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    path: Path
+    elements: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, path: _Optional[_Union[Path, _Mapping]] = ..., elements: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Regex(_message.Message):
     __slots__ = ("path", "pattern", "ignore_case", "level")

@@ -1,5 +1,9 @@
+from aol.admin.v1 import access_pb2 as _access_pb2
 from aol.admin.v1 import audit_pb2 as _audit_pb2
+from aol.admin.v1 import drift_pb2 as _drift_pb2
 from aol.admin.v1 import plan_pb2 as _plan_pb2
+from aol.admin.v1 import token_pb2 as _token_pb2
+from aol.admin.v1 import usage_pb2 as _usage_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -9,12 +13,6 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class GrantState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    GRANT_STATE_UNSPECIFIED: _ClassVar[GrantState]
-    GRANT_STATE_ACTIVE: _ClassVar[GrantState]
-    GRANT_STATE_PENDING: _ClassVar[GrantState]
 
 class AuditSinkState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -32,9 +30,6 @@ class CopyPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COPY_PHASE_VERIFYING: _ClassVar[CopyPhase]
     COPY_PHASE_DONE: _ClassVar[CopyPhase]
     COPY_PHASE_DIFFERENT: _ClassVar[CopyPhase]
-GRANT_STATE_UNSPECIFIED: GrantState
-GRANT_STATE_ACTIVE: GrantState
-GRANT_STATE_PENDING: GrantState
 AUDIT_SINK_STATE_UNSPECIFIED: AuditSinkState
 AUDIT_SINK_STATE_OK: AuditSinkState
 AUDIT_SINK_STATE_BACKING_OFF: AuditSinkState
@@ -58,20 +53,22 @@ class ApplyManifestRequest(_message.Message):
     def __init__(self, manifest: _Optional[str] = ..., source: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyManifestResponse(_message.Message):
-    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants")
+    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants", "notices")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     CREATED_COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_GRANTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_GRANTS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: int
     changed: bool
     created_collections: _containers.RepeatedScalarFieldContainer[str]
-    active_grants: _containers.RepeatedCompositeFieldContainer[Grant]
-    pending_grants: _containers.RepeatedCompositeFieldContainer[Grant]
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
+    active_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
+    pending_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
+    notices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
     __slots__ = ("request_id",)
@@ -144,31 +141,11 @@ class ListGrantsRequest(_message.Message):
 class ListGrantsResponse(_message.Message):
     __slots__ = ("grants",)
     GRANTS_FIELD_NUMBER: _ClassVar[int]
-    grants: _containers.RepeatedCompositeFieldContainer[Grant]
-    def __init__(self, grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
-
-class Grant(_message.Message):
-    __slots__ = ("collection", "service", "permission", "state", "origin", "granted_by", "reason", "created_us")
-    COLLECTION_FIELD_NUMBER: _ClassVar[int]
-    SERVICE_FIELD_NUMBER: _ClassVar[int]
-    PERMISSION_FIELD_NUMBER: _ClassVar[int]
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    ORIGIN_FIELD_NUMBER: _ClassVar[int]
-    GRANTED_BY_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    CREATED_US_FIELD_NUMBER: _ClassVar[int]
-    collection: str
-    service: str
-    permission: _collection_pb2.Permission
-    state: GrantState
-    origin: str
-    granted_by: str
-    reason: str
-    created_us: int
-    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., state: _Optional[_Union[GrantState, str]] = ..., origin: _Optional[str] = ..., granted_by: _Optional[str] = ..., reason: _Optional[str] = ..., created_us: _Optional[int] = ...) -> None: ...
+    grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
+    def __init__(self, grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ...) -> None: ...
 
 class SearchAuditRequest(_message.Message):
-    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "request_id")
+    __slots__ = ("service", "collection", "operation", "outcome", "since_us", "until_us", "limit", "after_seq", "principal", "document_id", "field", "recorded_request_id", "trace_id", "text", "stages", "unresolved", "follow", "user", "tenant", "security", "request_id")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +163,9 @@ class SearchAuditRequest(_message.Message):
     STAGES_FIELD_NUMBER: _ClassVar[int]
     UNRESOLVED_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     service: str
     collection: str
@@ -204,8 +184,11 @@ class SearchAuditRequest(_message.Message):
     stages: _containers.RepeatedScalarFieldContainer[str]
     unresolved: bool
     follow: bool
+    user: str
+    tenant: str
+    security: str
     request_id: str
-    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., collection: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., principal: _Optional[str] = ..., document_id: _Optional[str] = ..., field: _Optional[str] = ..., recorded_request_id: _Optional[str] = ..., trace_id: _Optional[str] = ..., text: _Optional[str] = ..., stages: _Optional[_Iterable[str]] = ..., unresolved: bool = ..., follow: bool = ..., user: _Optional[str] = ..., tenant: _Optional[str] = ..., security: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SearchAuditResponse(_message.Message):
     __slots__ = ("records", "broker", "truncated")

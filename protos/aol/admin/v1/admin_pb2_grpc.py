@@ -3,9 +3,13 @@
 import grpc
 import warnings
 
+from aol.admin.v1 import access_pb2 as aol_dot_admin_dot_v1_dot_access__pb2
 from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
+from aol.admin.v1 import drift_pb2 as aol_dot_admin_dot_v1_dot_drift__pb2
 from aol.admin.v1 import plan_pb2 as aol_dot_admin_dot_v1_dot_plan__pb2
+from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
+from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -28,7 +32,8 @@ if _version_not_supported:
 
 
 class AdminStub(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     def __init__(self, channel):
@@ -87,6 +92,16 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.FromString,
                 _registered_method=True)
+        self.ListAccess = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListAccess',
+                request_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+                _registered_method=True)
+        self.ExplainAccess = channel.unary_unary(
+                '/aol.admin.v1.Admin/ExplainAccess',
+                request_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
+                _registered_method=True)
         self.SearchAudit = channel.unary_unary(
                 '/aol.admin.v1.Admin/SearchAudit',
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.SerializeToString,
@@ -117,10 +132,36 @@ class AdminStub(object):
                 request_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
                 _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/aol.admin.v1.Admin/CreateToken',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/aol.admin.v1.Admin/ListTokens',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/aol.admin.v1.Admin/RevokeToken',
+                request_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/aol.admin.v1.Admin/GetLineage',
+                request_serializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.FromString,
+                _registered_method=True)
+        self.GetDrift = channel.unary_unary(
+                '/aol.admin.v1.Admin/GetDrift',
+                request_serializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     def ApplyManifest(self, request, context):
@@ -196,6 +237,20 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccess(self, request, context):
+        """Says what a service may do with which collections, or who may do what with a collection, and by what right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainAccess(self, request, context):
+        """Says step by step why a call of a service would be allowed, or denied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SearchAudit(self, request, context):
         """Searches the audit records of the broker that answers.
         """
@@ -236,6 +291,41 @@ class AdminServicer(object):
     def HashAuditValue(self, request, context):
         """Tells how audit records show a value where it is sensitive, so that whoever knows it can look for it. The record of
         this call says nothing of the value.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateToken(self, request, context):
+        """Mints an opaque token that a service or an operator is believed by. It is told in the answer, and nowhere else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Lists the tokens that are not revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Revokes a token. The broker that answers refuses it from then on, others within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLineage(self, request, context):
+        """Tells which services may use which collections, and which do: what is declared beside what was counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDrift(self, request, context):
+        """Tells where manifests, registry, grants and indexes differ from what is used and stored, and what mends it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -294,6 +384,16 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.ListGrantsResponse.SerializeToString,
             ),
+            'ListAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccess,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.SerializeToString,
+            ),
+            'ExplainAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAccess,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.SerializeToString,
+            ),
             'SearchAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchAudit,
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.SearchAuditRequest.FromString,
@@ -324,6 +424,31 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.SerializeToString,
             ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'GetDrift': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDrift,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'aol.admin.v1.Admin', rpc_method_handlers)
@@ -333,7 +458,8 @@ def add_AdminServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Admin(object):
-    """What operators and deployers call. Every call needs an operator's token, `authorization: Bearer …`.
+    """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
+    `authorization: Bearer …`.
     """
 
     @staticmethod
@@ -607,6 +733,60 @@ class Admin(object):
             _registered_method=True)
 
     @staticmethod
+    def ListAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListAccess',
+            aol_dot_admin_dot_v1_dot_access__pb2.ListAccessRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_access__pb2.ListAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ExplainAccess',
+            aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_access__pb2.ExplainAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SearchAudit(request,
             target,
             options=(),
@@ -758,6 +938,141 @@ class Admin(object):
             '/aol.admin.v1.Admin/HashAuditValue',
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_admin__pb2.HashAuditValueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/CreateToken',
+            aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/ListTokens',
+            aol_dot_admin_dot_v1_dot_token__pb2.ListTokensRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/RevokeToken',
+            aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_token__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/GetLineage',
+            aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_usage__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/GetDrift',
+            aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_drift__pb2.GetDriftResponse.FromString,
             options,
             channel_credentials,
             insecure,

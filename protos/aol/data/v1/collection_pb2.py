@@ -24,23 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ol/data/v1/collection.proto\x12\x0b\x61ol.data.v1\".\n\nIndexField\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\ndescending\x18\x02 \x01(\x08\"\x96\x01\n\tIndexSpec\x12\'\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.IndexField\x12$\n\x04type\x18\x02 \x01(\x0e\x32\x16.aol.data.v1.IndexType\x12!\n\x14\x65xpire_after_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x17\n\x15_expire_after_seconds\"|\n\x0bIndexStatus\x12$\n\x04spec\x18\x01 \x01(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.IndexState\x12\x11\n\toffenders\x18\x04 \x01(\x03\"\xcd\x01\n\x07Storage\x12\x14\n\x0cpartition_by\x18\x01 \x01(\t\x12:\n\x12partition_interval\x18\x02 \x01(\x0e\x32\x1e.aol.data.v1.PartitionInterval\x12\x1f\n\x12retain_for_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12%\n\x07tenancy\x18\x04 \x01(\x0e\x32\x14.aol.data.v1.Tenancy\x12\x11\n\tshard_key\x18\x05 \x01(\tB\x15\n\x13_retain_for_seconds\"\xdd\x02\n\nCollection\x12\x15\n\rcollection_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x13\n\x0bschema_hint\x18\x04 \x01(\t\x12)\n\x07indexes\x18\x05 \x03(\x0b\x32\x18.aol.data.v1.IndexStatus\x12,\n\x0bpermissions\x18\x06 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12\x0f\n\x07\x61\x64\x61pter\x18\x07 \x01(\t\x12\x13\n\x0bsoft_delete\x18\x08 \x01(\x08\x12\x12\n\nvalidation\x18\t \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\n \x01(\x08\x12%\n\x07storage\x18\x0b \x01(\x0b\x32\x14.aol.data.v1.Storage\x12\x11\n\tmoving_to\x18\x0c \x01(\t\x12\r\n\x05\x61udit\x18\r \x01(\t\x12\x11\n\tsensitive\x18\x0e \x03(\t*\xb5\x01\n\tIndexType\x12\x1a\n\x16INDEX_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14INDEX_TYPE_ASCENDING\x10\x01\x12\x19\n\x15INDEX_TYPE_DESCENDING\x10\x02\x12\x17\n\x13INDEX_TYPE_COMPOUND\x10\x03\x12\x15\n\x11INDEX_TYPE_UNIQUE\x10\x04\x12\x13\n\x0fINDEX_TYPE_TEXT\x10\x05\x12\x12\n\x0eINDEX_TYPE_TTL\x10\x06*r\n\nIndexState\x12\x1b\n\x17INDEX_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14INDEX_STATE_BUILDING\x10\x01\x12\x15\n\x11INDEX_STATE_READY\x10\x02\x12\x16\n\x12INDEX_STATE_FAILED\x10\x03*q\n\x11PartitionInterval\x12\"\n\x1ePARTITION_INTERVAL_UNSPECIFIED\x10\x00\x12\x1a\n\x16PARTITION_INTERVAL_DAY\x10\x01\x12\x1c\n\x18PARTITION_INTERVAL_MONTH\x10\x02*`\n\x07Tenancy\x12\x17\n\x13TENANCY_UNSPECIFIED\x10\x00\x12\x12\n\x0eTENANCY_SHARED\x10\x01\x12\x12\n\x0eTENANCY_SCHEMA\x10\x02\x12\x14\n\x10TENANCY_DATABASE\x10\x03*i\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x13\n\x0fPERMISSION_READ\x10\x01\x12\x14\n\x10PERMISSION_WRITE\x10\x02\x12\x14\n\x10PERMISSION_ADMIN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ol/data/v1/collection.proto\x12\x0b\x61ol.data.v1\".\n\nIndexField\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\ndescending\x18\x02 \x01(\x08\"\x96\x01\n\tIndexSpec\x12\'\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.IndexField\x12$\n\x04type\x18\x02 \x01(\x0e\x32\x16.aol.data.v1.IndexType\x12!\n\x14\x65xpire_after_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x17\n\x15_expire_after_seconds\"|\n\x0bIndexStatus\x12$\n\x04spec\x18\x01 \x01(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.IndexState\x12\x11\n\toffenders\x18\x04 \x01(\x03\"\xcd\x01\n\x07Storage\x12\x14\n\x0cpartition_by\x18\x01 \x01(\t\x12:\n\x12partition_interval\x18\x02 \x01(\x0e\x32\x1e.aol.data.v1.PartitionInterval\x12\x1f\n\x12retain_for_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12%\n\x07tenancy\x18\x04 \x01(\x0e\x32\x14.aol.data.v1.Tenancy\x12\x11\n\tshard_key\x18\x05 \x01(\tB\x15\n\x13_retain_for_seconds\"c\n\x08Security\x12\'\n\x06tenant\x18\x01 \x01(\x0e\x32\x17.aol.data.v1.TenantRule\x12\r\n\x05owner\x18\x02 \x01(\x08\x12\x0b\n\x03\x61\x63l\x18\x03 \x01(\x08\x12\x12\n\nattributes\x18\x04 \x03(\t\"\xac\x03\n\nCollection\x12\x15\n\rcollection_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x13\n\x0bschema_hint\x18\x04 \x01(\t\x12)\n\x07indexes\x18\x05 \x03(\x0b\x32\x18.aol.data.v1.IndexStatus\x12,\n\x0bpermissions\x18\x06 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12\x0f\n\x07\x61\x64\x61pter\x18\x07 \x01(\t\x12\x13\n\x0bsoft_delete\x18\x08 \x01(\x08\x12\x12\n\nvalidation\x18\t \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\n \x01(\x08\x12%\n\x07storage\x18\x0b \x01(\x0b\x32\x14.aol.data.v1.Storage\x12\x11\n\tmoving_to\x18\x0c \x01(\t\x12\r\n\x05\x61udit\x18\r \x01(\t\x12\x11\n\tsensitive\x18\x0e \x03(\t\x12\x13\n\x0b\x66ield_rules\x18\x0f \x01(\t\x12\x0f\n\x07secrets\x18\x10 \x01(\t\x12\'\n\x08security\x18\x11 \x01(\x0b\x32\x15.aol.data.v1.Security*\xb5\x01\n\tIndexType\x12\x1a\n\x16INDEX_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14INDEX_TYPE_ASCENDING\x10\x01\x12\x19\n\x15INDEX_TYPE_DESCENDING\x10\x02\x12\x17\n\x13INDEX_TYPE_COMPOUND\x10\x03\x12\x15\n\x11INDEX_TYPE_UNIQUE\x10\x04\x12\x13\n\x0fINDEX_TYPE_TEXT\x10\x05\x12\x12\n\x0eINDEX_TYPE_TTL\x10\x06*r\n\nIndexState\x12\x1b\n\x17INDEX_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14INDEX_STATE_BUILDING\x10\x01\x12\x15\n\x11INDEX_STATE_READY\x10\x02\x12\x16\n\x12INDEX_STATE_FAILED\x10\x03*q\n\x11PartitionInterval\x12\"\n\x1ePARTITION_INTERVAL_UNSPECIFIED\x10\x00\x12\x1a\n\x16PARTITION_INTERVAL_DAY\x10\x01\x12\x1c\n\x18PARTITION_INTERVAL_MONTH\x10\x02*`\n\x07Tenancy\x12\x17\n\x13TENANCY_UNSPECIFIED\x10\x00\x12\x12\n\x0eTENANCY_SHARED\x10\x01\x12\x12\n\x0eTENANCY_SCHEMA\x10\x02\x12\x14\n\x10TENANCY_DATABASE\x10\x03*\xa8\x01\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x13\n\x0fPERMISSION_READ\x10\x01\x12\x14\n\x10PERMISSION_WRITE\x10\x02\x12\x14\n\x10PERMISSION_ADMIN\x10\x03\x12\x1d\n\x19PERMISSION_ASSERT_CONTEXT\x10\x04\x12\x1e\n\x1aPERMISSION_BYPASS_SECURITY\x10\x05*]\n\nTenantRule\x12\x1b\n\x17TENANT_RULE_UNSPECIFIED\x10\x00\x12\x18\n\x14TENANT_RULE_OPTIONAL\x10\x01\x12\x18\n\x14TENANT_RULE_REQUIRED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.data.v1.collection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INDEXTYPE']._serialized_start=933
-  _globals['_INDEXTYPE']._serialized_end=1114
-  _globals['_INDEXSTATE']._serialized_start=1116
-  _globals['_INDEXSTATE']._serialized_end=1230
-  _globals['_PARTITIONINTERVAL']._serialized_start=1232
-  _globals['_PARTITIONINTERVAL']._serialized_end=1345
-  _globals['_TENANCY']._serialized_start=1347
-  _globals['_TENANCY']._serialized_end=1443
-  _globals['_PERMISSION']._serialized_start=1445
-  _globals['_PERMISSION']._serialized_end=1550
+  _globals['_INDEXTYPE']._serialized_start=1113
+  _globals['_INDEXTYPE']._serialized_end=1294
+  _globals['_INDEXSTATE']._serialized_start=1296
+  _globals['_INDEXSTATE']._serialized_end=1410
+  _globals['_PARTITIONINTERVAL']._serialized_start=1412
+  _globals['_PARTITIONINTERVAL']._serialized_end=1525
+  _globals['_TENANCY']._serialized_start=1527
+  _globals['_TENANCY']._serialized_end=1623
+  _globals['_PERMISSION']._serialized_start=1626
+  _globals['_PERMISSION']._serialized_end=1794
+  _globals['_TENANTRULE']._serialized_start=1796
+  _globals['_TENANTRULE']._serialized_end=1889
   _globals['_INDEXFIELD']._serialized_start=45
   _globals['_INDEXFIELD']._serialized_end=91
   _globals['_INDEXSPEC']._serialized_start=94
@@ -49,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INDEXSTATUS']._serialized_end=370
   _globals['_STORAGE']._serialized_start=373
   _globals['_STORAGE']._serialized_end=578
-  _globals['_COLLECTION']._serialized_start=581
-  _globals['_COLLECTION']._serialized_end=930
+  _globals['_SECURITY']._serialized_start=580
+  _globals['_SECURITY']._serialized_end=679
+  _globals['_COLLECTION']._serialized_start=682
+  _globals['_COLLECTION']._serialized_end=1110
 # @@protoc_insertion_point(module_scope)

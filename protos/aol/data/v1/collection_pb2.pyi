@@ -43,6 +43,14 @@ class Permission(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PERMISSION_READ: _ClassVar[Permission]
     PERMISSION_WRITE: _ClassVar[Permission]
     PERMISSION_ADMIN: _ClassVar[Permission]
+    PERMISSION_ASSERT_CONTEXT: _ClassVar[Permission]
+    PERMISSION_BYPASS_SECURITY: _ClassVar[Permission]
+
+class TenantRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TENANT_RULE_UNSPECIFIED: _ClassVar[TenantRule]
+    TENANT_RULE_OPTIONAL: _ClassVar[TenantRule]
+    TENANT_RULE_REQUIRED: _ClassVar[TenantRule]
 INDEX_TYPE_UNSPECIFIED: IndexType
 INDEX_TYPE_ASCENDING: IndexType
 INDEX_TYPE_DESCENDING: IndexType
@@ -65,6 +73,11 @@ PERMISSION_UNSPECIFIED: Permission
 PERMISSION_READ: Permission
 PERMISSION_WRITE: Permission
 PERMISSION_ADMIN: Permission
+PERMISSION_ASSERT_CONTEXT: Permission
+PERMISSION_BYPASS_SECURITY: Permission
+TENANT_RULE_UNSPECIFIED: TenantRule
+TENANT_RULE_OPTIONAL: TenantRule
+TENANT_RULE_REQUIRED: TenantRule
 
 class IndexField(_message.Message):
     __slots__ = ("path", "descending")
@@ -110,8 +123,20 @@ class Storage(_message.Message):
     shard_key: str
     def __init__(self, partition_by: _Optional[str] = ..., partition_interval: _Optional[_Union[PartitionInterval, str]] = ..., retain_for_seconds: _Optional[int] = ..., tenancy: _Optional[_Union[Tenancy, str]] = ..., shard_key: _Optional[str] = ...) -> None: ...
 
+class Security(_message.Message):
+    __slots__ = ("tenant", "owner", "acl", "attributes")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    ACL_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    tenant: TenantRule
+    owner: bool
+    acl: bool
+    attributes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tenant: _Optional[_Union[TenantRule, str]] = ..., owner: bool = ..., acl: bool = ..., attributes: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Collection(_message.Message):
-    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to", "audit", "sensitive")
+    __slots__ = ("collection_id", "owner", "description", "schema_hint", "indexes", "permissions", "adapter", "soft_delete", "validation", "declared", "storage", "moving_to", "audit", "sensitive", "field_rules", "secrets", "security")
     COLLECTION_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +151,9 @@ class Collection(_message.Message):
     MOVING_TO_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     SENSITIVE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_RULES_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_FIELD_NUMBER: _ClassVar[int]
     collection_id: str
     owner: str
     description: str
@@ -140,4 +168,7 @@ class Collection(_message.Message):
     moving_to: str
     audit: str
     sensitive: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ..., moving_to: _Optional[str] = ..., audit: _Optional[str] = ..., sensitive: _Optional[_Iterable[str]] = ...) -> None: ...
+    field_rules: str
+    secrets: str
+    security: Security
+    def __init__(self, collection_id: _Optional[str] = ..., owner: _Optional[str] = ..., description: _Optional[str] = ..., schema_hint: _Optional[str] = ..., indexes: _Optional[_Iterable[_Union[IndexStatus, _Mapping]]] = ..., permissions: _Optional[_Iterable[_Union[Permission, str]]] = ..., adapter: _Optional[str] = ..., soft_delete: bool = ..., validation: _Optional[str] = ..., declared: bool = ..., storage: _Optional[_Union[Storage, _Mapping]] = ..., moving_to: _Optional[str] = ..., audit: _Optional[str] = ..., sensitive: _Optional[_Iterable[str]] = ..., field_rules: _Optional[str] = ..., secrets: _Optional[str] = ..., security: _Optional[_Union[Security, _Mapping]] = ...) -> None: ...

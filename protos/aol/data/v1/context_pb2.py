@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ol/data/v1/context.proto\x12\x0b\x61ol.data.v1\"a\n\x0fSecurityContext\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\r\n\x05teams\x18\x03 \x03(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x12\n\nattributes\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ol/data/v1/context.proto\x12\x0b\x61ol.data.v1\"p\n\x0fSecurityContext\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\r\n\x05teams\x18\x03 \x03(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x12\n\nattributes\x18\x05 \x01(\t\x12\r\n\x05token\x18\x06 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.data.v1.context_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SECURITYCONTEXT']._serialized_start=42
-  _globals['_SECURITYCONTEXT']._serialized_end=139
+  _globals['_SECURITYCONTEXT']._serialized_end=154
 # @@protoc_insertion_point(module_scope)

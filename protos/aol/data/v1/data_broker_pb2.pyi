@@ -280,26 +280,34 @@ class ExplainQueryResponse(_message.Message):
     def __init__(self, filter_pushed_down: bool = ..., sort_pushed_down: bool = ..., index: _Optional[str] = ..., estimated_documents: _Optional[int] = ..., examined_documents: _Optional[int] = ..., returned_documents: _Optional[int] = ..., proposed_index: _Optional[_Union[_collection_pb2.IndexSpec, _Mapping]] = ..., proposed_line: _Optional[str] = ...) -> None: ...
 
 class GrantAccessRequest(_message.Message):
-    __slots__ = ("collection", "target_service", "permission", "reason", "context", "request_id")
+    __slots__ = ("collection", "target_service", "permission", "reason", "fields", "where", "expires_us", "context", "request_id")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     TARGET_SERVICE_FIELD_NUMBER: _ClassVar[int]
     PERMISSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_US_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     collection: str
     target_service: str
     permission: _collection_pb2.Permission
     reason: str
+    fields: _containers.RepeatedScalarFieldContainer[str]
+    where: str
+    expires_us: int
     context: _context_pb2.SecurityContext
     request_id: str
-    def __init__(self, collection: _Optional[str] = ..., target_service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., reason: _Optional[str] = ..., context: _Optional[_Union[_context_pb2.SecurityContext, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., target_service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., reason: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., where: _Optional[str] = ..., expires_us: _Optional[int] = ..., context: _Optional[_Union[_context_pb2.SecurityContext, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GrantAccessResponse(_message.Message):
-    __slots__ = ("granted",)
+    __slots__ = ("granted", "replaced")
     GRANTED_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
     granted: bool
-    def __init__(self, granted: bool = ...) -> None: ...
+    replaced: bool
+    def __init__(self, granted: bool = ..., replaced: bool = ...) -> None: ...
 
 class RevokeAccessRequest(_message.Message):
     __slots__ = ("collection", "target_service", "permission", "context", "request_id")
@@ -316,10 +324,12 @@ class RevokeAccessRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., target_service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., context: _Optional[_Union[_context_pb2.SecurityContext, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeAccessResponse(_message.Message):
-    __slots__ = ("revoked",)
+    __slots__ = ("revoked", "still_by")
     REVOKED_FIELD_NUMBER: _ClassVar[int]
+    STILL_BY_FIELD_NUMBER: _ClassVar[int]
     revoked: bool
-    def __init__(self, revoked: bool = ...) -> None: ...
+    still_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, revoked: bool = ..., still_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListCollectionsRequest(_message.Message):
     __slots__ = ("context", "request_id")

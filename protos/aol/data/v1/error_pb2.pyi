@@ -20,6 +20,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_MISSING: _ClassVar[ErrorReason]
     GRANT_PENDING: _ClassVar[ErrorReason]
     FIELD_DENIED: _ClassVar[ErrorReason]
+    CONTEXT_REQUIRED: _ClassVar[ErrorReason]
     COLLECTION_NOT_FOUND: _ClassVar[ErrorReason]
     DUPLICATE_ID: _ClassVar[ErrorReason]
     UNIQUE_VIOLATION: _ClassVar[ErrorReason]
@@ -32,6 +33,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ADAPTER_DOWN: _ClassVar[ErrorReason]
     AUDIT_UNAVAILABLE: _ClassVar[ErrorReason]
     REGISTRY_UNAVAILABLE: _ClassVar[ErrorReason]
+    IDENTITY_UNAVAILABLE: _ClassVar[ErrorReason]
     DEADLINE: _ClassVar[ErrorReason]
     INTERNAL_BUG: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
@@ -48,6 +50,7 @@ BAD_CREDENTIALS: ErrorReason
 GRANT_MISSING: ErrorReason
 GRANT_PENDING: ErrorReason
 FIELD_DENIED: ErrorReason
+CONTEXT_REQUIRED: ErrorReason
 COLLECTION_NOT_FOUND: ErrorReason
 DUPLICATE_ID: ErrorReason
 UNIQUE_VIOLATION: ErrorReason
@@ -60,5 +63,6 @@ QUOTA: ErrorReason
 ADAPTER_DOWN: ErrorReason
 AUDIT_UNAVAILABLE: ErrorReason
 REGISTRY_UNAVAILABLE: ErrorReason
+IDENTITY_UNAVAILABLE: ErrorReason
 DEADLINE: ErrorReason
 INTERNAL_BUG: ErrorReason

@@ -1,0 +1,1 @@
+"""Where do declarations and reality differ, and what mends that?"""
