@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aol_broker.manifest.declaration import AccessRequest
 from aol_broker.planning.changes import Consumer, Known
-from aol_broker.registry.snapshot import GrantState, Origin, Permission, Snapshot
+from aol_broker.registry.snapshot import Grant, GrantState, Origin, Permission, Snapshot
 
 _WRITES = frozenset({"insert", "insert_many", "update", "delete", "restore", "purge"})
 
@@ -112,10 +112,10 @@ class Consumers:
             for grant in self._snapshot.grants_of(collection_id, service)
         )
 
-    def _holds(self, collection_id: str, service: str, permission: Permission) -> bool:
-        """Whether a service has a permission: who only waits for it is not broken by anything."""
+    def _holds(self, collection_id: str, service: str, permission: Permission, path: str | None = None) -> bool:
+        """Whether a service has a permission, and is shown a path: who only waits for it is not broken by anything."""
         return any(
-            grant.state is GrantState.ACTIVE and grant.permission.covers(permission)
+            grant.state is GrantState.ACTIVE and grant.permission.covers(permission) and _shows(grant, path)
             for grant in self._snapshot.grants_of(collection_id, service)
         )
 
@@ -124,15 +124,17 @@ class Consumers:
         found = [
             _declared(version, request)
             for version, request in self._declared.get(collection_id, ())
-            if request.permission.covers(permission) and self._holds(collection_id, version.service, request.permission)
+            if request.permission.covers(permission)
+            and self._holds(collection_id, version.service, request.permission, path)
         ]
         for service in self._holders.get(collection_id, ()):
             found += (
                 Consumer(service, Known.GRANTED, f"{grant.permission} was granted by {grant.granted_by}")
-                for grant in self._snapshot.grants_of(collection_id, service)
+                for grant in self._snapshot.grants[collection_id, service]
                 if grant.state is GrantState.ACTIVE
                 and grant.origin is Origin.GRANT
                 and grant.permission.covers(permission)
+                and _shows(grant, path)
             )
         found += (item for item in self._seen(collection_id, path, permission) if item.service != owner)
         return tuple(dict.fromkeys(sorted(found, key=lambda item: (item.service, item.known, item.detail))))
@@ -140,6 +142,14 @@ class Consumers:
     def _seen(self, collection_id: str, path: str | None, permission: Permission) -> list[Consumer]:
         kinds = {Permission.READ: (False,), Permission.WRITE: (True,), Permission.ADMIN: (False, True)}[permission]
         return [_observed(use) for use in self._observed.uses(collection_id, path) if (use.verb in _WRITES) in kinds]
+
+
+def _shows(grant: Grant, path: str | None) -> bool:
+    """Whether a grant is one for a path, or for something above it or below it."""
+    if path is None or not grant.limits.fields:
+        return True
+    wanted = tuple(path.split("."))
+    return any(wanted[: len(shown)] == shown[: len(wanted)] for shown in grant.limits.fields)
 
 
 def _declared(version: DeployedRequests, request: AccessRequest) -> Consumer:

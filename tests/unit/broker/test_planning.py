@@ -13,7 +13,7 @@ from aol_broker.planning.consumers import Observed, Unobserved, Use
 from aol_broker.planning.planner import Candidate, plan, stands
 from aol_broker.registry.declaring import declared
 from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
-from aol_broker.registry.grants import AccessFact, grants_for
+from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.snapshot import GrantKey, Permission, ServiceRecord, Snapshot
 from manifest_samples import text
 
@@ -69,7 +69,7 @@ def world(
             record = declared(None, manifest.service, collection, "sqlite")
             collections[record.collection_id] = record
             for item in collection.sharing:
-                facts[record.collection_id, item.service]["shared"].append(item.permission)
+                facts[record.collection_id, item.service]["shared"].append(Share(item.permission, item.limits))
         for request in manifest.access_requests:
             facts[request.collection_id, manifest.service]["requested"].append(AccessFact(request.permission, "", 1))
     for collection_id, service, permission in granted:

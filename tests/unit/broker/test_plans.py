@@ -337,9 +337,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
 
 
 def state(line: Line) -> Any:
-    """What the registry says, without times."""
+    """What the registry says, without times and revisions."""
     snapshot = line.registry.snapshot
-    grants = {key: [replace(grant, created_us=0) for grant in held] for key, held in snapshot.grants.items()}
+    grants = {key: [replace(grant, created_us=0, number=0) for grant in held] for key, held in snapshot.grants.items()}
     return dict(snapshot.collections), grants
 
 
