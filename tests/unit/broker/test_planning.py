@@ -147,6 +147,7 @@ GRADES = {
     "warn": (owner(validation="warn"), "shop.items.validation", Grade.SAFE),
     "soft delete": (owner(softDelete=True), "shop.items.softDelete", Grade.NEEDS_REVIEW),
     "audit": (owner(audit="shape"), "shop.items.audit", Grade.NEEDS_REVIEW),
+    "secrets": (owner(secrets="off"), "shop.items.secrets", Grade.NEEDS_REVIEW),
     "sensitive": (owner(sensitive=["title"]), "shop.items.sensitive", Grade.SAFE),
     "sharing more": (
         owner(sharing=[*ITEMS["sharing"], {"service": "other", "permission": "write"}]),
@@ -250,6 +251,71 @@ def test_a_shorter_hint_for_strict_writers_is_breaking_for_them() -> None:
     )
     change = changes["shop.items.validation"]
     assert (change.grade, [item.service for item in change.consumers]) == (Grade.BREAKING, ["bank"])
+
+
+WRITES = [{"service": "bank", "permission": "write"}]
+WRITER = text("bank", "1", [], [{**ASKS[0], "permission": "write"}])
+REQUIRED = {**ITEMS["schemaHint"], "price": {"type": "number", "required": True}}
+
+
+@pytest.mark.parametrize(
+    ("validation", "manifests", "grade"),
+    [
+        ("off", [WRITER], Grade.SAFE),
+        ("warn", [WRITER], Grade.SAFE),
+        ("strict", [], Grade.NEEDS_REVIEW),
+        ("strict", [WRITER], Grade.BREAKING),
+    ],
+    ids=["off", "warn", "strict, only the owner writes", "strict, another writes"],
+)
+def test_a_field_that_becomes_required_breaks_those_who_are_held_to_it(
+    validation: str, manifests: list[str], grade: Grade
+) -> None:
+    before = owner(sharing=WRITES, validation=validation)
+    after = owner(sharing=WRITES, validation=validation, schemaHint=REQUIRED)
+    change = world(before, *manifests).plan(after)["shop.items.schemaHint.price.rules"]
+    assert (change.grade, change.before, change.after) == (grade, "", "required")
+    assert world(after, *manifests).plan(before)["shop.items.schemaHint.price.rules"].grade is Grade.SAFE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "grade"),
+    [
+        ({}, {"fields": ["title"]}, Grade.BREAKING),
+        ({"fields": ["title"]}, {}, Grade.SAFE),
+        ({"fields": ["title"]}, {"fields": ["title", "price"]}, Grade.SAFE),
+        ({"fields": ["title", "price"]}, {"fields": ["title"]}, Grade.BREAKING),
+        ({}, {"where": {"price": 1}}, Grade.BREAKING),
+        ({"where": {"price": 1}}, {"where": {"price": 2}}, Grade.BREAKING),
+        ({"where": {"price": 1}}, {}, Grade.SAFE),
+    ],
+    ids=["to fields", "to all fields", "to more", "to fewer", "to a condition", "to another", "to no condition"],
+)
+def test_sharing_that_reaches_less_is_breaking(before: dict[str, Any], after: dict[str, Any], grade: Grade) -> None:
+    share = ITEMS["sharing"][0]
+    known = world(owner(sharing=[{**share, **before}]), READER)
+    change = known.plan(owner(sharing=[{**share, **after}]))["shop.items.sharing.bank.read"]
+    assert (change.grade, bool(change.consumers)) == (grade, grade is Grade.BREAKING)
+
+
+def test_a_field_that_is_not_shared_breaks_nobody_when_it_goes() -> None:
+    sharing = [{**ITEMS["sharing"][0], "fields": ["title"]}]
+    changes = world(owner(sharing=sharing), READER).plan(owner(sharing=sharing, schemaHint={"price": "number"}))
+    assert changes["shop.items.schemaHint.title"].grade is Grade.BREAKING
+    changes = world(owner(sharing=sharing), READER).plan(owner(sharing=sharing, schemaHint={"title": "string"}))
+    assert changes["shop.items.schemaHint.price"].grade is Grade.NEEDS_REVIEW
+
+
+def test_record_level_security_breaks_whoever_calls_without_a_context() -> None:
+    secured = owner(security={"owner": True})
+    change = world(OWNER, READER).plan(secured)["shop.items.security"]
+    assert (change.grade, [item.service for item in change.consumers]) == (Grade.BREAKING, ["bank"])
+    assert "refuses calls without a context" in change.reason
+    assert world(OWNER).plan(secured)["shop.items.security"].grade is Grade.NEEDS_REVIEW
+    # Access control lists let more in.
+    listed = owner(security={"owner": True, "acl": True})
+    assert world(secured, READER).plan(listed)["shop.items.security"].grade is Grade.NEEDS_REVIEW
+    assert world(listed, READER).plan(secured)["shop.items.security"].grade is Grade.BREAKING
 
 
 def test_removing_a_collection_tells_what_stays_and_how_much() -> None:

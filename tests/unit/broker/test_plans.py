@@ -271,6 +271,21 @@ async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     assert (await line.operator_refusal("PlanManifests", back)).reason is Reason.BAD_REQUEST
 
 
+async def test_what_a_service_was_seen_to_read_is_told(line: Line) -> None:
+    mine = text("my-service", "1", [], json_requests())
+    shared = {**ITEMS, "sharing": [{"service": "my-service", "permission": "read"}]}
+    await applied(line, await planned(line, mine, text("shop", "1", [shared])))
+    for _ in range(3):
+        query = data_pb2.QueryDataRequest(collection="shop.items", filter='{"price": 1}', projection=["title"])
+        assert (await line.call("QueryData", query)).error is None
+    plan = await planned(line, text("shop", "1", [{**shared, "schemaHint": {"title": "string"}}]))
+    [change] = [item for item in plan.changes if item.path.endswith(".price")]
+    assert [(item.service, item.known, item.detail, item.last_us > 0) for item in change.consumers] == [
+        ("my-service", "declared", "version 1 of its manifest asks for read", False),
+        ("my-service", "observed", "query, 3 times", True),
+    ]
+
+
 GONE = text("shop", "2", [{**ITEMS, "schemaHint": {"title": "string"}}])
 ASKS_NO_MORE = text("bank", "2")
 
