@@ -19,6 +19,8 @@ from aol_broker.planning.planner import Candidate, plan
 from aol_broker.registry.plan_changes import ManifestToApply, PlanToApply
 from aol_broker.registry.store import Registry
 from aol_broker.request import Principal, Request
+from aol_broker.settings import load_settings
+from aol_broker.usage.keeper import UsageKeeper
 
 SERVICES = 1_000
 COLLECTIONS_A_SERVICE = 10
@@ -88,7 +90,8 @@ async def measure(folder: Path) -> None:
     began = time.perf_counter()
     await registry.apply_plan(PlanToApply("first", registry.snapshot.revision, manifests), "benchmark")
     _print("registering all, one transaction", [time.perf_counter() - began], 0)
-    command = PlanManifests(registry, backends, Dispatch(backends, registry), deployed_days=7)
+    usage = UsageKeeper(registry, load_settings(None, {}).usage)
+    command = PlanManifests(registry, backends, Dispatch(backends, registry), usage=usage, deployed_days=7)
     some = [text(number, "second" if number < _CHANGED else "first") for number in range(SERVICES)]
     for name, planned in (("a plan of all, nothing changed", texts), (f"a plan of all, {_CHANGED} changed", some)):
         runs = [await _planned(command, planned) for _ in range(RUNS)]

@@ -1,7 +1,7 @@
 """How are plans made? PlanManifests."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from aol.admin.v1 import plan_pb2 as pb
@@ -17,21 +17,14 @@ from aol_broker.registry.deployments import Deployments, ManifestVersion, abstra
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
+from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.ids import now_us
 
 _COUNT_TIMEOUT_S = 2.0
+_COUNTED_COLLECTIONS = 100
 _DAY_US = 86_400 * 1_000_000
-
-Observing = Callable[[Collection[str]], Awaitable[Observed]]
-"""Returns what was seen of the calls on some collections."""
-
-
-async def unobserved(collection_ids: Collection[str]) -> Observed:
-    """Return that nothing was seen."""
-    del collection_ids
-    return Unobserved()
 
 
 class PlanManifests:
@@ -43,15 +36,15 @@ class PlanManifests:
         backends: Backends,
         dispatch: Dispatch,
         *,
+        usage: UsageKeeper,
         deployed_days: float,
-        observing: Observing = unobserved,
     ) -> None:
         """`deployed_days` is how long a version counts as running after another has taken its place."""
         self._registry = registry
         self._backends = backends
         self._dispatch = dispatch
         self._deployed_us = round(deployed_days * _DAY_US)
-        self._observing = observing
+        self._usage = usage
 
     async def admit(self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None) -> None:
         """Whatever is wrong is found on the way: planning changes nothing."""
@@ -163,9 +156,7 @@ class PlanManifests:
     ) -> list[Change]:
         snapshot = self._registry.snapshot
         whole = await self._with_abstracts(deployments)
-        observed = await self._observing(
-            {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
-        )
+        observed: Observed = await self._usage.load() if candidates else Unobserved()
         documents = await self._documents(candidates)
         return await asyncio.to_thread(
             lambda: plan(candidates, snapshot, whole, observed, replaces=replaces, documents=documents)
@@ -190,16 +181,24 @@ class PlanManifests:
     async def _documents(self, candidates: Sequence[Candidate]) -> Mapping[str, int]:
         """Count the documents of collections that are no longer declared, as far as adapters answer."""
         counts: dict[str, int] = {}
+        for record in self._left_out(candidates)[:_COUNTED_COLLECTIONS]:
+            try:
+                counts[record.collection_id] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
+            except DataError:
+                # The next one would have to wait for its adapter, too.
+                break
+        return counts
+
+    def _left_out(self, candidates: Sequence[Candidate]) -> list[CollectionRecord]:
+        """Return the collections that manifests no longer name."""
+        snapshot, found = self._registry.snapshot, []
         for candidate in candidates:
             kept = {item.name for item in candidate.manifest.collections}
-            for id_ in self._registry.snapshot.owned_by(candidate.manifest.service):
-                record = self._registry.snapshot.collections.get(id_)
-                if record is not None and record.declared and record.name not in kept:
-                    try:
-                        counts[id_] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
-                    except DataError:
-                        continue
-        return counts
+            for id_ in snapshot.owned_by(candidate.manifest.service):
+                record = snapshot.collections[id_]
+                if record.declared and record.name not in kept:
+                    found.append(record)
+        return found
 
 
 async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
