@@ -1,7 +1,6 @@
 """How is this broker configured? One frozen object, from `broker.yaml` and `AOL_*` in the environment."""
 
 import hashlib
-import ipaddress
 import os
 import re
 import socket
@@ -42,6 +41,7 @@ from aol_broker.yaml_text import (
     read_text,
     read_yaml,
 )
+from aol_wire.loopback import is_loopback
 from aol_wire.names import ADAPTER
 
 ENVIRONMENT_PREFIX = "AOL_"
@@ -257,16 +257,6 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
     if problems:
         raise SettingsError(describe_problems(problems, source)) from None
     return settings
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`. A name other than `localhost` is taken not to be."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _broker_id(data_dir: Path) -> str:
