@@ -16,6 +16,7 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.planning.consumers import Unobserved
 from aol_broker.planning.planner import Candidate, plan
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.plan_changes import ManifestToApply, PlanToApply
 from aol_broker.registry.store import Registry
 from aol_broker.request import Principal, Request
@@ -69,7 +70,7 @@ async def _planned(command: PlanManifests, texts: Sequence[str]) -> tuple[float,
 
 async def _compared(registry: Registry, before: Sequence[Manifest], after: Sequence[Manifest]) -> tuple[float, int]:
     """Return how long the comparison of manifests that are read already takes, and how many changes it finds."""
-    deployments = await registry.deployments(0)
+    deployments = await ManifestHistory(registry).deployments(0)
     candidates = [Candidate(new, old, 1) for new, old in zip(after, before, strict=True)]
     began = time.perf_counter()
     changes = plan(candidates, registry.snapshot, deployments, Unobserved())

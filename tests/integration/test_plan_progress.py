@@ -14,6 +14,7 @@ from aol_cli.planning import apply_plan, follow_indexes, plan_texts
 from aol_wire.adapter import Target
 from aol_wire.indexes import IndexState, IndexStatus
 from manifest_samples import text
+from running_brokers import UNVERIFIED
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +36,8 @@ class BuildingAdapter(MemoryAdapter):
 
 
 async def test_building_indexes_are_told_until_all_are_built(tmp_path: Path) -> None:
-    settings = load_settings(None, {"data_dir": str(tmp_path / "data"), "listen": "127.0.0.1:0"})
+    values = {"data_dir": str(tmp_path / "data"), "listen": "127.0.0.1:0", "authentication": UNVERIFIED}
+    settings = load_settings(None, values)
     broker = Broker(settings, in_process={"memory": BuildingAdapter()})
     await broker.start()
     try:

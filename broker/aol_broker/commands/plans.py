@@ -14,6 +14,7 @@ from aol_broker.planning.consumers import Observed, Unobserved
 from aol_broker.planning.messages import SEAL_SECRET, changes_to_proto, recorded_services, sealed
 from aol_broker.planning.planner import Candidate, plan, stands
 from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
@@ -41,6 +42,7 @@ class PlanManifests:
     ) -> None:
         """`deployed_days` is how long a version counts as running after another has taken its place."""
         self._registry = registry
+        self._history = ManifestHistory(registry)
         self._backends = backends
         self._dispatch = dispatch
         self._deployed_us = round(deployed_days * _DAY_US)
@@ -56,7 +58,7 @@ class PlanManifests:
         # First, as making it is a change of the registry.
         key = await self._registry.secret(SEAL_SECRET)
         texts = await self._texts(request.arguments)
-        deployments = await self._registry.deployments(now_us() - self._deployed_us)
+        deployments = await self._history.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
         replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
         self._check_all(candidates, dict(sources))
@@ -84,7 +86,7 @@ class PlanManifests:
         if not arguments.manifests:
             raise DataError.invalid(Reason.BAD_REQUEST, "manifests", "at least one")
         earlier = [(item.service, item.version) for item in arguments.manifests if not item.manifest and item.version]
-        found = await self._registry.manifest_texts(earlier) if earlier else {}
+        found = await self._history.texts(earlier) if earlier else {}
         texts = []
         for number, item in enumerate(arguments.manifests):
             text, source = item.manifest, check_source(item.source, f"manifests.{number}.source")
@@ -134,7 +136,7 @@ class PlanManifests:
     async def _with_newest(self, manifests: Sequence[Manifest], deployments: Deployments) -> list[Candidate]:
         versions = (deployments.newest.get(manifest.service) for manifest in manifests)
         keys = [(version.service, version.version) for version in versions if version is not None]
-        texts = await self._registry.manifest_texts(keys) if keys else {}
+        texts = await self._history.texts(keys) if keys else {}
         before = {key: await _parse_registered(text, key) for key, text in texts.items()}
         candidates = []
         for manifest in manifests:
@@ -168,7 +170,7 @@ class PlanManifests:
         keys = [(item.service, item.version) for item in versions if item.abstract is None]
         if not keys:
             return deployments
-        texts = await self._registry.manifest_texts(keys)
+        texts = await self._history.texts(keys)
         parsed = {key: await _parse_registered(text, key) for key, text in texts.items()}
 
         def whole(version: ManifestVersion) -> ManifestVersion:

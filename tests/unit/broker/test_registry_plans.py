@@ -6,6 +6,7 @@ import pytest
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.registry.deployments import Abstract, digest
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.plan_changes import ManifestToApply, PlanToApply
 from aol_broker.registry.snapshot import Permission
 from aol_broker.registry.store import Registry
@@ -62,19 +63,19 @@ async def test_a_plan_that_was_applied_is_told_from_one_that_was_not(registry: R
 async def test_what_was_applied_can_be_looked_up(registry: Registry) -> None:
     await registry.apply_plan(plan(registry, "first", SHOP, BANK), "operator")
     await registry.apply_plan(plan(registry, "second", SHOP), "service:deployer")
-    found = await registry.deployments(0)
+    found = await ManifestHistory(registry).deployments(0)
     assert found.revision == registry.snapshot.revision
     assert {name: item.version for name, item in found.newest.items()} == {"shop": 2, "bank": 1}
     assert found.newest["bank"].abstract == Abstract((), (ASKED,))
     assert [(item.service, item.version, item.plan) for item in found.older] == [("shop", 1, "first")]
     key = ("shop.items", "bank")
     assert (set(found.shared[key]), set(found.requested[key])) == ({Permission.READ}, {Permission.READ})
-    newest, oldest = await registry.manifest_versions("shop")
+    newest, oldest = await ManifestHistory(registry).versions("shop")
     assert (newest.applied_by, newest.sha256, oldest.version) == ("service:deployer", digest("shop second"), 1)
     wanted = [("shop", 1), ("bank", 1), ("bank", 2)]
-    assert await registry.manifest_texts(wanted) == {("shop", 1): "shop first", ("bank", 1): "bank first"}
+    assert await ManifestHistory(registry).texts(wanted) == {("shop", 1): "shop first", ("bank", 1): "bank first"}
     # Superseded longer ago than that.
-    assert (await registry.deployments(newest.applied_us)).older == ()
+    assert (await ManifestHistory(registry).deployments(newest.applied_us)).older == ()
 
 
 async def test_a_version_that_is_retired_does_not_count_any_more(registry: Registry) -> None:
@@ -82,12 +83,17 @@ async def test_a_version_that_is_retired_does_not_count_any_more(registry: Regis
         await registry.apply_plan(plan(registry, name, SHOP), "operator")
     assert await registry.retire_manifest("shop", 1) is True
     assert await registry.retire_manifest("shop", 1) is False
-    assert [item.version for item in (await registry.deployments(0)).older] == [2]
+    assert [item.version for item in (await ManifestHistory(registry).deployments(0)).older] == [2]
     for version, word in ((3, "newest"), (9, "no version 9")):
         with pytest.raises(DataError) as refused:
             await registry.retire_manifest("shop", version)
         assert refused.value.reason is Reason.BAD_REQUEST
         assert word in refused.value.message
     await registry.apply_plan(plan(registry, "fourth", SHOP, replaces=("shop",)), "operator")
-    assert (await registry.deployments(0)).older == ()
-    assert [item.retired_us > 0 for item in await registry.manifest_versions("shop")] == [False, True, True, True]
+    assert (await ManifestHistory(registry).deployments(0)).older == ()
+    assert [item.retired_us > 0 for item in await ManifestHistory(registry).versions("shop")] == [
+        False,
+        True,
+        True,
+        True,
+    ]
