@@ -37,8 +37,8 @@ DATA = "/aol.data.v1.DataBroker/"
 OPERATOR_TOKEN = "operators-shared-s3cret"
 WITHIN_S = 20
 
-# What the requests of these are refused for, whoever makes them: a plan that no broker has sealed is none, and the newest
-# version of a manifest is not retired.
+# What the requests of these are refused for, whoever makes them: a plan that no broker has sealed is none, and the
+# newest version of a manifest is not retired.
 FAILS = dict.fromkeys((f"{ADMIN}ApplyPlan", f"{ADMIN}RetireManifestVersion"), Reason.BAD_REQUEST)
 # How a call can show who makes it, by names of headers; each kind for services and for operators.
 Headers = tuple[tuple[str, str], ...]
