@@ -16,9 +16,12 @@ from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.planning.consumers import Unobserved
 from aol_broker.planning.planner import Candidate, plan
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.plan_changes import ManifestToApply, PlanToApply
 from aol_broker.registry.store import Registry
 from aol_broker.request import Principal, Request
+from aol_broker.settings import load_settings
+from aol_broker.usage.keeper import UsageKeeper
 
 SERVICES = 1_000
 COLLECTIONS_A_SERVICE = 10
@@ -67,7 +70,7 @@ async def _planned(command: PlanManifests, texts: Sequence[str]) -> tuple[float,
 
 async def _compared(registry: Registry, before: Sequence[Manifest], after: Sequence[Manifest]) -> tuple[float, int]:
     """Return how long the comparison of manifests that are read already takes, and how many changes it finds."""
-    deployments = await registry.deployments(0)
+    deployments = await ManifestHistory(registry).deployments(0)
     candidates = [Candidate(new, old, 1) for new, old in zip(after, before, strict=True)]
     began = time.perf_counter()
     changes = plan(candidates, registry.snapshot, deployments, Unobserved())
@@ -88,7 +91,8 @@ async def measure(folder: Path) -> None:
     began = time.perf_counter()
     await registry.apply_plan(PlanToApply("first", registry.snapshot.revision, manifests), "benchmark")
     _print("registering all, one transaction", [time.perf_counter() - began], 0)
-    command = PlanManifests(registry, backends, Dispatch(backends, registry), deployed_days=7)
+    usage = UsageKeeper(registry, load_settings(None, {}).usage)
+    command = PlanManifests(registry, backends, Dispatch(backends, registry), usage=usage, deployed_days=7)
     some = [text(number, "second" if number < _CHANGED else "first") for number in range(SERVICES)]
     for name, planned in (("a plan of all, nothing changed", texts), (f"a plan of all, {_CHANGED} changed", some)):
         runs = [await _planned(command, planned) for _ in range(RUNS)]

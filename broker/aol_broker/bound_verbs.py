@@ -67,7 +67,7 @@ def bound_verbs(
         f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
         f"/{ADMIN_SERVICE}/PlanManifests": PlanManifests(
-            registry, backends, dispatch, deployed_days=settings.plan.deployed_days
+            registry, backends, dispatch, usage=usage, deployed_days=settings.plan.deployed_days
         ),
         f"/{ADMIN_SERVICE}/ApplyPlan": ApplyPlan(registry, backends, dispatch),
         f"/{ADMIN_SERVICE}/SeedCollection": SeedCollection(registry, backends, dispatch),

@@ -47,6 +47,12 @@ STOP_GRACE_S = 1.0
 # whoever opens connections and is silent holds them only for a time. Clients connect again by themselves.
 HANDSHAKE_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 1800.0
+# A peer that answers no ping is gone, or never spoke HTTP/2: it could hold half a request for ever. Those that run do
+# it by themselves, idle or not.
+PING_AFTER_S = 60.0
+PING_TIMEOUT_S = 20.0
+# HTTP/2 recommends no fewer; calls beyond what is allowed on a connection wait at the client.
+_STREAMS_AT_LEAST = 100
 # How often a broker looks whether another one changed the registry that they share (a registry on PostgreSQL tells it
 # sooner), and how it is doing itself.
 TEND_EVERY_S = 0.5
@@ -218,6 +224,13 @@ class Broker:
                 ("grpc.max_metadata_size", 16 << 10),
                 ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_TIMEOUT_S * 1000)),
                 ("grpc.max_connection_idle_ms", round(IDLE_TIMEOUT_S * 1000)),
+                ("grpc.keepalive_time_ms", round(PING_AFTER_S * 1000)),
+                ("grpc.keepalive_timeout_ms", round(PING_TIMEOUT_S * 1000)),
+                ("grpc.http2.ping_timeout_ms", round(PING_TIMEOUT_S * 1000)),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.max_pings_without_data", 0),
+                # Twice what may be under way, so that who wants too much is told so (OVERLOADED).
+                ("grpc.max_concurrent_streams", max(_STREAMS_AT_LEAST, 2 * self.settings.limits.max_in_flight)),
             ]
         )
         servicer = health.aio.HealthServicer()

@@ -1,7 +1,6 @@
 """How is this broker configured? One frozen object, from `broker.yaml` and `AOL_*` in the environment."""
 
 import hashlib
-import ipaddress
 import os
 import re
 import socket
@@ -42,7 +41,9 @@ from aol_broker.yaml_text import (
     read_text,
     read_yaml,
 )
+from aol_wire.loopback import is_loopback
 from aol_wire.names import ADAPTER
+from aol_wire.tls import CLIENT_VARIABLES
 
 ENVIRONMENT_PREFIX = "AOL_"
 _NESTED = "__"
@@ -259,16 +260,6 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
     return settings
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`. A name other than `localhost` is taken not to be."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _broker_id(data_dir: Path) -> str:
     """Return a name that stays the same for a data directory on a host, and that no other one has."""
     host = re.sub(r"[^a-z0-9.-]+", "-", socket.gethostname().lower()).strip("-.")[:48] or "broker"
@@ -314,6 +305,9 @@ def _misspelt_variables() -> list[Problem]:
     for name in sorted(os.environ):
         upper = name.upper()
         if not upper.startswith(ENVIRONMENT_PREFIX) or upper in known or upper.startswith(sections):
+            continue
+        # One shell may start a broker and call one.
+        if upper in CLIENT_VARIABLES:
             continue
         if hint := did_you_mean(upper, known, cutoff=0.85):
             problems.append(Problem(0, name, f"no such setting{hint}", _ENVIRONMENT))

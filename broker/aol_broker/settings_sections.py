@@ -375,11 +375,7 @@ class PlanSettings(_Section):
     """What plans of manifests heed."""
 
     deployed_days: float = Field(
-        default=7.0,
-        ge=0,
-        le=3650,
-        allow_inf_nan=False,
-        description="How long a version of a manifest counts as running after another took its place.",
+        default=7.0, ge=0, le=3650, allow_inf_nan=False, description="How long a superseded manifest counts as running."
     )
 
 

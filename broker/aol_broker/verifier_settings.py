@@ -1,6 +1,5 @@
 """By what is a caller believed? What can be configured in `authentication.verifiers`."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from aol_broker.identities.name_templates import NameTemplate
 from aol_broker.security.context import OWN_NAMES, is_name
+from aol_wire.loopback import is_loopback
 from aol_wire.names import SERVICE
 
 _NAME_MAX_CHARACTERS = 255
@@ -179,11 +179,4 @@ def _may_be_asked(url: str, *, loopback_http: bool) -> bool:
         return False
     if not host or parts.username is not None or parts.password is not None or not url.isprintable() or " " in url:
         return False
-    return secure or (parts.scheme == "http" and loopback_http and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return secure or (parts.scheme == "http" and loopback_http and is_loopback(host))

@@ -15,7 +15,8 @@ def days_left(endpoint: str) -> int | None:
     None: it speaks no TLS as far as the environment says, or shows a certificate of authorities that come with gRPC
     and not with this system, of which nothing more can be told.
     """
-    from aol_client.tls import CA_VARIABLE, CERTIFICATE_VARIABLE, KEY_VARIABLE, SERVER_NAME_VARIABLE, client_tls
+    from aol_client.tls import client_tls
+    from aol_wire.tls import CA_VARIABLE, CERTIFICATE_VARIABLE, KEY_VARIABLE, SERVER_NAME_VARIABLE
 
     if client_tls(None) is None:
         return None

@@ -25,10 +25,15 @@ class OperatorCalls:
     """Calls of one broker in the operator's name. `revision` is the registry's, as the last answer told it."""
 
     def __init__(self, endpoint: str, token: str, channel: "grpc.aio.Channel") -> None:
+        """:raises ConfigurationError: the token would go to another machine without TLS."""
         from aol.admin.v1.admin_pb2_grpc import AdminStub
         from aol.data.v1.data_broker_pb2_grpc import DataBrokerStub
+        from aol_client import ConfigurationError
+        from aol_client.tls import clear_text_problem, client_tls
         from aol_wire.metadata import AUTHORIZATION_HEADER
 
+        if client_tls(None) is None and (problem := clear_text_problem(endpoint, None)):
+            raise ConfigurationError(problem)
         self.revision = 0
         self._endpoint = endpoint
         self._metadata = ((AUTHORIZATION_HEADER, f"Bearer {token}"),)
@@ -78,6 +83,7 @@ async def operator_calls(endpoint: str, token: str) -> AsyncIterator[OperatorCal
     """Yield a connection in the operator's name.
 
     :raises Failure: UNAVAILABLE; no broker answers.
+    :raises ConfigurationError: the token would go to another machine without TLS.
     """
     async with connected(endpoint) as channel:
         yield OperatorCalls(endpoint, token, channel)

@@ -70,7 +70,9 @@ def _place(change: "plan_pb2.Change") -> str:
 def _values(change: "plan_pb2.Change") -> str:
     if change.before and change.after:
         return f": {change.before} -> {change.after}"
-    return f": {change.before or change.after}" if change.before or change.after else ""
+    value = change.before or change.after
+    # Of an index, its name says it all.
+    return f": {value}" if value and not change.path.endswith(f".{value}") else ""
 
 
 def _affects(change: "plan_pb2.Change") -> str:

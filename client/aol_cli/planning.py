@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aol.admin.v1 import plan_pb2
 
 _COLLECTIONS_A_CALL = 100
+_NAMED = 5
 _ASK_EVERY_S = (0.2, 2.0)
 _PLAN_MAX_BYTES = 64 << 20
 
@@ -102,14 +103,21 @@ async def follow_indexes(calls: OperatorCalls, plan: "plan_pb2.Plan", tell: Tell
             building += more
             failed += wrong
         wanted = sorted({collection for collection, _ in building})
-        text = f"  building {counted(len(building), 'index')}".replace("indexs", "indexes") if building else ""
+        text = _building([name for _, name in building])
         if text not in ("", told):
-            tell(f"{text}: {', '.join(name for _, name in building[:5])}{', …' if len(building) > 5 else ''}")
+            tell(text)
         told = text
         if wanted:
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, _ASK_EVERY_S[1])
     return failed
+
+
+def _building(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = ", …" if len(names) > _NAMED else ""
+    return f"  building {len(names):,} index{'es' * (len(names) > 1)}: {', '.join(names[:_NAMED])}{more}"
 
 
 async def _builds(calls: OperatorCalls, collections: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -133,9 +141,9 @@ async def _builds(calls: OperatorCalls, collections: Sequence[str]) -> tuple[lis
 def _collections_with_indexes(plan: "plan_pb2.Plan") -> list[str]:
     found = set()
     for change in plan.changes:
-        service, collection, *rest = change.path.split(".")
-        if rest[:1] in ([], ["indexes"]) and collection not in ("version", "manifest"):
-            found.add(f"{service}.{collection}")
+        service, *rest = change.path.split(".")
+        if rest and rest[1:2] in ([], ["indexes"]):
+            found.add(f"{service}.{rest[0]}")
     return sorted(found)
 
 

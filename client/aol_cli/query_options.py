@@ -33,7 +33,7 @@ def parse_filter(text: str | None, option: str = "--filter", example: str = _EXA
 
     :raises typer.BadParameter: it is not a JSON object. What it holds is not repeated.
     """
-    return _json_object(text, "--filter", _EXAMPLE)
+    return _json_object(text, option, example)
 
 
 def parse_context(text: str | None) -> dict[str, Any] | None:

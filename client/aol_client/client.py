@@ -15,10 +15,11 @@ from aol_client.collection_requests import Granting, collection_request, grant_r
 from aol_client.connections import Connections, Transport
 from aol_client.credentials import Credentials, Token
 from aol_client.document_calls import DocumentCalls
+from aol_client.exceptions import ConfigurationError
 from aol_client.failures import malformed_answer
 from aol_client.retries import EFFECT_OF_RPC
 from aol_client.security_context import Context, context_message
-from aol_client.tls import TLS, client_tls
+from aol_client.tls import TLS, clear_text_problem, client_tls
 from aol_wire.ids import uuid7
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -71,13 +72,20 @@ class AOLDataClient(DocumentCalls):
         frames if the broker has them.
 
         :raises InvalidRequestError: an argument cannot be right.
-        :raises ConfigurationError: files that are named cannot be used.
+        :raises ConfigurationError: files that are named cannot be used, or a token would go to another machine without
+            TLS and without `tls=False`, which says that the network itself is private.
         """
         self._endpoint = endpoint_argument("aol_core_endpoint", aol_core_endpoint)
         self._service_name = service_argument("service_name", service_name)
         self._timeout_s = seconds("timeout", timeout)
-        self._connections = Connections(self._endpoint, transport, client_tls(tls))
-        self._caller = Caller(self._endpoint, Headers(self._service_name, Credentials(token, token_file)))
+        secure = client_tls(tls)
+        self._connections = Connections(self._endpoint, transport, secure)
+        credentials = Credentials(token, token_file)
+        # A token of the service's, or one of an end user's in a context.
+        self._token_problem = "" if secure is not None else clear_text_problem(self._endpoint, tls)
+        if credentials.any:
+            self._refuse_clear_text()
+        self._caller = Caller(self._endpoint, Headers(self._service_name, credentials))
         # Tests of services put a mock here; otherwise each event loop has a stub of its own.
         self._stub: Any = None
         self._context: context_pb2.SecurityContext | None = None
@@ -201,12 +209,18 @@ class AOLDataClient(DocumentCalls):
         except ValueError:
             raise malformed_answer(request.request_id) from None
 
+    def _refuse_clear_text(self) -> None:
+        if self._token_problem:
+            raise ConfigurationError(self._token_problem)
+
     async def _call(
         self, rpc: str, request: Any, answer: type[Answer], timeout: float | None, context: Context | None
     ) -> Answer:
         """Call the broker; `answer` tells the type checker what the stub, which is not typed, returns."""
         message = self._context if context is None else context_message(context)
         if message is not None and rpc not in _NOT_ABOUT_DOCUMENTS:
+            if message.token:
+                self._refuse_clear_text()
             request.context.CopyFrom(message)
         stub = self._connections.stub() if self._stub is None else self._stub
         timeout_s = self._timeout_s if timeout is None else seconds("timeout", timeout)

@@ -37,6 +37,11 @@ class Credentials:
         self.fixed = self._make is None and self._file is None
         self._token = _checked(token) if isinstance(token, str) else None
 
+    @property
+    def any(self) -> bool:
+        """Whether the client shows a token at all."""
+        return not self.fixed or self._token is not None
+
     def current(self, *, anew: bool = False) -> str | None:
         """Return the token that holds now; `anew`: a file is read whatever it looked like just now.
 

@@ -11,14 +11,18 @@ import grpc.aio
 
 from aol_client.exceptions import ConfigurationError, invalid_request
 from aol_wire.errors import Reason
-from aol_wire.tls import TlsError, WatchedTls, tls_files
+from aol_wire.loopback import stays_here
+from aol_wire.tls import (
+    CA_VARIABLE,
+    CERTIFICATE_VARIABLE,
+    ENABLED_VARIABLE,
+    KEY_VARIABLE,
+    SERVER_NAME_VARIABLE,
+    TlsError,
+    WatchedTls,
+    tls_files,
+)
 from aol_wire.tls_credentials import channel_credentials
-
-ENABLED_VARIABLE = "AOL_TLS"
-CA_VARIABLE = "AOL_TLS_CA_FILE"
-CERTIFICATE_VARIABLE = "AOL_TLS_CERTIFICATE_FILE"
-KEY_VARIABLE = "AOL_TLS_KEY_FILE"
-SERVER_NAME_VARIABLE = "AOL_TLS_SERVER_NAME"
 
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 # Whether a file has changed is not looked at with each call.
@@ -83,6 +87,21 @@ def client_tls(tls: TLS | bool | None) -> ClientTls | None:
     if not isinstance(tls, TLS):
         raise invalid_request(Reason.BAD_REQUEST, "tls", "must be a TLS, True or False")
     return ClientTls(tls)
+
+
+def clear_text_problem(endpoint: str, tls: TLS | bool | None) -> str:
+    """Return why a client that speaks no TLS must not send a token to a broker; empty when it may.
+
+    Whoever is on the way reads what goes to another machine without TLS, and whoever reads a token is its owner. Where
+    the network itself is private, `tls=False` or AOL_TLS_ENABLED=0 says so.
+    """
+    said = os.environ.get(ENABLED_VARIABLE, "").strip().lower() if tls is None else ""
+    if tls is False or said in _NO - {""} or stays_here(endpoint):
+        return ""
+    return (
+        f"a token is not sent to {endpoint} without TLS, as others on the way could read it: give tls=TLS(ca_file=...) "
+        "or AOL_TLS_CA_FILE; or, where the network itself is private, say so with tls=False or AOL_TLS_ENABLED=0"
+    )
 
 
 def _of_environment() -> ClientTls | None:

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 
+# What clients and the command line go by. The broker's settings begin alike, and have two underscores.
+ENABLED_VARIABLE = "AOL_TLS_ENABLED"
+CA_VARIABLE = "AOL_TLS_CA_FILE"
+CERTIFICATE_VARIABLE = "AOL_TLS_CERTIFICATE_FILE"
+KEY_VARIABLE = "AOL_TLS_KEY_FILE"
+SERVER_NAME_VARIABLE = "AOL_TLS_SERVER_NAME"
+CLIENT_VARIABLES = (ENABLED_VARIABLE, CA_VARIABLE, CERTIFICATE_VARIABLE, KEY_VARIABLE, SERVER_NAME_VARIABLE)
+
 FILE_MAX_BYTES = 1 << 20
 # A file that is replaced while it is read is read again, so often.
 _ATTEMPTS = 5

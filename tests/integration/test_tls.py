@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
 import pytest
 
 from aol_adapters.memory.adapter import MemoryAdapter
@@ -20,6 +19,7 @@ from aol_broker.settings import SettingsError, load_settings
 from aol_client import TLS, AOLDataClient, ConfigurationError, DataClientError, UnauthenticatedError, UnavailableError
 from aol_client.tls import ClientTls
 from aol_wire.handshake import parse_line
+from aol_wire.tls import CLIENT_VARIABLES
 from certificates import Authority
 
 pytestmark = pytest.mark.integration
@@ -103,10 +103,12 @@ async def test_nobody_gets_a_connection_without_a_certificate_of_the_authority(
     (tmp_path / "other").mkdir()
     other = Authority(tmp_path / "other", "other")
     foreign, expired = other.certify("ship", SHIP), authority.certify("expired", SHIP, valid=False)
+    namesake = Authority(tmp_path / "other").certify("namesake", SHIP)
     right = authority.certify("ship", SHIP)
     wrong: dict[str, tuple[TLS | bool, str]] = {
         "none": (TLS(ca_file=authority.file), "AOL_TLS_CERTIFICATE_FILE"),
         "of another authority": (shown(authority, foreign), "certificate"),
+        "of one that only has its name": (shown(authority, namesake), "certificate"),
         "expired": (shown(authority, expired), "certificate"),
         "a broker of another authority": (shown(other, right), "AOL_TLS_CA_FILE"),
         "without TLS": (False, "AOL_TLS_CA_FILE"),
@@ -186,6 +188,13 @@ async def test_a_client_shows_its_new_certificate(tmp_path: Path, authority: Aut
     authority.certify("ship", SHIP)
     tls._looked_at = float("-inf")
     assert tls.changed()
+
+
+def test_what_tells_clients_of_tls_is_no_setting_of_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One shell starts a broker, and calls it."""
+    for name in CLIENT_VARIABLES:
+        monkeypatch.setenv(name, "1")
+    assert not load_settings(None, {"authentication": {"verifiers": [{"type": "token"}]}}).tls.enabled
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o666])
@@ -268,8 +277,8 @@ async def test_the_command_line_and_services_find_their_files_in_the_environment
             monkeypatch.setenv(name, value)
         async with AOLDataClient(broker.endpoint, "ship") as caller:
             assert await caller.request_collection("orders") == "ship.orders"
-        monkeypatch.setenv("AOL_TLS", "perhaps")
-        with pytest.raises(ConfigurationError, match="AOL_TLS must be"):
+        monkeypatch.setenv("AOL_TLS_ENABLED", "perhaps")
+        with pytest.raises(ConfigurationError, match="AOL_TLS_ENABLED must be"):
             AOLDataClient(broker.endpoint, "ship")
 
 
@@ -305,22 +314,6 @@ async def test_a_connection_that_does_not_get_to_the_point_is_closed(
                     while await reader.read(4096):
                         pass
             writer.close()
-
-
-async def test_metadata_beyond_all_measure_ends_the_call_and_not_the_broker(
-    tmp_path: Path, authority: Authority
-) -> None:
-    values = settings(tmp_path, authority, tls={}, authentication={"verifiers": [{"type": "insecure"}]})
-    async with running(values) as broker, grpc.aio.insecure_channel(broker.endpoint) as channel:
-        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
-            "/aol.data.v1.DataBroker/ListCollections"
-        )
-        for headers in ((("aol-service", "ship"), ("padding", "x" * 64_000)), (("aol-service", "s" * 60_000),)):
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await method(b"", metadata=headers, timeout=WITHIN_S)
-            assert caught.value.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
-        async with client(broker, "ship", None) as caller:
-            assert await caller.request_collection("orders") == "ship.orders"
 
 
 def program(folder: Path, *options: str) -> "subprocess.Popen[bytes]":

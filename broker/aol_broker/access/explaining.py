@@ -7,9 +7,12 @@ from enum import Enum, auto
 from aol_broker.access.limits import Limits
 from aol_broker.access.service_patterns import is_pattern
 from aol_broker.authorize import Right, Verdict, authorize, judge
-from aol_broker.registry.snapshot import Grant, GrantState, Snapshot
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.request import Principal
 from aol_broker.resolve import CollectionName
+from aol_broker.security.context import Context
+from aol_broker.security.deciding import holds
+from aol_broker.security.scoping import missing_parts
 from aol_wire.datetimes import from_us
 from aol_wire.errors import DataError
 from aol_wire.paths import format_path
@@ -55,6 +58,8 @@ def explain_access(right: Right, service: str, name: CollectionName, snapshot: S
     if chosen is not None:
         others = sum(step.result is StepResult.YES and step.grant is not None for step in steps) > 1
         steps.extend(_reached(chosen, others))
+    if allowed.record is not None and allowed.record.security and right in _OF_DOCUMENTS:
+        steps.append(_context(allowed.record, Principal(service), snapshot))
     return Explained(tuple(steps), allowed.grant)
 
 
@@ -96,6 +101,19 @@ _SAID = {
     Verdict.EXPIRED: "it covered the call until its time was over",
     Verdict.LIMITED: "only one without limits lets access be given and taken",
 }
+
+
+_OF_DOCUMENTS = (Right.READ, Right.WRITE)
+
+
+def _context(record: CollectionRecord, principal: Principal, snapshot: Snapshot) -> Step:
+    """Return on whose behalf a call on documents has to be made, and whether its caller may say so itself."""
+    if holds(record, principal, Permission.BYPASS_SECURITY, snapshot):
+        return Step(StepResult.YES, f"{principal.service} has bypass-security: without a context, all documents")
+    missing = ", ".join(missing_parts(record.security, Context())) or "nothing; with one, fewer documents"
+    asserts = record.service == principal.service or holds(record, principal, Permission.ASSERT_CONTEXT, snapshot)
+    how = "which it may say itself" if asserts else "by the user's own token, as it has no assert-context"
+    return Step(StepResult.LIMIT, f"only what the call's context reaches; it needs {missing}, {how}")
 
 
 def _of(grant: Grant) -> str:

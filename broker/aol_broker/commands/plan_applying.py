@@ -88,6 +88,8 @@ class ApplyPlan:
 
 
 def _check_allowed(made: pb.Plan, allow: pb.ChangeGrade) -> None:
+    if allow not in pb.ChangeGrade.values():
+        raise DataError.invalid(Reason.BAD_REQUEST, "allow", "no such grade")
     allowed = max(allow, pb.CHANGE_GRADE_SAFE)
     found = worst(made)
     if found > allowed:

@@ -1,7 +1,7 @@
 """How are plans made? PlanManifests."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from aol.admin.v1 import plan_pb2 as pb
@@ -14,24 +14,18 @@ from aol_broker.planning.consumers import Observed, Unobserved
 from aol_broker.planning.messages import SEAL_SECRET, changes_to_proto, recorded_services, sealed
 from aol_broker.planning.planner import Candidate, plan, stands
 from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
+from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
 from aol_wire.ids import now_us
 
 _COUNT_TIMEOUT_S = 2.0
+_COUNTED_COLLECTIONS = 100
 _DAY_US = 86_400 * 1_000_000
-
-Observing = Callable[[Collection[str]], Awaitable[Observed]]
-"""Returns what was seen of the calls on some collections."""
-
-
-async def unobserved(collection_ids: Collection[str]) -> Observed:
-    """Return that nothing was seen."""
-    del collection_ids
-    return Unobserved()
 
 
 class PlanManifests:
@@ -43,15 +37,16 @@ class PlanManifests:
         backends: Backends,
         dispatch: Dispatch,
         *,
+        usage: UsageKeeper,
         deployed_days: float,
-        observing: Observing = unobserved,
     ) -> None:
         """`deployed_days` is how long a version counts as running after another has taken its place."""
         self._registry = registry
+        self._history = ManifestHistory(registry)
         self._backends = backends
         self._dispatch = dispatch
         self._deployed_us = round(deployed_days * _DAY_US)
-        self._observing = observing
+        self._usage = usage
 
     async def admit(self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None) -> None:
         """Whatever is wrong is found on the way: planning changes nothing."""
@@ -63,7 +58,7 @@ class PlanManifests:
         # First, as making it is a change of the registry.
         key = await self._registry.secret(SEAL_SECRET)
         texts = await self._texts(request.arguments)
-        deployments = await self._registry.deployments(now_us() - self._deployed_us)
+        deployments = await self._history.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
         replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
         self._check_all(candidates, dict(sources))
@@ -91,7 +86,7 @@ class PlanManifests:
         if not arguments.manifests:
             raise DataError.invalid(Reason.BAD_REQUEST, "manifests", "at least one")
         earlier = [(item.service, item.version) for item in arguments.manifests if not item.manifest and item.version]
-        found = await self._registry.manifest_texts(earlier) if earlier else {}
+        found = await self._history.texts(earlier) if earlier else {}
         texts = []
         for number, item in enumerate(arguments.manifests):
             text, source = item.manifest, check_source(item.source, f"manifests.{number}.source")
@@ -141,7 +136,7 @@ class PlanManifests:
     async def _with_newest(self, manifests: Sequence[Manifest], deployments: Deployments) -> list[Candidate]:
         versions = (deployments.newest.get(manifest.service) for manifest in manifests)
         keys = [(version.service, version.version) for version in versions if version is not None]
-        texts = await self._registry.manifest_texts(keys) if keys else {}
+        texts = await self._history.texts(keys) if keys else {}
         before = {key: await _parse_registered(text, key) for key, text in texts.items()}
         candidates = []
         for manifest in manifests:
@@ -163,9 +158,7 @@ class PlanManifests:
     ) -> list[Change]:
         snapshot = self._registry.snapshot
         whole = await self._with_abstracts(deployments)
-        observed = await self._observing(
-            {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
-        )
+        observed: Observed = await self._usage.load() if candidates else Unobserved()
         documents = await self._documents(candidates)
         return await asyncio.to_thread(
             lambda: plan(candidates, snapshot, whole, observed, replaces=replaces, documents=documents)
@@ -177,7 +170,7 @@ class PlanManifests:
         keys = [(item.service, item.version) for item in versions if item.abstract is None]
         if not keys:
             return deployments
-        texts = await self._registry.manifest_texts(keys)
+        texts = await self._history.texts(keys)
         parsed = {key: await _parse_registered(text, key) for key, text in texts.items()}
 
         def whole(version: ManifestVersion) -> ManifestVersion:
@@ -190,16 +183,24 @@ class PlanManifests:
     async def _documents(self, candidates: Sequence[Candidate]) -> Mapping[str, int]:
         """Count the documents of collections that are no longer declared, as far as adapters answer."""
         counts: dict[str, int] = {}
+        for record in self._left_out(candidates)[:_COUNTED_COLLECTIONS]:
+            try:
+                counts[record.collection_id] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
+            except DataError:
+                # The next one would have to wait for its adapter, too.
+                break
+        return counts
+
+    def _left_out(self, candidates: Sequence[Candidate]) -> list[CollectionRecord]:
+        """Return the collections that manifests no longer name."""
+        snapshot, found = self._registry.snapshot, []
         for candidate in candidates:
             kept = {item.name for item in candidate.manifest.collections}
-            for id_ in self._registry.snapshot.owned_by(candidate.manifest.service):
-                record = self._registry.snapshot.collections.get(id_)
-                if record is not None and record.declared and record.name not in kept:
-                    try:
-                        counts[id_] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
-                    except DataError:
-                        continue
-        return counts
+            for id_ in snapshot.owned_by(candidate.manifest.service):
+                record = snapshot.collections[id_]
+                if record.declared and record.name not in kept:
+                    found.append(record)
+        return found
 
 
 async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:

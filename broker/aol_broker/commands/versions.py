@@ -6,6 +6,7 @@ from aol.admin.v1 import plan_pb2 as pb
 from aol_broker.dispatch import Dispatch
 from aol_broker.presentation import collection_to_proto, within_one_answer
 from aol_broker.registry.deployments import ManifestVersion
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
@@ -22,7 +23,7 @@ class ListManifestVersions:
     """Lists the versions of a service's manifest."""
 
     def __init__(self, registry: Registry, *, deployed_days: float) -> None:
-        self._registry = registry
+        self._history = ManifestHistory(registry)
         self._deployed_us = round(deployed_days * _DAY_US)
 
     async def admit(self, request: Request[pb.ListManifestVersionsRequest], record: CollectionRecord | None) -> None:
@@ -33,7 +34,7 @@ class ListManifestVersions:
         self, request: Request[pb.ListManifestVersionsRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Look them up."""
-        versions = await self._registry.manifest_versions(request.arguments.service)
+        versions = await self._history.versions(request.arguments.service)
         shown = within_one_answer(
             _versions(versions, now_us() - self._deployed_us), "The service has more versions than can be listed."
         )

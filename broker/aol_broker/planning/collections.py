@@ -10,9 +10,11 @@ from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.context import Context
 from aol_broker.planning.fields import fields, validation
 from aol_broker.planning.indexes import indexes
+from aol_broker.planning.rules import rules
+from aol_broker.planning.security import security
 from aol_broker.planning.seeds import seeds
 from aol_broker.planning.sharing import sharing
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_wire.indexes import IndexType
 from aol_wire.paths import format_path
 
@@ -50,6 +52,13 @@ def _hiding(before: frozenset[str], after: frozenset[str]) -> tuple[Grade, str]:
     return Grade.NEEDS_REVIEW, "audit records show values that they hid"
 
 
+def _refusing(before: str, after: str) -> tuple[Grade, str]:
+    del before
+    if after == SecretsPolicy.REFUSE:
+        return Grade.NEEDS_REVIEW, "documents that hold a secret are refused from now on"
+    return Grade.NEEDS_REVIEW, "documents that hold a secret are let through"
+
+
 def _level(policy: AuditPolicy) -> str:
     return policy.level.value
 
@@ -63,6 +72,7 @@ def _sensitive(policy: AuditPolicy) -> frozenset[str]:
 _VALUES = (
     _Value("description", lambda old: old.description, lambda new: new.description, _described),
     _Value("softDelete", lambda old: old.soft_delete, lambda new: new.soft_delete, _deleting),
+    _Value("secrets", lambda old: old.secrets.value, lambda new: new.secrets.value, _refusing),
     _Value("audit", lambda old: _level(old.audit), lambda new: _level(new.audit), _auditing),
     _Value("sensitive", lambda old: _sensitive(old.audit), lambda new: _sensitive(new.audit), _hiding),
 )
@@ -114,6 +124,8 @@ def _changed(
             yield Change(record.service, where, Action.CHANGED, grade, reason, _shown(old), _shown(new))
     yield from validation(record, after, context)
     yield from fields(record, after, context)
+    yield from rules(record, after, context)
+    yield from security(record, after, context)
     yield from indexes(record, before, after, context)
 
 

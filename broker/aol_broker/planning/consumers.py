@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aol_broker.manifest.declaration import AccessRequest
 from aol_broker.planning.changes import Consumer, Known
-from aol_broker.registry.snapshot import GrantState, Origin, Permission, Snapshot
+from aol_broker.registry.snapshot import Grant, GrantState, Origin, Permission, Snapshot
 
 _WRITES = frozenset({"insert", "insert_many", "update", "delete", "restore", "purge"})
 
@@ -22,6 +22,10 @@ class Use(Protocol):
     @property
     def verb(self) -> str:
         """What it called, as audit records name it: `query`, `insert`."""
+
+    @property
+    def path(self) -> str:
+        """What they named; not a path where they read or wrote whole documents."""
 
     @property
     def calls(self) -> int:
@@ -94,8 +98,12 @@ class Consumers:
         return tuple(item for item in self._seen(collection_id, None, permission) if item.service == service)
 
     def seen(self, collection_id: str, path: str) -> tuple[Consumer, ...]:
-        """Return who was seen to use a path, its owner too."""
-        return tuple(self._seen(collection_id, path, Permission.ADMIN))
+        """Return who was seen to name a path, or one below it; its owner too."""
+        return tuple(
+            _observed(use)
+            for use in self._observed.uses(collection_id, path)
+            if use.path == path or use.path.startswith(f"{path}.")
+        )
 
     def granted_by_call(self, collection_id: str, service: str, permission: Permission) -> bool:
         """Whether a service holds a permission by a call, so that it does not depend on manifests."""
@@ -104,10 +112,10 @@ class Consumers:
             for grant in self._snapshot.grants_of(collection_id, service)
         )
 
-    def _holds(self, collection_id: str, service: str, permission: Permission) -> bool:
-        """Whether a service has a permission: who only waits for it is not broken by anything."""
+    def _holds(self, collection_id: str, service: str, permission: Permission, path: str | None = None) -> bool:
+        """Whether a service has a permission, and is shown a path: who only waits for it is not broken by anything."""
         return any(
-            grant.state is GrantState.ACTIVE and grant.permission.covers(permission)
+            grant.state is GrantState.ACTIVE and grant.permission.covers(permission) and _shows(grant, path)
             for grant in self._snapshot.grants_of(collection_id, service)
         )
 
@@ -116,31 +124,41 @@ class Consumers:
         found = [
             _declared(version, request)
             for version, request in self._declared.get(collection_id, ())
-            if request.permission.covers(permission) and self._holds(collection_id, version.service, request.permission)
+            if request.permission.covers(permission)
+            and self._holds(collection_id, version.service, request.permission, path)
         ]
         for service in self._holders.get(collection_id, ()):
             found += (
                 Consumer(service, Known.GRANTED, f"{grant.permission} was granted by {grant.granted_by}")
-                for grant in self._snapshot.grants_of(collection_id, service)
+                for grant in self._snapshot.grants[collection_id, service]
                 if grant.state is GrantState.ACTIVE
                 and grant.origin is Origin.GRANT
                 and grant.permission.covers(permission)
+                and _shows(grant, path)
             )
         found += (item for item in self._seen(collection_id, path, permission) if item.service != owner)
         return tuple(dict.fromkeys(sorted(found, key=lambda item: (item.service, item.known, item.detail))))
 
     def _seen(self, collection_id: str, path: str | None, permission: Permission) -> list[Consumer]:
         kinds = {Permission.READ: (False,), Permission.WRITE: (True,), Permission.ADMIN: (False, True)}[permission]
-        return [
-            Consumer(use.service, Known.OBSERVED, f"{use.verb}, {_times(use.calls)}", use.last_us)
-            for use in self._observed.uses(collection_id, path)
-            if (use.verb in _WRITES) in kinds
-        ]
+        return [_observed(use) for use in self._observed.uses(collection_id, path) if (use.verb in _WRITES) in kinds]
+
+
+def _shows(grant: Grant, path: str | None) -> bool:
+    """Whether a grant is one for a path, or for something above it or below it."""
+    if path is None or not grant.limits.fields:
+        return True
+    wanted = tuple(path.split("."))
+    return any(wanted[: len(shown)] == shown[: len(wanted)] for shown in grant.limits.fields)
 
 
 def _declared(version: DeployedRequests, request: AccessRequest) -> Consumer:
     which = f"version {version.version} of its manifest" if version.version else "its manifest"
     return Consumer(version.service, Known.DECLARED, f"{which} asks for {request.permission}")
+
+
+def _observed(use: Use) -> Consumer:
+    return Consumer(use.service, Known.OBSERVED, f"{use.verb}, {_times(use.calls)}", use.last_us)
 
 
 def _times(calls: int) -> str:

@@ -79,14 +79,20 @@ def _changes(item: Candidate, context: Context) -> Iterator[Change]:
     if manifest.version != old and item.before is not None:
         reason = "the service's own word for its version"
         yield Change(
-            service, f"{service}.version", Action.CHANGED, Grade.SAFE, reason, old or "none", manifest.version or "none"
+            service,
+            f"{service}.metadata.version",
+            Action.CHANGED,
+            Grade.SAFE,
+            reason,
+            old or "none",
+            manifest.version or "none",
         )
     elif not found:
         action = Action.CHANGED if item.before is not None else Action.ADDED
         reason = (
             "its text is another, and says the same" if item.before is not None else "a service without collections"
         )
-        yield Change(service, f"{service}.manifest", action, Grade.SAFE, reason, after="a new version")
+        yield Change(service, service, action, Grade.SAFE, reason, after="a new version")
     yield from found
 
 

@@ -1,12 +1,14 @@
 """What do changes of who may have access, and of what a service asks for, come to?"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields as parts_of
 
+from aol_broker.access.limits import Limits
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.planning.changes import Action, Change, Consumer, Grade
 from aol_broker.planning.context import Context
 from aol_broker.registry.snapshot import Permission
+from aol_wire.datetimes import from_us
+from aol_wire.paths import format_path
 
 _Key = tuple[str, Permission]
 
@@ -33,9 +35,11 @@ def sharing(
             reason = "access that is in use ends" if broken else "nobody has access by it, or keeps it by a grant"
             yield Change(service, where, Action.REMOVED, grade, reason, before=shown(old[key]), consumers=broken)
         elif old[key] != new[key]:
-            broken = _losing(collection_id, key, context)
+            wider = _reaches_all(new[key].limits, old[key].limits)
+            broken = () if wider else _losing(collection_id, key, context)
             grade = Grade.BREAKING if broken else Grade.SAFE
-            reason = "the limits of access that is in use are others" if broken else "nobody has access by it"
+            reason = "access that is in use reaches less" if broken else "nobody has access by it"
+            reason = "access by it reaches further" if wider else reason
             yield Change(service, where, Action.CHANGED, grade, reason, shown(old[key]), shown(new[key]), broken)
         elif _revoked(collection_id, key, context):
             reason = "it was revoked by a call, and this manifest gives it back; take the entry out to keep it revoked"
@@ -130,8 +134,17 @@ def _keyed(collection: DeclaredCollection | None) -> Mapping[_Key, Sharing]:
     return {(item.service, item.permission): item for item in shares}
 
 
+def _reaches_all(new: Limits, old: Limits) -> bool:
+    """Whether limits let through all that others do."""
+    fields = not new.fields or (bool(old.fields) and set(new.fields) >= set(old.fields))
+    lasting = not new.expires_us or (old.expires_us and new.expires_us >= old.expires_us)
+    return fields and new.where in ("", old.where) and bool(lasting)
+
+
 def shown(item: Sharing) -> str:
-    """Return what is shared, with every part that a manifest may say of it."""
-    rest = {part.name: getattr(item, part.name) for part in parts_of(item)}
-    service, permission = rest.pop("service"), rest.pop("permission")
-    return " ".join([f"{permission} for {service}", *(f"{name}={value}" for name, value in rest.items() if value)])
+    """Return what is shared, within which limits."""
+    limits, words = item.limits, [f"{item.permission} for {item.service}"]
+    words += [f"fields {', '.join(map(format_path, limits.fields))}"] if limits.fields else []
+    words += [f"where {limits.where}"] if limits.where else []
+    words += [f"until {from_us(limits.expires_us)}"] if limits.expires_us else []
+    return " ".join(words)

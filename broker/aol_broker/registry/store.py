@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,13 +15,6 @@ from aol_broker.registry import access_changes, collection_changes, move_changes
 from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.database import RETRY_AFTER_S, Database
 from aol_broker.registry.declaring import requested
-from aol_broker.registry.deployments import (
-    Deployments,
-    ManifestVersion,
-    read_deployments,
-    read_texts,
-    read_versions,
-)
 from aol_broker.registry.loading import load, read_revision
 from aol_broker.registry.moves import Move, move_from_row
 from aol_broker.registry.notices import Listener
@@ -211,26 +204,6 @@ class Registry:
         :raises DataError: BAD_REQUEST, there is no such version, or it is the newest.
         """
         return await self._change(lambda writer: plan_changes.retire(writer, service, version))
-
-    async def deployments(self, since_us: int) -> Deployments:
-        """Return what plans go by, of the older versions those that were superseded after `since_us` and not retired.
-
-        The snapshot is as new as that, or newer.
-        """
-        async with self._database.reading() as connection:
-            found = await read_deployments(connection, since_us)
-        await self.refresh(found.revision)
-        return found
-
-    async def manifest_versions(self, service: str) -> list[ManifestVersion]:
-        """Return the versions of a service's manifest, the newest first."""
-        async with self._database.reading() as connection:
-            return await read_versions(connection, service)
-
-    async def manifest_texts(self, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        """Return the texts of versions of services' manifests; of those that there are not, none."""
-        async with self._database.reading() as connection:
-            return await read_texts(connection, keys)
 
     async def drop_collection(self, collection_id: str) -> bool:
         """Forget a collection, and what is shared and granted of it; return whether it was known.

@@ -62,7 +62,7 @@ class RecordSecurity:
                 raise _narrows_nothing(record)
             return Decision(allowed.scope)
         if not given:
-            if _holds(record, principal, Permission.BYPASS_SECURITY, snapshot):
+            if holds(record, principal, Permission.BYPASS_SECURITY, snapshot):
                 return Decision(scope_beyond(allowed.scope, record, reach), Context(), BYPASS)
             # Where all that is needed is a tenant, and that is optional, this is a call for the documents without one.
             return Decision(scope_within(allowed.scope, record, Context(), reach))
@@ -95,7 +95,7 @@ def _require_assertion(record: CollectionRecord, principal: Principal, snapshot:
     Who may reach all documents may also reach fewer.
     """
     if record.service == principal.service or any(
-        _holds(record, principal, permission, snapshot)
+        holds(record, principal, permission, snapshot)
         for permission in (Permission.ASSERT_CONTEXT, Permission.BYPASS_SECURITY)
     ):
         return
@@ -115,7 +115,7 @@ def _require_assertion(record: CollectionRecord, principal: Principal, snapshot:
     )
 
 
-def _holds(record: CollectionRecord, principal: Principal, permission: Permission, snapshot: Snapshot) -> bool:
+def holds(record: CollectionRecord, principal: Principal, permission: Permission, snapshot: Snapshot) -> bool:
     """Whether a caller was given just this permission; neither the owner's rights nor `admin` count."""
     at_us = now_us()
     return any(

@@ -1,8 +1,10 @@
 """What is configured, reachable, healthy? `aol doctor`."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,7 +136,7 @@ async def _check_broker(
             checks.append(_judged("broker", await ask_health(channel, "")))
             checks.append(_check_callers(await ask_health(channel, "aol.insecure")))
             if found is not None:
-                names |= await _check_operator(OperatorCalls(endpoint, found.token, channel), checks)
+                names |= await _check_operator(partial(OperatorCalls, endpoint, found.token, channel), checks)
             for name in sorted(names):
                 health = await ask_health(channel, f"adapter.{name}")
                 # Without a configuration we only guess at the broker's adapters; with one it should have them.
@@ -165,12 +167,13 @@ def _judged(name: str, health: Health) -> Check:
     return Check(name, State.OK if health.serving else State.FAILED, health.detail)
 
 
-async def _check_operator(calls: OperatorCalls, checks: list[Check]) -> set[str]:
+async def _check_operator(make: Callable[[], OperatorCalls], checks: list[Check]) -> set[str]:
     """Try the token; return the adapters that the registry speaks of."""
     from aol.admin.v1 import admin_pb2 as pb
     from aol_client import DataClientError
 
     try:
+        calls = make()
         answer = await calls.admin("ListCollections", pb.ListCollectionsRequest(), pb.ListCollectionsResponse)
     except DataClientError as error:
         checks.append(Check("operator call", State.FAILED, str(error)))

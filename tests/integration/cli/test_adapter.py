@@ -58,7 +58,7 @@ def aol(
 @pytest.fixture
 def address() -> Iterator[str]:
     """The address of a memory adapter that somebody else runs."""
-    with subprocess.Popen([*MEMORY, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([*MEMORY, "--insecure-tcp", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield parse_line(process.stdout.readline(), "").address
         process.terminate()

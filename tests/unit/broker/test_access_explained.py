@@ -13,6 +13,7 @@ from aol_wire.errors import Reason
 from aol_wire.ids import now_us
 from granted import GUEST, OWNER, PERMISSIONS, answer, call_as, grant
 from line import ADMIN, Line
+from secured_line import ASSERT, BYPASS, ORDERS, give, secured_line
 
 THINGS = f"{OWNER}.things"
 
@@ -118,6 +119,23 @@ async def test_an_explanation_goes_step_by_step(line: Line) -> None:
         "only these fields, what lies below them, and metadata: a",
         'only documents that match {"b":1}',
     ]
+
+
+async def test_an_explanation_says_what_a_call_has_to_say_of_its_user(tmp_path: Path) -> None:
+    async def last(service: str, verb: str = "query", collection: str = ORDERS) -> str:
+        return str((await explained(secured, verb, service, collection)).steps[-1].text)
+
+    async with secured_line(tmp_path) as secured:
+        reached = "only what the call's context reaches; it needs tenant, user, "
+        assert await last(OWNER) == f"{reached}which it may say itself"
+        assert await last("app") == f"{reached}by the user's own token, as it has no assert-context"
+        await give(secured, "app", ASSERT)
+        assert await last("app") == f"{reached}which it may say itself"
+        await give(secured, "app", BYPASS)
+        assert "bypass-security" in await last("app")
+        assert "attributes.regions" in await last(OWNER, collection=f"{OWNER}.regional")
+        for verb, collection in (("query", f"{OWNER}.plain"), ("describe_collection", ORDERS)):
+            assert "context" not in await last(OWNER, verb, collection)
 
 
 async def test_an_explanation_of_no_operation_is_refused(line: Line) -> None:

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from aol_broker.adapters import AdapterHost, HostState, Phase, Timing
 from aol_broker.adapters.process import STDERR_LINE_MAX_CHARACTERS, AdapterProcess
 from aol_wire.adapter import Count, Insert, Target, Write
 from aol_wire.errors import Applied, DataError, Reason
+from postgres_server import as_nobody
 
 TARGET = Target("flight-ops", "flights")
 QUICK = Timing(handshake_s=5.0, check_every_s=0.05, first_delay_s=0.02, last_delay_s=0.1, stop_s=1.0)
@@ -222,6 +224,8 @@ async def test_sockets_live_in_a_folder_of_the_user_alone_which_goes_at_the_end(
         await until(host, lambda state: state.phase is Phase.DOWN)
         folder = Path(out.read_text().removeprefix("unix:")).parent
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        looked = await asyncio.to_thread(subprocess.run, as_nobody(["/bin/ls", str(folder)]), capture_output=True)
+        assert (looked.returncode == 0) == (os.geteuid() != 0)
     assert not folder.exists()
 
 

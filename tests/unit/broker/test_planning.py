@@ -13,7 +13,7 @@ from aol_broker.planning.consumers import Observed, Unobserved, Use
 from aol_broker.planning.planner import Candidate, plan, stands
 from aol_broker.registry.declaring import declared
 from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
-from aol_broker.registry.grants import AccessFact, grants_for
+from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.snapshot import GrantKey, Permission, ServiceRecord, Snapshot
 from manifest_samples import text
 
@@ -69,7 +69,7 @@ def world(
             record = declared(None, manifest.service, collection, "sqlite")
             collections[record.collection_id] = record
             for item in collection.sharing:
-                facts[record.collection_id, item.service]["shared"].append(item.permission)
+                facts[record.collection_id, item.service]["shared"].append(Share(item.permission, item.limits))
         for request in manifest.access_requests:
             facts[request.collection_id, manifest.service]["requested"].append(AccessFact(request.permission, "", 1))
     for collection_id, service, permission in granted:
@@ -98,6 +98,7 @@ def world(
 class Seen:
     service: str
     verb: str
+    path: str
     calls: int
     last_us: int
 
@@ -146,6 +147,7 @@ GRADES = {
     "warn": (owner(validation="warn"), "shop.items.validation", Grade.SAFE),
     "soft delete": (owner(softDelete=True), "shop.items.softDelete", Grade.NEEDS_REVIEW),
     "audit": (owner(audit="shape"), "shop.items.audit", Grade.NEEDS_REVIEW),
+    "secrets": (owner(secrets="off"), "shop.items.secrets", Grade.NEEDS_REVIEW),
     "sensitive": (owner(sensitive=["title"]), "shop.items.sensitive", Grade.SAFE),
     "sharing more": (
         owner(sharing=[*ITEMS["sharing"], {"service": "other", "permission": "write"}]),
@@ -155,8 +157,8 @@ GRADES = {
     "sharing that nobody uses": (owner(sharing=[]), "shop.items.sharing.bank.read", Grade.SAFE),
     "a collection goes": (text("shop"), "shop.items", Grade.NEEDS_REVIEW),
     "a collection": (text("shop", "1", [ITEMS, {"name": "more"}]), "shop.more", Grade.SAFE),
-    "the version": (text("shop", "2", [ITEMS]), "shop.version", Grade.SAFE),
-    "only the text": (OWNER + "# words\n", "shop.manifest", Grade.SAFE),
+    "the version": (text("shop", "2", [ITEMS]), "shop.metadata.version", Grade.SAFE),
+    "only the text": (OWNER + "# words\n", "shop", Grade.SAFE),
     "a request": (text("shop", "1", [ITEMS], [{**ASKS[0], "collection": "bank.x"}]),
                   "shop.accessRequests.bank.x.read", Grade.SAFE),
 }  # fmt: skip
@@ -218,7 +220,8 @@ def test_who_only_waits_for_access_is_not_broken() -> None:
 
 def test_what_was_seen_is_told_with_when_it_was_last_seen() -> None:
     log = Log(
-        ("shop.items", "price", Seen("bank", "query", 1200, 77)), ("shop.items", "price", Seen("shop", "query", 1, 5))
+        ("shop.items", "price", Seen("bank", "query", "*", 1200, 77)),
+        ("shop.items", "price", Seen("shop", "query", "price", 1, 5)),
     )
     change = world(OWNER).plan(owner(schemaHint={"title": "string"}), observed=log)["shop.items.schemaHint.price"]
     assert change.grade is Grade.BREAKING
@@ -229,7 +232,11 @@ def test_what_was_seen_is_told_with_when_it_was_last_seen() -> None:
 
 
 def test_an_index_that_is_left_out_stays_in_the_database_and_its_users_are_named() -> None:
-    log = Log(("shop.items", "title", Seen("shop", "query", 2, 9)))
+    log = Log(
+        ("shop.items", "title", Seen("shop", "query", "title", 2, 9)),
+        # Whole documents are read by any index.
+        ("shop.items", "title", Seen("bank", "query", "*", 2, 9)),
+    )
     change = world(OWNER).plan(owner(indexes=[]), observed=log)["shop.items.indexes.ascending(title)"]
     assert change.grade is Grade.NEEDS_REVIEW
     assert "stays in the database" in change.reason
@@ -244,6 +251,71 @@ def test_a_shorter_hint_for_strict_writers_is_breaking_for_them() -> None:
     )
     change = changes["shop.items.validation"]
     assert (change.grade, [item.service for item in change.consumers]) == (Grade.BREAKING, ["bank"])
+
+
+WRITES = [{"service": "bank", "permission": "write"}]
+WRITER = text("bank", "1", [], [{**ASKS[0], "permission": "write"}])
+REQUIRED = {**ITEMS["schemaHint"], "price": {"type": "number", "required": True}}
+
+
+@pytest.mark.parametrize(
+    ("validation", "manifests", "grade"),
+    [
+        ("off", [WRITER], Grade.SAFE),
+        ("warn", [WRITER], Grade.SAFE),
+        ("strict", [], Grade.NEEDS_REVIEW),
+        ("strict", [WRITER], Grade.BREAKING),
+    ],
+    ids=["off", "warn", "strict, only the owner writes", "strict, another writes"],
+)
+def test_a_field_that_becomes_required_breaks_those_who_are_held_to_it(
+    validation: str, manifests: list[str], grade: Grade
+) -> None:
+    before = owner(sharing=WRITES, validation=validation)
+    after = owner(sharing=WRITES, validation=validation, schemaHint=REQUIRED)
+    change = world(before, *manifests).plan(after)["shop.items.schemaHint.price.rules"]
+    assert (change.grade, change.before, change.after) == (grade, "", "required")
+    assert world(after, *manifests).plan(before)["shop.items.schemaHint.price.rules"].grade is Grade.SAFE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "grade"),
+    [
+        ({}, {"fields": ["title"]}, Grade.BREAKING),
+        ({"fields": ["title"]}, {}, Grade.SAFE),
+        ({"fields": ["title"]}, {"fields": ["title", "price"]}, Grade.SAFE),
+        ({"fields": ["title", "price"]}, {"fields": ["title"]}, Grade.BREAKING),
+        ({}, {"where": {"price": 1}}, Grade.BREAKING),
+        ({"where": {"price": 1}}, {"where": {"price": 2}}, Grade.BREAKING),
+        ({"where": {"price": 1}}, {}, Grade.SAFE),
+    ],
+    ids=["to fields", "to all fields", "to more", "to fewer", "to a condition", "to another", "to no condition"],
+)
+def test_sharing_that_reaches_less_is_breaking(before: dict[str, Any], after: dict[str, Any], grade: Grade) -> None:
+    share = ITEMS["sharing"][0]
+    known = world(owner(sharing=[{**share, **before}]), READER)
+    change = known.plan(owner(sharing=[{**share, **after}]))["shop.items.sharing.bank.read"]
+    assert (change.grade, bool(change.consumers)) == (grade, grade is Grade.BREAKING)
+
+
+def test_a_field_that_is_not_shared_breaks_nobody_when_it_goes() -> None:
+    sharing = [{**ITEMS["sharing"][0], "fields": ["title"]}]
+    changes = world(owner(sharing=sharing), READER).plan(owner(sharing=sharing, schemaHint={"price": "number"}))
+    assert changes["shop.items.schemaHint.title"].grade is Grade.BREAKING
+    changes = world(owner(sharing=sharing), READER).plan(owner(sharing=sharing, schemaHint={"title": "string"}))
+    assert changes["shop.items.schemaHint.price"].grade is Grade.NEEDS_REVIEW
+
+
+def test_record_level_security_breaks_whoever_calls_without_a_context() -> None:
+    secured = owner(security={"owner": True})
+    change = world(OWNER, READER).plan(secured)["shop.items.security"]
+    assert (change.grade, [item.service for item in change.consumers]) == (Grade.BREAKING, ["bank"])
+    assert "refuses calls without a context" in change.reason
+    assert world(OWNER).plan(secured)["shop.items.security"].grade is Grade.NEEDS_REVIEW
+    # Access control lists let more in.
+    listed = owner(security={"owner": True, "acl": True})
+    assert world(secured, READER).plan(listed)["shop.items.security"].grade is Grade.NEEDS_REVIEW
+    assert world(listed, READER).plan(secured)["shop.items.security"].grade is Grade.BREAKING
 
 
 def test_removing_a_collection_tells_what_stays_and_how_much() -> None:

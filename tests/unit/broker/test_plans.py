@@ -247,6 +247,15 @@ async def test_history_tells_who_applied_which_text_when_and_by_which_plan(line:
     assert [item.deployed for item in (newest, oldest)] == [True, True]
 
 
+async def test_the_audit_log_tells_which_services_a_plan_was_about(line: Line) -> None:
+    plan = await planned(line, READER, OWNER)
+    await applied(line, plan)
+    of = {record["operation"]: record for record in line.records()}
+    assert of["plan_manifests"]["filters"] == {"changes": 3, "services": ["bank", "shop"]}
+    [version, *_] = await history(line, "shop")
+    assert of["apply_plan"]["filters"] == {"changed": True, "plan": version.plan, "services": ["bank", "shop"]}
+
+
 async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     await applied(line, await planned(line, OWNER))
     await applied(line, await planned(line, text("shop", "2", [{**ITEMS, "description": "Wares"}])))
@@ -254,12 +263,27 @@ async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     back.manifests.add(service="shop", version=1)
     reply = await line.operate("PlanManifests", back)
     plan = pb.PlanManifestsResponse.FromString(reply.payload).plan
-    assert [change.path for change in plan.changes] == ["shop.version", "shop.items.description"]
+    assert [change.path for change in plan.changes] == ["shop.metadata.version", "shop.items.description"]
     await applied(line, plan)
     assert line.registry.snapshot.collections["shop.items"].description == ""
     assert [item.version for item in await history(line, "shop")] == [3, 2, 1]
     back.manifests[0].version = 9
     assert (await line.operator_refusal("PlanManifests", back)).reason is Reason.BAD_REQUEST
+
+
+async def test_what_a_service_was_seen_to_read_is_told(line: Line) -> None:
+    mine = text("my-service", "1", [], json_requests())
+    shared = {**ITEMS, "sharing": [{"service": "my-service", "permission": "read"}]}
+    await applied(line, await planned(line, mine, text("shop", "1", [shared])))
+    for _ in range(3):
+        query = data_pb2.QueryDataRequest(collection="shop.items", filter='{"price": 1}', projection=["title"])
+        assert (await line.call("QueryData", query)).error is None
+    plan = await planned(line, text("shop", "1", [{**shared, "schemaHint": {"title": "string"}}]))
+    [change] = [item for item in plan.changes if item.path.endswith(".price")]
+    assert [(item.service, item.known, item.detail, item.last_us > 0) for item in change.consumers] == [
+        ("my-service", "declared", "version 1 of its manifest asks for read", False),
+        ("my-service", "observed", "query, 3 times", True),
+    ]
 
 
 GONE = text("shop", "2", [{**ITEMS, "schemaHint": {"title": "string"}}])
@@ -328,9 +352,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
 
 
 def state(line: Line) -> Any:
-    """What the registry says, without times."""
+    """What the registry says, without times and revisions."""
     snapshot = line.registry.snapshot
-    grants = {key: [replace(grant, created_us=0) for grant in held] for key, held in snapshot.grants.items()}
+    grants = {key: [replace(grant, created_us=0, number=0) for grant in held] for key, held in snapshot.grants.items()}
     return dict(snapshot.collections), grants
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from aol_broker.settings import Settings, SettingsError, is_loopback, load_settings
+from aol_broker.settings import Settings, SettingsError, load_settings
 from aol_broker.settings_sections import (
     AdapterSettings,
     OtlpSinkSettings,
@@ -16,6 +16,7 @@ from aol_broker.settings_sections import (
     StdoutSinkSettings,
 )
 from aol_broker.verifier_settings import CertificateSettings, JwtSettings
+from aol_wire.loopback import is_loopback
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "configuration.md"
 SECRET = "s3cret-s3cret-s3cret"

@@ -101,6 +101,10 @@ class Noting:
         self.peers.append(peer)
         return Reply(payload, None, "the-request", 3)
 
+    def max_calls_of(self, peer: Peer, most: int) -> int:
+        del peer
+        return most
+
 
 async def peers_of(*metadata: tuple[tuple[str, str], ...]) -> tuple[list[Peer], list[Peer]]:
     """Whom the line sees in calls with these headers, one by one and in frames."""

@@ -23,7 +23,9 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_endpoint_and_name_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     assert repr(AOLDataClient.from_config(path)) == "AOLDataClient('aol-core:50051', 'my-service')"
-    assert repr(AOLDataClient.from_config(str(path), timeout=3.0, token="t")) == repr(AOLDataClient.from_config(path))
+    assert repr(AOLDataClient.from_config(str(path), timeout=3.0, token="t", tls=False)) == repr(
+        AOLDataClient.from_config(path)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Does a client show the token that holds now, and another one once it is refused?"""
 
+import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +19,7 @@ REFUSED = DataError(Reason.BAD_CREDENTIALS, "the token has expired")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("AOL_TOKEN", "AOL_TOKEN_FILE"):
+    for name in ("AOL_TOKEN", "AOL_TOKEN_FILE", "AOL_TLS_ENABLED"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -136,3 +137,41 @@ def test_no_token_is_in_a_representation(tmp_path: Path) -> None:
     client = AOLDataClient("localhost:1", "shop", token="s3cret")
     assert "s3cret" not in repr(client) + repr(vars(client)["_caller"])
     assert os.fspath(tmp_path) not in repr(client)
+
+
+@pytest.mark.parametrize("way", ["argument", "function", "file", "variable"])
+def test_a_token_is_not_sent_to_another_machine_in_clear_text(
+    way: str, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("s3cret")
+    shown_by: dict[str, dict[str, Any]] = {
+        "argument": {"token": "s3cret"},
+        "function": {"token": lambda: "s3cret"},
+        "file": {"token_file": tmp_path / "token"},
+        "variable": {},
+    }
+    arguments = shown_by[way]
+    if way == "variable":
+        environment.setenv("AOL_TOKEN", "s3cret")
+    for endpoint in ("broker:50051", "10.0.0.1:50051", "[2001:db8::1]:50051", "127.0.0.1.example:1", ":1"):
+        with pytest.raises(ConfigurationError, match="AOL_TLS_CA_FILE") as caught:
+            AOLDataClient(endpoint, "shop", **arguments)
+        assert "s3cret" not in str(caught.value)
+        AOLDataClient(endpoint, "shop", tls=True, **arguments)
+        AOLDataClient(endpoint, "shop", tls=False, **arguments)
+    for endpoint in ("localhost:1", "127.0.0.2:1", "[::1]:1", "unix:/run/broker.sock"):
+        AOLDataClient(endpoint, "shop", **arguments)
+    for said, refused in (("0", False), ("off", False), ("", True)):
+        environment.setenv("AOL_TLS_ENABLED", said)
+        with pytest.raises(ConfigurationError) if refused else contextlib.nullcontext():
+            AOLDataClient("broker:50051", "shop", **arguments)
+
+
+async def test_a_users_token_is_not_sent_to_another_machine_in_clear_text_either() -> None:
+    async with AOLDataClient("broker:50051", "shop", timeout=0.1) as client:
+        for call in (
+            client.count("events", context={"token": "s3cret"}),
+            client.with_context({"token": "s3cret"}).count("events"),
+        ):
+            with pytest.raises(ConfigurationError, match="AOL_TLS_CA_FILE"):
+                await call
