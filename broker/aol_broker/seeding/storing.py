@@ -16,7 +16,7 @@ from aol_broker.scope import WHOLE
 from aol_broker.seeding.preparing import SeededDocument
 from aol_wire.adapter import Deleted, Find, Insert, Mutation, Outcome, Update
 from aol_wire.errors import Applied, DataError, Reason
-from aol_wire.filters import And, Compare, Filter, Json, Member, Operator, Or
+from aol_wire.filters import And, Compare, Filter, Json, Member, Operator, Or, Path
 from aol_wire.ids import now_us
 from aol_wire.limits import MEMBERSHIP_MAX_VALUES
 from aol_wire.metadata import ID
@@ -85,20 +85,42 @@ class Seeding:
         await self._insert([item for item in documents if item.id not in there], atomic=self._atomic)
 
     async def _complete(self, documents: Sequence[SeededDocument]) -> None:
-        """Store documents that are not there, and bring those to their content that always have it."""
-        by_id = await self._by_id([item.id for item in documents if not item.key])
+        """Store documents that are not there, and bring those to their content that always have it.
+
+        Those of one key are looked for when the ones before are stored, as these may have, or lose, that key.
+        """
+        groups: dict[tuple[Path, ...], list[SeededDocument]] = {(): []}
+        for item in documents:
+            groups.setdefault(tuple(path for path, _ in item.key), []).append(item)
+        brought: set[str] = set()
+        for key, group in groups.items():
+            by_id = {} if key else await self._by_id([item.id for item in group])
+            found = [await self._by_key(item) if key else by_id.get(item.id) for item in group]
+            await self._settle(group, found, brought)
+
+    async def _settle(
+        self, documents: Sequence[SeededDocument], stored: Sequence[_Stored | None], brought: set[str]
+    ) -> None:
+        """Do what is to be done about each document, with what is stored for it.
+
+        :param brought: ids of documents that were brought to what another one of the seeds says; it is added to.
+        """
         missing: list[SeededDocument] = []
         updates: list[Update] = []
-        for item in documents:
-            found = await self._by_key(item) if item.key else by_id.get(item.id)
+        for item, found in zip(documents, stored, strict=True):
             if found is None:
                 missing.append(item)
             elif found.deleted or item.condition is SeedCondition.IF_MISSING:
                 self.seeded.skipped += 1
+                continue
+            elif found.id in brought:
+                raise _contradiction(self._record)
             elif (update := _bringing(found, item)) is None:
                 self.seeded.unchanged += 1
             else:
                 updates.append(update)
+            if item.condition is SeedCondition.ALWAYS:
+                brought.add(item.id if found is None else found.id)
         await self._insert(missing)
         for outcome in await self._write(updates):
             _raise(outcome.error or (None if outcome.affected else _changed_meanwhile()))
@@ -185,6 +207,15 @@ def _bringing(found: _Stored, item: SeededDocument) -> Update | None:
 
 def _differ(found: _Stored, key: str, value: Json) -> bool:
     return not equal(found.document[key], value)
+
+
+def _contradiction(record: CollectionRecord) -> DataError:
+    return DataError.invalid(
+        Reason.BAD_REQUEST,
+        "collection",
+        f"two documents of the seeds of '{record.collection_id}' with the condition always are one that is stored, by "
+        "an _id and a key, or by two keys: the manifest keeps one of them",
+    )
 
 
 def _changed_meanwhile() -> DataError:

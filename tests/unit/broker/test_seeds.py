@@ -125,6 +125,15 @@ async def test_a_document_is_found_again_by_its_key_who_ever_stored_it(line: Lin
     assert len(await stored(line)) == 2
 
 
+async def test_two_seeds_that_would_take_turns_at_one_document_are_refused(line: Line) -> None:
+    seeds: Seeds = [{"condition": "always", "data": {"_id": "a", "k": 1, "n": 1}}]
+    await apply(line, [*seeds, {"condition": "always", "key": "k", "data": {"k": 1, "n": 2}}])
+    error = await refused(line)
+    assert (error.reason, "1 of the seeded documents is stored" in error.message) == (Reason.BAD_REQUEST, True)
+    await apply(line, [*seeds, {"condition": "if_missing", "key": "k", "data": {"k": 1, "n": 2}}])
+    assert await seed(line) == {"unchanged": 1, "skipped": 1}
+
+
 async def test_what_was_deleted_softly_stays_deleted(line: Line) -> None:
     seeds = [{"condition": "always", "data": {"_id": "a"}}, {"condition": "if_missing", "data": {"_id": "b"}}]
     await apply(line, seeds, softDelete=True)
