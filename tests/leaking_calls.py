@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, seed_pb2, token_pb2, usage_pb2
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
@@ -42,7 +42,8 @@ spec:
       - {{name: gone, softDelete: true, secrets: off, sensitive: [ssn, login.pin, notes, users.ssn]}}
       - {{name: strict, schemaHint: {{n: number}}, validation: strict, audit: shape}}
       - {{name: silent, audit: metadata}}
-      - {{name: plain}}
+      - name: plain
+        seeds: [{{condition: if_missing, key: ssn, data: {{ssn: "${{SSN}}", n: "${{OTHER}}"}}}}]
 """,
     f"""\
 metadata: {{name: {READER}}}
@@ -197,6 +198,9 @@ REQUESTS: Mapping[str, Message] = {
     # Its text alone: a broker makes the plan of it that is applied.
     "/aol.admin.v1.Admin/ApplyPlan": plan_pb2.ApplyPlanRequest(
         plan=plan_pb2.Plan(manifests=[plan_pb2.PlannedManifest(manifest=MANIFESTS[1] + "# again\n", source="m.yaml")])
+    ),
+    "/aol.admin.v1.Admin/SeedCollection": seed_pb2.SeedCollectionRequest(
+        collection=f"{OWNER}.plain", variables={"SSN": HIDDEN, "OTHER": HIDDEN}
     ),
     "/aol.admin.v1.Admin/ListManifestVersions": plan_pb2.ListManifestVersionsRequest(service=READER),
     "/aol.admin.v1.Admin/RetireManifestVersion": plan_pb2.RetireManifestVersionRequest(service=READER, version=1),

@@ -22,6 +22,7 @@ from aol_broker.commands.operators import ApplyManifest, ListAllCollections, Lis
 from aol_broker.commands.plan_applying import ApplyPlan
 from aol_broker.commands.plans import PlanManifests
 from aol_broker.commands.queries import CountData, ExplainQuery, QueryData
+from aol_broker.commands.seeds import SeedCollection
 from aol_broker.commands.tokens import CreateToken, ListTokens, RevokeToken
 from aol_broker.commands.versions import ListIndexes, ListManifestVersions, RetireManifestVersion
 from aol_broker.dispatch import Dispatch
@@ -69,6 +70,7 @@ def bound_verbs(
             registry, backends, dispatch, usage=usage, deployed_days=settings.plan.deployed_days
         ),
         f"/{ADMIN_SERVICE}/ApplyPlan": ApplyPlan(registry, backends, dispatch),
+        f"/{ADMIN_SERVICE}/SeedCollection": SeedCollection(registry, backends, dispatch),
         f"/{ADMIN_SERVICE}/ListManifestVersions": ListManifestVersions(
             registry, deployed_days=settings.plan.deployed_days
         ),

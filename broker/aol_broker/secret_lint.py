@@ -36,6 +36,11 @@ def check_update_secrets(operations: Iterable[UpdateOperation], record: Collecti
     _judge(_in_steps(operations), record, "update")
 
 
+def secrets_in(document: dict[str, Json]) -> Iterator[Violation]:
+    """Yield where a document seems to hold a credential."""
+    yield from _in_object(document, "")
+
+
 def _in_steps(operations: Iterable[UpdateOperation]) -> Iterator[Violation]:
     for step in operations:
         if isinstance(step, Set | Push):

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, seed_pb2, token_pb2, usage_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -85,6 +85,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     f"/{ADMIN_SERVICE}/PlanManifests": Verb("plan_manifests", plan_pb2.PlanManifestsRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/ApplyPlan": Verb("apply_plan", plan_pb2.ApplyPlanRequest, Right.OPERATOR, writes=True),
+    f"/{ADMIN_SERVICE}/SeedCollection": Verb(
+        "seed", seed_pb2.SeedCollectionRequest, Right.OPERATOR, writes=True, names="collection"
+    ),
     f"/{ADMIN_SERVICE}/ListManifestVersions": Verb(
         "list_manifest_versions", plan_pb2.ListManifestVersionsRequest, Right.OPERATOR
     ),

@@ -21,6 +21,7 @@ class Applied:
     active: list[dict[str, Any]] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    seeded: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
@@ -33,15 +34,23 @@ class Applied:
             "active_grants": self.active,
             "pending_grants": self.pending,
             "notices": self.notices,
+            "seeded": self.seeded,
         }
 
     def lines(self) -> list[str]:
         """Return it as lines for people."""
         what = f"version {self.version}" if self.changed else f"version {self.version}, unchanged"
         lines = [f"{self.service}: {what}", *(f"  created  {name}" for name in self.created)]
+        lines += [f"  seeded   {seeded_line(item)}" for item in self.seeded]
         lines += [f"  active   {item['permission']} on {item['collection']}" for item in self.active]
         lines += [f"  notice   {text}" for text in self.notices]
         return lines + pending_lines(self.pending)
+
+
+def seeded_line(item: dict[str, Any]) -> str:
+    """Return what became of the documents of a collection's seeds."""
+    counts = ", ".join(f"{item[what]:,} {what}" for what in ("inserted", "updated", "unchanged", "skipped"))
+    return f"{item['collection']}: {counts}"
 
 
 def pending_lines(pending: Iterable[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # Of the calls of `aol.admin.v1.Admin`, those that change something.
 _WRITING = frozenset(
     {
-        *("ApplyManifest", "ApplyPlan", "RetireManifestVersion", "DropCollection", "CopyCollection", "AbortCopy"),
+        *("ApplyManifest", "ApplyPlan", "RetireManifestVersion", "SeedCollection"),
+        *("DropCollection", "CopyCollection", "AbortCopy"),
         *("CreateToken", "RevokeToken"),
     }
 )

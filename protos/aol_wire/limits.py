@@ -59,6 +59,10 @@ SECURITY_MAX_CONDITIONS = 16
 SECURITY_CONDITION_MAX_BYTES = 4 << 10
 # Of all conditions of a collection together.
 SECURITY_MAX_NODES = 128
+# The documents of a collection's seeds, together, before and after variables have their values.
+SEEDS_MAX_DOCUMENTS = 1000
+SEEDS_MAX_BYTES = 1 << 20
+SEEDS_MAX_KEY_PATHS = 8
 SENSITIVE_MAX_PATHS = 256
 SENSITIVE_PATH_MAX_CHARACTERS = 256
 

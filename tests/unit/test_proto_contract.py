@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.rpc import code_pb2
 
 from aol.adapter.v1 import adapter_pb2, filter_pb2
-from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, token_pb2, usage_pb2
+from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, seed_pb2, token_pb2, usage_pb2
 from aol.data.v1 import collection_pb2, context_pb2, data_broker_pb2, document_pb2, error_pb2
 from aol.frames.v1 import frames_pb2
 from aol_wire.errors import CODE_OF_REASON, Reason
@@ -30,6 +30,7 @@ FILES: tuple[FileDescriptor, ...] = tuple(
         drift_pb2,
         usage_pb2,
         plan_pb2,
+        seed_pb2,
         collection_pb2,
         context_pb2,
         data_broker_pb2,
@@ -70,6 +71,7 @@ CALLS = {
         "ApplyManifest",
         "ApplyPlan",
         "PlanManifests",
+        "SeedCollection",
         "ListManifestVersions",
         "RetireManifestVersion",
         "ListIndexes",

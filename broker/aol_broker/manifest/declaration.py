@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.audit.policy import AuditPolicy
 from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
 from aol_broker.security.policy import NO_SECURITY, SecurityPolicy
 from aol_wire.field_rules import FieldRules
+from aol_wire.filters import Path
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import Storage
 
@@ -19,6 +21,26 @@ class Sharing:
     service: str
     permission: Permission
     limits: Limits = UNLIMITED
+
+
+class SeedCondition(StrEnum):
+    """When documents are stored that a manifest seeds a collection with."""
+
+    ALWAYS = "always"
+    IF_EMPTY = "if_empty"
+    IF_MISSING = "if_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Documents to store, each as JSON text with its variables as they are written.
+
+    A document without `_id` is found again by its values at the paths of `key`.
+    """
+
+    condition: SeedCondition
+    documents: tuple[str, ...]
+    key: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,7 @@ class DeclaredCollection:
     field_rules: Mapping[str, FieldRules] = field(default_factory=dict, hash=False)
     secrets: SecretsPolicy = SecretsPolicy.REFUSE
     security: SecurityPolicy = NO_SECURITY
+    seeds: tuple[Seed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from aol_wire.limits import (
     GRANT_REASON_MAX_CHARACTERS,
     INDEX_MAX_FIELDS,
     SECURITY_MAX_CONDITIONS,
+    SEEDS_MAX_DOCUMENTS,
+    SEEDS_MAX_KEY_PATHS,
     SENSITIVE_MAX_PATHS,
     SENSITIVE_PATH_MAX_CHARACTERS,
 )
@@ -200,6 +202,22 @@ class SecurityModel(_Part):
     )
 
 
+class SeedModel(_Part):
+    """Documents that applying the manifest stores. What they may be is checked afterwards."""
+
+    condition: Literal["always", "if_empty", "if_missing"] = Field(
+        description="always: whenever it is applied, bring them to this content; if_empty: while the collection holds "
+        "no document; if_missing: each that is not there."
+    )
+    data: dict[str, Any] | list[dict[str, Any]] = Field(
+        description="A document, or a list of them. ${NAME} in a text stands for a variable of whoever applies it."
+    )
+    key: str | Annotated[list[str], Field(min_length=1, max_length=SEEDS_MAX_KEY_PATHS)] | None = Field(
+        default=None,
+        description="Paths by whose values a document without _id is found again. Its _id when not given.",
+    )
+
+
 class CollectionModel(_Part):
     """A collection that the service owns."""
 
@@ -241,6 +259,11 @@ class CollectionModel(_Part):
     )
     security: SecurityModel | None = Field(
         default=None, description="Record-level security: each call says on whose behalf it is made."
+    )
+    seeds: list[SeedModel] | None = Field(
+        default=None,
+        max_length=SEEDS_MAX_DOCUMENTS,
+        description="Documents that are stored when the manifest is applied.",
     )
 
 

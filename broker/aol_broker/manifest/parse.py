@@ -17,6 +17,7 @@ from aol_broker.manifest.models import (
 )
 from aol_broker.manifest.rules import broken_rules
 from aol_broker.manifest.security import read_security
+from aol_broker.manifest.seeds import read_seeds
 from aol_broker.manifest.sharing import read_limits
 from aol_broker.manifest.storage import read_storage
 from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
@@ -126,6 +127,7 @@ def _collection(model: CollectionModel) -> DeclaredCollection:
         storage=read_storage(storage.model_dump(by_alias=True)),
         audit=AuditPolicy(AuditLevel(model.audit), _paths(model.sensitive or ())),
         security=read_security(model.security.model_dump() if model.security is not None else None),
+        seeds=tuple(read_seeds(seed.model_dump(by_alias=True)) for seed in model.seeds or ()),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from aol_broker.hints import EXPIRING_NEEDS_HINT
 from aol_broker.manifest.security import broken_security
+from aol_broker.manifest.seeds import broken_seeds
 from aol_broker.manifest.sharing import broken_limits
 from aol_broker.manifest.storage import broken_storage
 from aol_broker.yaml_text import Location, did_you_mean
@@ -62,6 +63,7 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
     security = collection.get("security")
     if isinstance(security, dict):
         yield from broken_security(security, (*at, "security"))
+    yield from broken_seeds(collection, (*at, "seeds"))
     storage = collection.get("storage")
     if isinstance(storage, dict):
         yield from broken_storage(storage, (*at, "storage"), _datetimes(collection.get("schemaHint")))

@@ -12,6 +12,7 @@ from aol_broker.planning.fields import fields, validation
 from aol_broker.planning.indexes import indexes
 from aol_broker.planning.rules import rules
 from aol_broker.planning.security import security
+from aol_broker.planning.seeds import seeds
 from aol_broker.planning.sharing import sharing
 from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_wire.indexes import IndexType
@@ -94,6 +95,7 @@ def collection(
             yield _made(service, after)
         else:
             yield from _changed(record, before, after, context)
+        yield from seeds(service, before, after)
     elif record is not None and record.declared:
         yield _dropped(record, shared, context)
     yield from shared

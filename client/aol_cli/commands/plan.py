@@ -1,6 +1,7 @@
 """What would manifests change, and how is that applied? `aol plan`, `aol apply`, `aol rollback`."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -29,6 +30,7 @@ from aol_cli.planning import (
     unchanged,
     write_plan,
 )
+from aol_cli.seeding import seed, seedings
 
 if TYPE_CHECKING:
     from aol.admin.v1 import plan_pb2
@@ -167,24 +169,26 @@ def rollback(
 
 
 def _show_and_apply(endpoint: str, token: str, made: Any, allowed: int, *, as_json: bool) -> None:
-    async def work() -> tuple[list[Applied], list[str]]:
+    async def work() -> tuple[list[Applied], list[str], list[str]]:
         async with operator_calls(endpoint, token) as calls:
             plan_made = await made(calls)
             if not as_json:
                 say("\n".join(lines(plan_made)))
             _require_allowed(plan_made, allowed)
+            wanted = seedings(((item.source, item.manifest) for item in plan_made.manifests), os.environ)
             if plan_made.changes or plan_made.replaces_all:
                 applied = await apply_plan(calls, plan_made, allowed, say_aside)
                 failed = await follow_indexes(calls, plan_made, say_aside)
             else:
                 applied, failed = unchanged(plan_made), []
+            unseeded = await seed(calls, wanted, applied)
             await add_grants(calls, applied)
-            return applied, failed
+            return applied, failed, unseeded
 
     from aol_client import InvalidRequestError
 
     try:
-        applied, failed = asyncio.run(work())
+        applied, failed, unseeded = asyncio.run(work())
     except InvalidRequestError as error:
         # It is the manifests that are wrong, or the plan, and not the command line.
         raise Failure(str(error)) from None
@@ -193,8 +197,10 @@ def _show_and_apply(endpoint: str, token: str, made: Any, allowed: int, *, as_js
             print_json(item.as_json())
         else:
             say("\n".join(item.lines()))
-    if failed:
-        raise Failure("\n  ".join(["the manifests are applied, and these indexes could not be built:", *failed]))
+    wrong = ["these indexes could not be built:", *failed] if failed else []
+    wrong += ["these seeds could not be stored; apply again to go on:", *unseeded] if unseeded else []
+    if wrong:
+        raise Failure("\n  ".join([f"the manifests are applied, and {wrong[0]}", *wrong[1:]]))
 
 
 def _require_allowed(made: "plan_pb2.Plan", allowed: int) -> None:

@@ -1,6 +1,7 @@
 """How is a broker run? `aol up` for one's own machine, `aol serve` for production."""
 
 import asyncio
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manife
 from aol_cli.operator_calls import operator_calls
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, check_endpoint, near
 from aol_cli.output import counted, say, say_aside
+from aol_cli.seeding import seed, seedings
 from aol_cli.watching import tell_plans
 
 if TYPE_CHECKING:
@@ -145,10 +147,15 @@ async def _apply(broker: "Broker", manifests: tuple[CheckedManifest, ...]) -> No
     """Apply through the broker's own door, so that it is recorded like any other call."""
     if not manifests:
         return
+    texts = [(str(item.path), item.text) for item in manifests]
+    wanted = seedings(texts, os.environ)
     async with operator_calls(near(broker.endpoint), broker.operator_token) as calls:
-        applied, problems = await apply_manifests(calls, [(str(item.path), item.text) for item in manifests])
-    if problems:
-        raise not_applied(len(applied), problems)
+        applied, problems = await apply_manifests(calls, texts)
+        if problems:
+            raise not_applied(len(applied), problems)
+        unseeded = await seed(calls, wanted, applied)
+    if unseeded:
+        raise Failure("\n  ".join(["the manifests are applied, and these seeds could not be stored:", *unseeded]))
     for item in applied:
         for line in pending_lines(item.pending):
             say_aside(line)

@@ -2,6 +2,7 @@ from aol.admin.v1 import access_pb2 as _access_pb2
 from aol.admin.v1 import audit_pb2 as _audit_pb2
 from aol.admin.v1 import drift_pb2 as _drift_pb2
 from aol.admin.v1 import plan_pb2 as _plan_pb2
+from aol.admin.v1 import seed_pb2 as _seed_pb2
 from aol.admin.v1 import token_pb2 as _token_pb2
 from aol.admin.v1 import usage_pb2 as _usage_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2

@@ -8,6 +8,7 @@ from aol.admin.v1 import admin_pb2 as aol_dot_admin_dot_v1_dot_admin__pb2
 from aol.admin.v1 import audit_pb2 as aol_dot_admin_dot_v1_dot_audit__pb2
 from aol.admin.v1 import drift_pb2 as aol_dot_admin_dot_v1_dot_drift__pb2
 from aol.admin.v1 import plan_pb2 as aol_dot_admin_dot_v1_dot_plan__pb2
+from aol.admin.v1 import seed_pb2 as aol_dot_admin_dot_v1_dot_seed__pb2
 from aol.admin.v1 import token_pb2 as aol_dot_admin_dot_v1_dot_token__pb2
 from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 
@@ -56,6 +57,11 @@ class AdminStub(object):
                 '/aol.admin.v1.Admin/ApplyPlan',
                 request_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanRequest.SerializeToString,
                 response_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanResponse.FromString,
+                _registered_method=True)
+        self.SeedCollection = channel.unary_unary(
+                '/aol.admin.v1.Admin/SeedCollection',
+                request_serializer=aol_dot_admin_dot_v1_dot_seed__pb2.SeedCollectionRequest.SerializeToString,
+                response_deserializer=aol_dot_admin_dot_v1_dot_seed__pb2.SeedCollectionResponse.FromString,
                 _registered_method=True)
         self.ListManifestVersions = channel.unary_unary(
                 '/aol.admin.v1.Admin/ListManifestVersions',
@@ -182,6 +188,14 @@ class AdminServicer(object):
     def ApplyPlan(self, request, context):
         """Applies a plan, all of it or nothing. It is refused, VERSION_MISMATCH, when the registry has changed since the plan was
         made. Applying it again changes nothing. Call it until `done`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SeedCollection(self, request, context):
+        """Stores the documents that a manifest seeds a collection with, as their conditions say. After a failure, repeating it
+        goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -348,6 +362,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ApplyPlan,
                     request_deserializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanRequest.FromString,
                     response_serializer=aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanResponse.SerializeToString,
+            ),
+            'SeedCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.SeedCollection,
+                    request_deserializer=aol_dot_admin_dot_v1_dot_seed__pb2.SeedCollectionRequest.FromString,
+                    response_serializer=aol_dot_admin_dot_v1_dot_seed__pb2.SeedCollectionResponse.SerializeToString,
             ),
             'ListManifestVersions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListManifestVersions,
@@ -533,6 +552,33 @@ class Admin(object):
             '/aol.admin.v1.Admin/ApplyPlan',
             aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanRequest.SerializeToString,
             aol_dot_admin_dot_v1_dot_plan__pb2.ApplyPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SeedCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.admin.v1.Admin/SeedCollection',
+            aol_dot_admin_dot_v1_dot_seed__pb2.SeedCollectionRequest.SerializeToString,
+            aol_dot_admin_dot_v1_dot_seed__pb2.SeedCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

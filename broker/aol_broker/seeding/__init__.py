@@ -1,0 +1,1 @@
+"""How do the documents get into a collection that its manifest seeds it with?"""
