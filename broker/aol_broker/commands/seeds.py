@@ -9,6 +9,7 @@ from aol_broker.commands import known, newest
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import parse_manifest
 from aol_broker.manifest.declaration import Seed
+from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
@@ -54,9 +55,10 @@ class SeedCollection:
         return Answer(pb.SeedCollectionResponse(**seeded), seeded["inserted"] + seeded["updated"], seeded)
 
     async def _seeds(self, record: CollectionRecord) -> tuple[Seed, ...]:
-        versions = await self._registry.manifest_versions(record.service)
+        history = ManifestHistory(self._registry)
+        versions = await history.versions(record.service)
         keys = [(record.service, versions[0].version)] if versions else []
-        for key, text in (await self._registry.manifest_texts(keys)).items():
+        for key, text in (await history.texts(keys)).items():
             manifest = await asyncio.to_thread(parse_manifest, text, f"{key[0]} version {key[1]}", applied=True)
             for collection in manifest.collections:
                 if collection.name == record.name and collection.seeds:
