@@ -126,7 +126,7 @@ def test_drift_is_shown_with_what_mends_it_and_mended(aol: Aol, folder: Path, si
     assert (folder / "drift-shop" / "manifest.yaml").read_text() == MENDED_OWNER
     assert (folder / "drift-web" / "manifest.yaml").read_text() == MENDED_WEB
     assert (folder / "drift-bank" / "manifest.yaml").read_text() == ASKS.format(name="drift-bank")
-    aol("apply", str(folder))
+    aol("apply", "--allow", "breaking", str(folder))
     assert findings(aol(*files, "--json", code=1)) == {("unhinted_field", "drift-shop", "n")}
     assert aol(*files, "--sample", "0").stdout.startswith("No differences. Uses since ")
 
