@@ -1,4 +1,7 @@
-"""How long does a plan take over a thousand services? `python -m benchmarks.planning`, in a checkout."""
+"""How long does a plan take over a thousand services, and does reading such a registry hold up calls?
+
+`python -m benchmarks.planning`, in a checkout.
+"""
 
 import asyncio
 import statistics
@@ -6,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aol.admin.v1 import plan_pb2 as pb
@@ -14,19 +18,32 @@ from aol_broker.backends import Backends, InProcessBackend
 from aol_broker.commands.plans import PlanManifests
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
-from aol_broker.planning.consumers import Unobserved
+from aol_broker.plan_settings import PlanSettings
 from aol_broker.planning.planner import Candidate, plan
+from aol_broker.registry.loading import load
 from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.plan_changes import ManifestToApply, PlanToApply
+from aol_broker.registry.snapshot import Permission, Snapshot
 from aol_broker.registry.store import Registry
 from aol_broker.request import Principal, Request
-from aol_broker.settings import load_settings
+from aol_broker.settings_sections import UsageSettings
 from aol_broker.usage.keeper import UsageKeeper
+from aol_broker.usage.uses import Uses
+from aol_wire.adapter import Find
+from aol_wire.filters import And, Compare, Operator
+from aol_wire.ids import now_us
 
 SERVICES = 1_000
 COLLECTIONS_A_SERVICE = 10
 RUNS = 5
 _CHANGED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What of an admitted query is counted."""
+
+    find: Find
 
 
 def text(number: int, word: str = "first") -> str:
@@ -68,12 +85,14 @@ async def _planned(command: PlanManifests, texts: Sequence[str]) -> tuple[float,
     return time.perf_counter() - began, answer.result_count
 
 
-async def _compared(registry: Registry, before: Sequence[Manifest], after: Sequence[Manifest]) -> tuple[float, int]:
+async def _compared(
+    registry: Registry, uses: Uses, before: Sequence[Manifest], after: Sequence[Manifest]
+) -> tuple[float, int]:
     """Return how long the comparison of manifests that are read already takes, and how many changes it finds."""
     deployments = await ManifestHistory(registry).deployments(0)
     candidates = [Candidate(new, old, 1) for new, old in zip(after, before, strict=True)]
     began = time.perf_counter()
-    changes = plan(candidates, registry.snapshot, deployments, Unobserved())
+    changes = plan(candidates, registry.snapshot, deployments, uses, at_us=now_us())
     return time.perf_counter() - began, len(changes)
 
 
@@ -91,17 +110,71 @@ async def measure(folder: Path) -> None:
     began = time.perf_counter()
     await registry.apply_plan(PlanToApply("first", registry.snapshot.revision, manifests), "benchmark")
     _print("registering all, one transaction", [time.perf_counter() - began], 0)
-    usage = UsageKeeper(registry, load_settings(None, {}).usage)
-    command = PlanManifests(registry, backends, Dispatch(backends, registry), usage=usage, deployed_days=7)
+    usage = UsageKeeper(registry, UsageSettings())
+    await _use(usage, registry)
+    command = PlanManifests(registry, backends, Dispatch(backends, registry), usage, PlanSettings())
     some = [text(number, "second" if number < _CHANGED else "first") for number in range(SERVICES)]
     for name, planned in (("a plan of all, nothing changed", texts), (f"a plan of all, {_CHANGED} changed", some)):
         runs = [await _planned(command, planned) for _ in range(RUNS)]
         _print(name, [seconds for seconds, _ in runs], runs[0][1])
     _, after = _parsed("second")
-    compared = [await _compared(registry, before, after) for _ in range(RUNS)]
+    uses = await usage.load()
+    compared = [await _compared(registry, uses, before, after) for _ in range(RUNS)]
     _print("the comparison alone, all changed", [seconds for seconds, _ in compared], compared[0][1])
+    await _measure_reloads(registry)
     await registry.close()
     await backend.stop()
+
+
+async def _use(usage: UsageKeeper, registry: Registry) -> None:
+    """Count what the readers of each collection do: queries that filter by two fields, and ones of whole documents."""
+    for record in registry.snapshot.collections.values():
+        reader = f"s{(int(record.service[1:]) + 1) % SERVICES}"
+        for projection in ((), (("title",), ("n",))):
+            tree = And((Compare(("title",), Operator.EQ, "x"), Compare(("place", "city"), Operator.EQ, "x")))
+            work = _Work(Find(record.target, tree, projection=projection))
+            usage.counter.note(reader, record, "query", work, now_us())
+    began = time.perf_counter()
+    await usage.flush()
+    _print("writing down who used what of each collection", [time.perf_counter() - began], 0)
+
+
+async def _measure_reloads(registry: Registry) -> None:
+    """Print how long reading the registry takes, and the longest time for which calls had to wait meanwhile."""
+    for name, is_all in (("everything, as at a start", True), ("one change", False)):
+        seconds, pauses = [], []
+        for _ in range(RUNS):
+            before = Snapshot() if is_all else registry.snapshot
+            await registry.grant("s0.c0", "s5", Permission.READ, "benchmark")
+            ticking = asyncio.create_task(_longest_pause())
+            await asyncio.sleep(0.05)
+            began = time.perf_counter()
+            async with registry.database.reading() as connection:
+                await load(connection, before)
+            seconds.append(time.perf_counter() - began)
+            _STOP.set()
+            pauses.append(await ticking)
+            _STOP.clear()
+            await registry.revoke("s0.c0", "s5", Permission.READ)
+        what = f"reading the registry: {name}; the longest that calls wait meanwhile: {_ms(pauses)}"
+        sys.stdout.write(f"{_ms(seconds):>11}  {what}\n")
+
+
+def _ms(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds) * 1e3:.1f} ms"
+
+
+_STOP = asyncio.Event()
+
+
+async def _longest_pause() -> float:
+    """Return how late the worst of many ticks of a millisecond came, in seconds."""
+    longest = 0.0
+    while not _STOP.is_set():
+        began = time.perf_counter()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.perf_counter() - began - 0.001)
+    return longest
 
 
 def _print(name: str, seconds: Sequence[float], changes: int) -> None:

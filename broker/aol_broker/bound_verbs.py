@@ -66,9 +66,7 @@ def bound_verbs(
         f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
         f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),
-        f"/{ADMIN_SERVICE}/PlanManifests": PlanManifests(
-            registry, backends, dispatch, usage=usage, deployed_days=settings.plan.deployed_days
-        ),
+        f"/{ADMIN_SERVICE}/PlanManifests": PlanManifests(registry, backends, dispatch, usage, settings.plan),
         f"/{ADMIN_SERVICE}/ApplyPlan": ApplyPlan(registry, backends, dispatch),
         f"/{ADMIN_SERVICE}/SeedCollection": SeedCollection(registry, backends, dispatch),
         f"/{ADMIN_SERVICE}/ListManifestVersions": ListManifestVersions(

@@ -14,6 +14,7 @@ import pydantic_settings
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from aol_broker.plan_settings import PlanSettings
 from aol_broker.settings_sections import (
     OPERATOR_TOKEN_MIN_CHARS,
     AdapterSettings,
@@ -22,7 +23,6 @@ from aol_broker.settings_sections import (
     CollectionSettings,
     LimitSettings,
     LogSettings,
-    PlanSettings,
     RegistrySettings,
     SecuritySettings,
     UsageSettings,

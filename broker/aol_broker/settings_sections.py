@@ -371,14 +371,6 @@ class LimitSettings(_Section):
         return self
 
 
-class PlanSettings(_Section):
-    """What plans of manifests heed."""
-
-    deployed_days: float = Field(
-        default=7.0, ge=0, le=3650, allow_inf_nan=False, description="How long a superseded manifest counts as running."
-    )
-
-
 class CollectionSettings(_Section):
     """Which collections may be made."""
 

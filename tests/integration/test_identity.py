@@ -59,7 +59,8 @@ class Serving:
         return "authorization", f"Bearer {token}"
 
     def aol(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        variables = {"AOL_ENDPOINT": self.endpoint, "AOL_OPERATOR_TOKEN": OPERATOR_TOKEN}
+        # The last two are what seeds of the manifests take from the environment.
+        variables = {"AOL_ENDPOINT": self.endpoint, "AOL_OPERATOR_TOKEN": OPERATOR_TOKEN, "SSN": "1", "OTHER": "2"}
         done = subprocess.run(
             [sys.executable, "-m", "aol_cli", *arguments],
             env={**os.environ, **variables},

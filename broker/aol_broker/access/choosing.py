@@ -65,10 +65,11 @@ def _wider(one: Grant, other: Grant) -> bool:
     """Whether one shows at least all that the other does."""
     if one.limits.where and one.limits.where != other.limits.where:
         return False
-    return _covers(one.limits.fields, other.limits.fields)
+    return covers_fields(one.limits.fields, other.limits.fields)
 
 
-def _covers(one: Sequence[Path], other: Sequence[Path]) -> bool:
+def covers_fields(one: Sequence[Path], other: Sequence[Path]) -> bool:
+    """Whether a grant of some fields shows all that one of other fields does; none are all fields."""
     if not one:
         return True
     return bool(other) and all(VisibleFields(one).shows(path) for path in other)

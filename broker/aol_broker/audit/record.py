@@ -9,6 +9,7 @@ import orjson
 
 from aol.data.v1 import collection_pb2
 from aol_broker.identities.token_text import TOKEN_ID
+from aol_broker.planning.changes import plan_id
 from aol_wire.datetimes import from_us
 from aol_wire.filters import Json
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
@@ -156,9 +157,9 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
     """Return what a record shows under `filters` of a call that has none, as JSON on one line.
 
     `arguments` is the request message of the operation, which nobody has checked yet. Of grants it is who is to have
-    which permission, of manifests where they come from, of copies where to, of a drop whether it is one, of tokens
-    whose they are to be, or which one; other calls show null. What is stored in collections is in none of them:
-    filters, and documents, are for `redaction`.
+    which permission, of manifests where they come from, of plans which one it is, of copies where to, of a drop whether
+    it is one, of tokens whose they are to be, or which one; other calls show null. What is stored in collections is in
+    none of them: filters, and documents, are for `redaction`.
     """
     return orjson.dumps(_recorded_arguments(operation, arguments))
 
@@ -175,6 +176,10 @@ def _recorded_arguments(operation: str, arguments: Any) -> Json:
             source = arguments.source
             good = len(source) <= MANIFEST_SOURCE_MAX_CHARACTERS and source.isprintable()
             shown = {"source": _named(source, good)}
+        case "apply_plan":
+            shown = {"plan": plan_id(arguments.plan.seal)}
+        case "retire_manifest_version":
+            shown = {"service": _grantee(arguments.service), "version": arguments.version}
         case "drop_collection":
             shown = {"dry_run": arguments.dry_run}
         case "copy_collection":

@@ -71,7 +71,8 @@ class GetLineage:
     ) -> Answer:
         """Read the counters and the registry."""
         answered_us = now_us()
-        uses = await self._usage.load(work.since_us, collection_id=work.collection_id)
+        wanted = (work.collection_id,) if work.collection_id else None
+        uses = await self._usage.load(work.since_us, collection_ids=wanted)
         asked = await access_asked(self._registry.database)
         snapshot = self._registry.snapshot
         # In a thread, as there may be many: calls go on meanwhile.

@@ -8,7 +8,8 @@ from aol_broker.backends import Backends
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.commands.manifests import SourcedText, collections_of, parse_all
 from aol_broker.dispatch import Dispatch
-from aol_broker.planning.messages import SEAL_SECRET, is_sealed, plan_id, recorded_services, worst
+from aol_broker.planning.changes import plan_id
+from aol_broker.planning.messages import SEAL_SECRET, is_sealed, recorded_manifests, worst
 from aol_broker.registry.plan_changes import AppliedPlan, ManifestToApply, PlanToApply, moved_on
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
@@ -54,7 +55,7 @@ class ApplyPlan:
         texts = [SourcedText(item.manifest, item.source) for item in made.manifests if item.changed]
         manifests = await parse_all(texts)
         work = PlanToApply(
-            plan_id(made),
+            plan_id(made.seal),
             made.revision,
             [
                 ManifestToApply(manifest, item.text, item.source)
@@ -119,6 +120,6 @@ def _applied(made: pb.Plan, work: PreparedPlan, applied: AppliedPlan) -> Answer:
     details: dict[str, Json] = {
         "changed": not applied.already,
         "plan": work.plan.id,
-        "services": recorded_services(made),
+        **recorded_manifests(made, {item.service: item.version for item in applied.manifests}),
     }
     return Answer(response, len(work.collections), details)

@@ -9,13 +9,13 @@ from aol_broker.backends import Backends
 from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
+from aol_broker.plan_settings import PlanSettings
 from aol_broker.planning.changes import Change
-from aol_broker.planning.consumers import Observed, Unobserved
-from aol_broker.planning.messages import SEAL_SECRET, changes_to_proto, recorded_services, sealed
+from aol_broker.planning.messages import SEAL_SECRET, changes_to_proto, recorded_manifests, sealed
 from aol_broker.planning.planner import Candidate, plan, stands
 from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
 from aol_broker.registry.manifest_history import ManifestHistory
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.usage.keeper import UsageKeeper
@@ -36,17 +36,17 @@ class PlanManifests:
         registry: Registry,
         backends: Backends,
         dispatch: Dispatch,
-        *,
         usage: UsageKeeper,
-        deployed_days: float,
+        settings: PlanSettings,
     ) -> None:
-        """`deployed_days` is how long a version counts as running after another has taken its place."""
+        """`usage` is where it is known what calls were seen."""
         self._registry = registry
         self._history = ManifestHistory(registry)
         self._backends = backends
         self._dispatch = dispatch
-        self._deployed_us = round(deployed_days * _DAY_US)
         self._usage = usage
+        self._deployed_us = round(settings.deployed_days * _DAY_US)
+        self._observed_us = round(settings.observed_days * _DAY_US)
 
     async def admit(self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None) -> None:
         """Whatever is wrong is found on the way: planning changes nothing."""
@@ -79,7 +79,7 @@ class PlanManifests:
                 registered_version=_number(deployments.newest.get(service)),
                 changed=service in changed,
             )
-        details: dict[str, Json] = {"changes": len(changes), "services": recorded_services(made)}
+        details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
         return Answer(pb.PlanManifestsResponse(plan=sealed(made, key)), len(changes), details)
 
     async def _texts(self, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
@@ -158,10 +158,11 @@ class PlanManifests:
     ) -> list[Change]:
         snapshot = self._registry.snapshot
         whole = await self._with_abstracts(deployments)
-        observed: Observed = await self._usage.load() if candidates else Unobserved()
+        at_us = now_us()
+        uses = await self._usage.load(at_us - self._observed_us, collection_ids=_about(candidates, snapshot))
         documents = await self._documents(candidates)
         return await asyncio.to_thread(
-            lambda: plan(candidates, snapshot, whole, observed, replaces=replaces, documents=documents)
+            lambda: plan(candidates, snapshot, whole, uses, at_us=at_us, replaces=replaces, documents=documents)
         )
 
     async def _with_abstracts(self, deployments: Deployments) -> Deployments:
@@ -201,6 +202,13 @@ class PlanManifests:
                 if record.declared and record.name not in kept:
                     found.append(record)
         return found
+
+
+def _about(candidates: Sequence[Candidate], snapshot: Snapshot) -> set[str]:
+    """Return the collections whose uses matter: the services' own, and those that they ask for or did."""
+    ids = {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
+    manifests = [manifest for item in candidates for manifest in (item.manifest, item.before) if manifest is not None]
+    return ids | {request.collection_id for manifest in manifests for request in manifest.access_requests}
 
 
 async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:

@@ -1,5 +1,6 @@
 """What is a change? Where it is, what becomes of it, how much it wants to be thought about, and whom it breaks."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import total_ordering
@@ -73,3 +74,8 @@ class Change:
     before: str = ""
     after: str = ""
     consumers: tuple[Consumer, ...] = ()
+
+
+def plan_id(seal: bytes) -> str:
+    """Return the id of a plan by its seal, hexadecimal. Two plans are never the same one."""
+    return hashlib.sha256(seal).hexdigest()

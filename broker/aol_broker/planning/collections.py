@@ -10,13 +10,14 @@ from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.context import Context
 from aol_broker.planning.fields import fields, validation
 from aol_broker.planning.indexes import indexes
-from aol_broker.planning.rules import rules
 from aol_broker.planning.security import security
+from aol_broker.planning.security import shown as security_shown
 from aol_broker.planning.seeds import seeds
 from aol_broker.planning.sharing import sharing
 from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_wire.indexes import IndexType
 from aol_wire.paths import format_path
+from aol_wire.storage import Storage, Tenancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,12 @@ def _hiding(before: frozenset[str], after: frozenset[str]) -> tuple[Grade, str]:
     return Grade.NEEDS_REVIEW, "audit records show values that they hid"
 
 
-def _refusing(before: str, after: str) -> tuple[Grade, str]:
+def _secrets(before: SecretsPolicy, after: SecretsPolicy) -> tuple[Grade, str]:
     del before
-    if after == SecretsPolicy.REFUSE:
-        return Grade.NEEDS_REVIEW, "documents that hold a secret are refused from now on"
-    return Grade.NEEDS_REVIEW, "documents that hold a secret are let through"
+    if after is SecretsPolicy.REFUSE:
+        return Grade.NEEDS_REVIEW, "documents and updates that seem to hold a credential are refused from now on"
+    told = " and only logs tell of it" if after is SecretsPolicy.WARN else ""
+    return Grade.NEEDS_REVIEW, f"what seems to hold a credential is stored from now on{told}"
 
 
 def _level(policy: AuditPolicy) -> str:
@@ -72,7 +74,7 @@ def _sensitive(policy: AuditPolicy) -> frozenset[str]:
 _VALUES = (
     _Value("description", lambda old: old.description, lambda new: new.description, _described),
     _Value("softDelete", lambda old: old.soft_delete, lambda new: new.soft_delete, _deleting),
-    _Value("secrets", lambda old: old.secrets.value, lambda new: new.secrets.value, _refusing),
+    _Value("secrets", lambda old: old.secrets, lambda new: new.secrets, _secrets),
     _Value("audit", lambda old: _level(old.audit), lambda new: _level(new.audit), _auditing),
     _Value("sensitive", lambda old: _sensitive(old.audit), lambda new: _sensitive(new.audit), _hiding),
 )
@@ -104,10 +106,23 @@ def collection(
 def _made(service: str, after: DeclaredCollection) -> Change:
     said = [f"{len(after.schema_hint)} fields", f"{len(after.indexes)} indexes"]
     said += [f"adapter {after.adapter}"] if after.adapter else []
+    said += [*_kept(after.storage), *([f"security by {security_shown(after.security)}"] if after.security else [])]
     grade, reason = Grade.SAFE, "a new collection"
     if any(index.type is IndexType.TTL for index in after.indexes):
         reason = "a new collection, whose documents expire"
     return Change(service, f"{service}.{after.name}", Action.ADDED, grade, reason, after=", ".join(said))
+
+
+def _kept(storage: Storage) -> Iterator[str]:
+    """Yield how a new collection is kept. Of one that exists it stays: a plan that says otherwise is refused."""
+    if storage.partition_by:
+        yield f"a partition for each {storage.partition_interval} of {storage.partition_by}"
+    if storage.retain_for_s is not None:
+        yield f"documents kept for {storage.retain_for_s:,} s"
+    if storage.tenancy is not Tenancy.SHARED:
+        yield f"a {storage.tenancy} for each tenant"
+    if storage.shard_key:
+        yield f"spread by {storage.shard_key}"
 
 
 def _changed(
@@ -124,9 +139,8 @@ def _changed(
             yield Change(record.service, where, Action.CHANGED, grade, reason, _shown(old), _shown(new))
     yield from validation(record, after, context)
     yield from fields(record, after, context)
-    yield from rules(record, after, context)
-    yield from security(record, after, context)
     yield from indexes(record, before, after, context)
+    yield from security(record, after, context)
 
 
 def _dropped(record: CollectionRecord, shared: list[Change], context: Context) -> Change:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aol_broker.manifest.declaration import DeclaredCollection
-from aol_broker.planning.changes import Action, Change, Consumer, Grade
+from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.context import Context
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_wire.indexes import IndexSpec, IndexType
@@ -21,7 +21,7 @@ def indexes(
             yield Change(before.service, _place(before, index), Action.ADDED, grade, reason, after=_shown(index))
     for index in declared.indexes if declared is not None else ():
         if index not in after.indexes:
-            users = _users(before, index, context)
+            users = context.consumers.served(before.collection_id, index)
             grade = Grade.NEEDS_REVIEW if users or index.type is IndexType.TTL else Grade.SAFE
             reason = _STAYS
             if index.type is IndexType.TTL:
@@ -53,11 +53,6 @@ def _adding(index: IndexSpec) -> tuple[Grade, str]:
             )
         case _:
             return Grade.SAFE, "it is built while calls go on"
-
-
-def _users(record: CollectionRecord, index: IndexSpec, context: Context) -> tuple[Consumer, ...]:
-    """Return who was seen to use the field that the index begins with."""
-    return context.consumers.seen(record.collection_id, ".".join(index.fields[0].path))
 
 
 def _place(record: CollectionRecord, index: IndexSpec) -> str:

@@ -1,8 +1,7 @@
 """How does a plan travel, and how is it known that nobody edited it on its way?"""
 
-import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aol.admin.v1 import plan_pb2 as pb
 from aol_broker.planning.changes import Change, Grade
@@ -10,7 +9,7 @@ from aol_broker.presentation import within_one_answer
 from aol_wire.filters import Json
 
 SEAL_SECRET = "plan-seal"  # noqa: S105 - its name
-SERVICES_RECORDED = 100
+MANIFESTS_RECORDED = 100
 _GRADES: dict[Grade, pb.ChangeGrade] = {
     Grade.SAFE: pb.CHANGE_GRADE_SAFE,
     Grade.NEEDS_REVIEW: pb.CHANGE_GRADE_NEEDS_REVIEW,
@@ -43,21 +42,21 @@ def is_sealed(plan: pb.Plan, key: bytes) -> bool:
     return hmac.compare_digest(plan.seal, _seal(plan, key))
 
 
-def plan_id(plan: pb.Plan) -> str:
-    """Return the id of a sealed plan, hexadecimal. Two plans are never the same one."""
-    return hashlib.sha256(plan.seal).hexdigest()
-
-
 def worst(plan: pb.Plan) -> int:
     """Return the worst grade of a plan; that of a plan without changes is SAFE."""
     return max((change.grade for change in plan.changes), default=pb.CHANGE_GRADE_SAFE)
 
 
-def recorded_services(plan: pb.Plan) -> list[Json]:
-    """Return the services that a plan changes, as far as a record has room for their names."""
-    names: list[Json] = [item.service for item in plan.manifests if item.changed]
-    more = len(names) - SERVICES_RECORDED
-    return [*names[:SERVICES_RECORDED], f"and {more} more"] if more > 0 else names
+def recorded_manifests(plan: pb.Plan, versions: Mapping[str, int]) -> dict[str, Json]:
+    """Return what a record shows of the manifests that a plan changes: the services, their versions as far as they are
+    known, and the digests of the texts; as many as a record has room for."""
+    changed = [item for item in plan.manifests if item.changed]
+    shown: list[Json] = []
+    for item in changed[:MANIFESTS_RECORDED]:
+        version: dict[str, Json] = {"version": versions[item.service]} if item.service in versions else {}
+        shown.append({"service": item.service, **version, "sha256": item.sha256})
+    more = len(changed) - len(shown)
+    return {"manifests": shown, "more_manifests": more} if more else {"manifests": shown}
 
 
 def _seal(plan: pb.Plan, key: bytes) -> bytes:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from aol_broker.manifest.declaration import DeclaredCollection, Manifest
 from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.collections import collection
-from aol_broker.planning.consumers import Consumers, DeployedRequests, Observed
+from aol_broker.planning.consumers import Consumers, DeployedRequests
 from aol_broker.planning.context import Context
 from aol_broker.planning.sharing import requests
 from aol_broker.registry.deployments import Deployments, ManifestVersion
 from aol_broker.registry.snapshot import Snapshot
+from aol_broker.usage.uses import Uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,20 @@ def plan(
     candidates: Sequence[Candidate],
     snapshot: Snapshot,
     deployments: Deployments,
-    observed: Observed,
+    uses: Uses,
     *,
+    at_us: int,
     replaces: Collection[str] = (),
     documents: Mapping[str, int] | None = None,
 ) -> list[Change]:
     """Return what applying the candidates changes, service by service.
 
     Every deployment has its abstract. The versions that the candidates take the place of count as running, as all older
-    ones do, except those of services that the plan `replaces`.
+    ones do, except those of services that the plan `replaces`. `at_us` is the time, in microseconds since 1970.
     """
     planned = {item.manifest.service: item.manifest for item in candidates}
     running = list(_running(planned, deployments, replaces))
-    context = Context(snapshot, deployments, Consumers(running, snapshot, observed), planned, dict(documents or {}))
+    context = Context(snapshot, deployments, Consumers(running, snapshot, uses, at_us), planned, dict(documents or {}))
     ordered = sorted(candidates, key=lambda item: item.manifest.service)
     return [change for item in ordered for change in _changes(item, context)]
 

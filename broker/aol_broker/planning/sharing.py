@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from aol_broker.access.limits import Limits
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.planning.changes import Action, Change, Consumer, Grade
 from aol_broker.planning.context import Context
+from aol_broker.planning.limits import Narrowed, narrowed, words
 from aol_broker.registry.snapshot import Permission
-from aol_wire.datetimes import from_us
-from aol_wire.paths import format_path
 
 _Key = tuple[str, Permission]
 
@@ -30,17 +28,12 @@ def sharing(
                 service, where, Action.ADDED, Grade.SAFE, _gives(collection_id, key, context), after=shown(new[key])
             )
         elif key not in new:
-            broken = _losing(collection_id, key, context)
+            broken = _losing(collection_id, old[key], after, context)
             grade = Grade.BREAKING if broken else Grade.SAFE
-            reason = "access that is in use ends" if broken else "nobody has access by it, or keeps it by a grant"
+            reason = "access that is in use ends" if broken else "nobody has access by it, or keeps it without"
             yield Change(service, where, Action.REMOVED, grade, reason, before=shown(old[key]), consumers=broken)
         elif old[key] != new[key]:
-            wider = _reaches_all(new[key].limits, old[key].limits)
-            broken = () if wider else _losing(collection_id, key, context)
-            grade = Grade.BREAKING if broken else Grade.SAFE
-            reason = "access that is in use reaches less" if broken else "nobody has access by it"
-            reason = "access by it reaches further" if wider else reason
-            yield Change(service, where, Action.CHANGED, grade, reason, shown(old[key]), shown(new[key]), broken)
+            yield _limited(collection_id, old[key], new[key], after, context)
         elif _revoked(collection_id, key, context):
             reason = "it was revoked by a call, and this manifest gives it back; take the entry out to keep it revoked"
             yield Change(service, where, Action.CHANGED, Grade.NEEDS_REVIEW, reason, "revoked", shown(new[key]))
@@ -94,12 +87,42 @@ def _gives(collection_id: str, key: _Key, context: Context) -> str:
     return f"{service} has it as soon as its manifest asks for it"
 
 
-def _losing(collection_id: str, key: _Key, context: Context) -> tuple[Consumer, ...]:
-    """Return what is known of a service whose access ends, or changes, with an entry of the owner's."""
-    service, permission = key
-    if context.consumers.granted_by_call(collection_id, service, permission):
+def _limited(
+    collection_id: str, old: Sharing, new: Sharing, after: DeclaredCollection | None, context: Context
+) -> Change:
+    """Return what other limits of an entry come to: they may take away fields, documents, or time."""
+    consumers = context.consumers
+    lost = narrowed(old.limits, new.limits)
+    broken = _losing(collection_id, old, after, context) if lost else ()
+    kept = bool(broken) and lost.fields and not lost.documents and not lost.time
+    if kept and (seen := consumers.observed(collection_id, old.service, old.permission)):
+        # What it was seen to do tells more than that it may do anything.
+        losing = consumers.losing(collection_id, old.service, old.permission, old.limits, new.limits)
+        broken = (*(item for item in broken if item not in seen), *losing) if losing else ()
+    if broken:
+        grade, reason = Grade.BREAKING, f"access that is in use reaches less: {_less(lost)}"
+    elif kept:
+        grade, reason = Grade.NEEDS_REVIEW, f"{_less(lost)}; no call was seen that uses what it loses"
+    else:
+        what = "nobody has access by it, or keeps it without" if lost else "it reaches as much, or more"
+        grade, reason = Grade.SAFE, what
+    where, owner = f"{collection_id}.sharing.{old.service}.{old.permission}", collection_id.partition(".")[0]
+    return Change(owner, where, Action.CHANGED, grade, reason, shown(old), shown(new), broken)
+
+
+def _less(lost: Narrowed) -> str:
+    what = {"fewer fields": lost.fields, "other documents": lost.documents, "an earlier end": lost.time}
+    return ", ".join(name for name, is_lost in what.items() if is_lost)
+
+
+def _losing(
+    collection_id: str, entry: Sharing, after: DeclaredCollection | None, context: Context
+) -> tuple[Consumer, ...]:
+    """Return what is known of a service whose access ends, or reaches less, with an entry of the owner's."""
+    service, permission = entry.service, entry.permission
+    if context.consumers.granted_by_call(collection_id, service, permission, entry.limits):
         return ()
-    if _revoked(collection_id, key, context) or _still_shared(collection_id, service, permission, context):
+    if _revoked(collection_id, (service, permission), context) or _shared_otherwise(entry, after):
         return ()
     declared = context.consumers.declaring(collection_id, service, permission)
     return declared + context.consumers.observed(collection_id, service, permission)
@@ -110,18 +133,15 @@ def _revoked(collection_id: str, key: _Key, context: Context) -> bool:
     return any(key[1].covers(lost) for lost in context.deployments.revoked.get((collection_id, key[0]), ()))
 
 
-def _still_shared(collection_id: str, service: str, permission: Permission, context: Context) -> bool:
-    return context.shares(collection_id, service, permission) and permission not in _own(
-        collection_id, service, context
+def _shared_otherwise(entry: Sharing, after: DeclaredCollection | None) -> bool:
+    """Whether another entry of the planned collection gives all that one gave."""
+    return any(
+        item.service == entry.service
+        and item.permission is not entry.permission
+        and item.permission.covers(entry.permission)
+        and not narrowed(entry.limits, item.limits)
+        for item in (after.sharing if after is not None else ())
     )
-
-
-def _own(collection_id: str, service: str, context: Context) -> set[Permission]:
-    """Return the permissions that the owner's planned manifest shares with a service, each by its own entry."""
-    owner, _, name = collection_id.partition(".")
-    planned = context.planned.get(owner)
-    found = (item for item in planned.collections if item.name == name) if planned is not None else ()
-    return {share.permission for item in found for share in item.sharing if share.service == service}
 
 
 def _shared_now(collection_id: str, service: str, permission: Permission, context: Context) -> bool:
@@ -134,17 +154,7 @@ def _keyed(collection: DeclaredCollection | None) -> Mapping[_Key, Sharing]:
     return {(item.service, item.permission): item for item in shares}
 
 
-def _reaches_all(new: Limits, old: Limits) -> bool:
-    """Whether limits let through all that others do."""
-    fields = not new.fields or (bool(old.fields) and set(new.fields) >= set(old.fields))
-    lasting = not new.expires_us or (old.expires_us and new.expires_us >= old.expires_us)
-    return fields and new.where in ("", old.where) and bool(lasting)
-
-
 def shown(item: Sharing) -> str:
     """Return what is shared, within which limits."""
-    limits, words = item.limits, [f"{item.permission} for {item.service}"]
-    words += [f"fields {', '.join(map(format_path, limits.fields))}"] if limits.fields else []
-    words += [f"where {limits.where}"] if limits.where else []
-    words += [f"until {from_us(limits.expires_us)}"] if limits.expires_us else []
-    return " ".join(words)
+    limits = words(item.limits)
+    return f"{item.permission} for {item.service}{': ' if limits else ''}{limits}"

@@ -1,6 +1,7 @@
 """How is a collection written in a row, and what a permission is limited to? The values and their rows, both ways."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ from aol_wire.indexes import IndexField, IndexSpec, IndexType
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
 
 _NO_FIELDS = "[]"
+# Most collections say the same of these, or nothing: what is frozen may be shared.
+_POLICIES_KEPT = 1024
 
 
 def to_row(record: CollectionRecord) -> dict[str, Any]:
@@ -59,12 +62,12 @@ def from_row(row: RowMapping) -> CollectionRecord:
         soft_delete=row["soft_delete"],
         validation=Validation(row["validation"]),
         declared=row["declared"],
-        storage=_storage(orjson.loads(row["storage"])),
+        storage=_storage(row["storage"]),
         moving_to=row["moving_to"],
-        audit=_audit(orjson.loads(row["audit"])),
+        audit=_audit(row["audit"]),
         field_rules={path: stored_rules(said) for path, said in orjson.loads(row["field_rules"]).items()},
         secrets=SecretsPolicy(row["secrets"]),
-        security=_security(orjson.loads(row["security"])),
+        security=_security(row["security"]),
     )
 
 
@@ -89,7 +92,9 @@ def _index(stored: Mapping[str, Any]) -> IndexSpec:
     return IndexSpec(fields, IndexType(stored["type"]), stored["expire_after_s"])
 
 
-def _storage(stored: Mapping[str, Any]) -> Storage:
+@lru_cache(maxsize=_POLICIES_KEPT)
+def _storage(text: str) -> Storage:
+    stored = orjson.loads(text)
     if not stored:
         return Storage()
     interval = stored["partition_interval"]
@@ -103,12 +108,16 @@ def _storage(stored: Mapping[str, Any]) -> Storage:
     )
 
 
-def _audit(stored: Mapping[str, Any]) -> AuditPolicy:
+@lru_cache(maxsize=_POLICIES_KEPT)
+def _audit(text: str) -> AuditPolicy:
+    stored = orjson.loads(text)
     # Those that were written before there was one have an empty one.
     return AuditPolicy(AuditLevel(stored["level"]), tuple(map(tuple, stored["sensitive"]))) if stored else AuditPolicy()
 
 
-def _security(stored: Mapping[str, Any]) -> SecurityPolicy:
+@lru_cache(maxsize=_POLICIES_KEPT)
+def _security(text: str) -> SecurityPolicy:
+    stored = orjson.loads(text)
     if not stored:
         return NO_SECURITY
     rule = TenantRule(stored["tenant"])

@@ -18,6 +18,7 @@ _USE_KEY = ("collection_id", "service", "verb", "path", "hour", "hours")
 _SHAPE_KEY = ("collection_id", "service", "shape", "hour")
 # Databases bound the variables of one statement.
 _IDS_A_STATEMENT = 5000
+_IDS_AN_ANSWER = 500
 
 _ROWS_A_STATEMENT = 500
 
@@ -78,28 +79,41 @@ class UsageStore:
             await connection.execute(delete(usage).where(old | (usage.c.hour < kept.days_from)))
             await connection.execute(delete(usage_shapes).where(usage_shapes.c.hour < kept.days_from))
 
-    async def load(self, since_us: int, collection_id: str = "", service: str = "") -> Uses:
-        """Return what was used since a moment, of one collection or by one service if they are given.
+    async def load(self, since_us: int, collection_ids: Collection[str] | None = None, service: str = "") -> Uses:
+        """Return what was used since a moment, of some collections or by one service if they are given.
 
         An hour, or a day, whose last call came after that moment counts as a whole.
         """
+        use_key: tuple[Any, ...] = (usage.c.collection_id, usage.c.service, usage.c.verb, usage.c.path)
+        shape_key: tuple[Any, ...] = (usage_shapes.c.collection_id, usage_shapes.c.service, usage_shapes.c.shape)
+        rows: list[Any] = []
+        shapes: list[Any] = []
         async with self._database.reading() as connection:
             begun_us = int((await connection.execute(select(func.max(usage_since.c.since_us)))).scalar_one() or 0)
             since_us = max(since_us, begun_us)
-            keys: tuple[Any, ...] = (usage.c.collection_id, usage.c.service, usage.c.verb, usage.c.path)
-            rows = (await connection.execute(_summed(usage, keys, since_us, collection_id, service))).all()
-            keys = (usage_shapes.c.collection_id, usage_shapes.c.service, usage_shapes.c.shape)
-            shapes = (await connection.execute(_summed(usage_shapes, keys, since_us, collection_id, service))).all()
+            for part in _id_parts(collection_ids):
+                rows += (await connection.execute(_summed(usage, use_key, since_us, part, service))).all()
+                shapes += (await connection.execute(_summed(usage_shapes, shape_key, since_us, part, service))).all()
         return await asyncio.to_thread(_uses, since_us, rows, shapes)
 
 
+def _id_parts(collection_ids: Collection[str] | None) -> Iterator[Sequence[str] | None]:
+    """Yield a few ids at a time: databases bound the variables of a statement, and each answer holds up calls."""
+    if collection_ids is None:
+        yield None
+        return
+    ids = sorted(collection_ids)
+    for start in range(0, len(ids), _IDS_AN_ANSWER):
+        yield ids[start : start + _IDS_AN_ANSWER]
+
+
 def _summed(
-    table: Table, keys: Sequence[ColumnElement[Any]], since_us: int, collection_id: str, service: str
+    table: Table, keys: Sequence[ColumnElement[Any]], since_us: int, ids: Sequence[str] | None, service: str
 ) -> Select[Any]:
     # The condition on the hour is there for the index: what ended before the moment has no later call.
     wanted = (table.c.last_us >= since_us) & (table.c.hour >= since_us // HOUR_US - HOURS_A_DAY)
-    if collection_id:
-        wanted &= table.c.collection_id == collection_id
+    if ids is not None:
+        wanted &= table.c.collection_id.in_(ids)
     if service:
         wanted &= table.c.service == service
     sums = (func.sum(table.c.calls), func.max(table.c.last_us))

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import structlog
@@ -64,14 +64,18 @@ class UsageKeeper:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def load(self, since_us: int = 0, *, collection_id: str = "", service: str = "") -> Uses:
+    async def load(
+        self, since_us: int = 0, *, collection_ids: Collection[str] | None = None, service: str = ""
+    ) -> Uses:
         """Return what was used since a moment: by the callers of this broker until now, by others' a while ago.
+
+        :param collection_ids: of which collections; of all when not given.
 
         :raises DataError: REGISTRY_UNAVAILABLE.
         """
         await self.flush()
         kept_from_us = int((self._clock() - self._settings.keep_for_s) * 1e6)
-        return await self._store.load(max(since_us, kept_from_us), collection_id, service)
+        return await self._store.load(max(since_us, kept_from_us), collection_ids, service)
 
     async def flush(self) -> None:
         """Add what was counted to the registry. It goes on when its caller is cancelled, as the end of a call may be.

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,29 @@ def test_breaking_changes_are_exit_code_3_and_name_whom_they_break(aol: Aol, dep
     [change] = [item for item in plan["changes"] if item["grade"] == "breaking"]
     assert [(item["service"], item["known"]) for item in change["consumers"]] == [("plan-reader", "declared")]
     assert (change["action"], change["before"], change["after"]) == ("changed", "number", "string")
+
+
+def test_calls_that_were_seen_are_told_with_what_they_name_and_when_the_last_was(
+    aol: Aol, deployed: Path, broker: RunningBroker
+) -> None:
+    """A service queries by a field, and its owner is told what that breaks before the field goes."""
+
+    async def query() -> None:
+        async with AOLDataClient(broker.endpoint, "plan-reader") as client:
+            assert await client.query("plan-shop.items", {"price": {"$gt": 1}}, projection=["title"]) == []
+
+    asyncio.run(query())
+    write(deployed, "plan-shop", text("plan-shop", "1", [{**ITEMS, "schemaHint": {"title": "string"}}]))
+    arguments = ("plan", str(deployed / "plan-shop"))
+    observed = r"^ +breaks plan-reader \(observed: query naming price, (once|\d+ times), last 2.{18}Z\)$"
+    shown = aol(*arguments, code=3).stdout
+    assert "  - breaking      items.schemaHint.price: number\n" in shown
+    assert re.search(observed, shown, re.M), shown
+    [plan] = [json.loads(line) for line in aol(*arguments, "--json", code=3).stdout.splitlines()]
+    [change] = plan["changes"]
+    [seen] = [item for item in change["consumers"] if item["known"] == "observed"]
+    assert seen["detail"].startswith("query naming price, ")
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(seen["last_used_at"])) < timedelta(hours=1)
 
 
 def test_markdown_puts_the_worst_first_and_lets_nothing_of_a_manifest_be_markup(aol: Aol, deployed: Path) -> None:

@@ -1,21 +1,17 @@
 """How is each change graded, and which consumers does it name?"""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from aol_broker.manifest import Manifest, parse_manifest
-from aol_broker.planning.changes import Change, Grade, Known
-from aol_broker.planning.consumers import Observed, Unobserved, Use
-from aol_broker.planning.planner import Candidate, plan, stands
-from aol_broker.registry.declaring import declared
-from aol_broker.registry.deployments import Deployments, ManifestVersion, abstract_of, digest
-from aol_broker.registry.grants import AccessFact, Share, grants_for
-from aol_broker.registry.snapshot import GrantKey, Permission, ServiceRecord, Snapshot
+from aol_broker.planning.changes import Grade, Known
+from aol_broker.planning.planner import stands
+from aol_broker.registry.deployments import digest
+from aol_broker.registry.snapshot import Permission, Snapshot
+from aol_broker.usage.uses import Shape, ShapeUse
 from manifest_samples import text
+from planned_worlds import parsed, seen, version, world
 
 ITEMS: dict[str, Any] = {
     "name": "items",
@@ -29,88 +25,6 @@ OWNER, READER = text("shop", "1", [ITEMS]), text("bank", "1", [], ASKS)
 
 def owner(**changed: Any) -> str:
     return text("shop", "1", [{**ITEMS, **changed}])
-
-
-def parsed(manifest: str) -> Manifest:
-    return parse_manifest(manifest, "manifest.yaml")
-
-
-@dataclass(frozen=True)
-class World:
-    """A registry in which some manifests are applied."""
-
-    manifests: Mapping[str, Manifest]
-    snapshot: Snapshot
-    deployments: Deployments
-
-    def plan(self, *texts: str, observed: Observed | None = None, **options: Any) -> dict[str, Change]:
-        """The changes that manifests make, by their paths."""
-        planned = [parsed(item) for item in texts]
-        candidates = [Candidate(item, self.manifests.get(item.service), 1) for item in planned]
-        changes = plan(candidates, self.snapshot, self.deployments, observed or Unobserved(), **options)
-        return {change.path: change for change in changes}
-
-
-def version(manifest: Manifest, number: int = 1, sha256: str = "") -> ManifestVersion:
-    return ManifestVersion(manifest.service, number, "", sha256, "operator", 1, "", 0, abstract_of(manifest))
-
-
-def world(
-    *texts: str,
-    older: Sequence[str] = (),
-    granted: Sequence[tuple[str, str, Permission]] = (),
-    revoked: Sequence[tuple[str, str, Permission]] = (),
-) -> World:
-    manifests = {item.service: item for item in map(parsed, texts)}
-    facts: defaultdict[GrantKey, Any] = defaultdict(lambda: defaultdict(list))
-    collections = {}
-    for manifest in manifests.values():
-        for collection in manifest.collections:
-            record = declared(None, manifest.service, collection, "sqlite")
-            collections[record.collection_id] = record
-            for item in collection.sharing:
-                facts[record.collection_id, item.service]["shared"].append(Share(item.permission, item.limits))
-        for request in manifest.access_requests:
-            facts[request.collection_id, manifest.service]["requested"].append(AccessFact(request.permission, "", 1))
-    for collection_id, service, permission in granted:
-        facts[collection_id, service]["granted"].append(AccessFact(permission, "", 1, "operator"))
-    for collection_id, service, permission in revoked:
-        facts[collection_id, service]["revoked"].append(permission)
-    grants = {key: grants_for(*key, **parts) for key, parts in facts.items()}
-    snapshot = Snapshot(1, {name: ServiceRecord(name, 1, 1) for name in manifests}, collections, grants)
-
-    def permissions(kind: str) -> dict[GrantKey, frozenset[Permission]]:
-        found = {key: [getattr(item, "permission", item) for item in parts[kind]] for key, parts in facts.items()}
-        return {key: frozenset(items) for key, items in found.items() if items}
-
-    deployments = Deployments(
-        1,
-        {name: version(manifest, 2) for name, manifest in manifests.items()},
-        tuple(version(parsed(item)) for item in older),
-        permissions("shared"),
-        permissions("revoked"),
-        permissions("requested"),
-    )
-    return World(manifests, snapshot, deployments)
-
-
-@dataclass(frozen=True)
-class Seen:
-    service: str
-    verb: str
-    path: str
-    calls: int
-    last_us: int
-
-
-class Log:
-    """Calls that were seen, by collection and path."""
-
-    def __init__(self, *seen: tuple[str, str | None, Seen]) -> None:
-        self._seen = seen
-
-    def uses(self, collection_id: str, path: str | None) -> Sequence[Use]:
-        return [use for id_, at, use in self._seen if id_ == collection_id and (path is None or at == path)]
 
 
 GRADES = {
@@ -147,7 +61,6 @@ GRADES = {
     "warn": (owner(validation="warn"), "shop.items.validation", Grade.SAFE),
     "soft delete": (owner(softDelete=True), "shop.items.softDelete", Grade.NEEDS_REVIEW),
     "audit": (owner(audit="shape"), "shop.items.audit", Grade.NEEDS_REVIEW),
-    "secrets": (owner(secrets="off"), "shop.items.secrets", Grade.NEEDS_REVIEW),
     "sensitive": (owner(sensitive=["title"]), "shop.items.sensitive", Grade.SAFE),
     "sharing more": (
         owner(sharing=[*ITEMS["sharing"], {"service": "other", "permission": "write"}]),
@@ -218,29 +131,50 @@ def test_who_only_waits_for_access_is_not_broken() -> None:
     assert (change.grade, change.consumers) == (Grade.NEEDS_REVIEW, ())
 
 
-def test_what_was_seen_is_told_with_when_it_was_last_seen() -> None:
-    log = Log(
-        ("shop.items", "price", Seen("bank", "query", "*", 1200, 77)),
-        ("shop.items", "price", Seen("shop", "query", "price", 1, 5)),
+def test_what_was_seen_is_told_with_what_it_names_and_when_it_was_last_seen() -> None:
+    uses = seen(
+        ("bank", "query", "price", 1200, 77),
+        ("bank", "query", "*", 1, 78),
+        ("bank", "count", "title", 9, 79),
+        ("shop", "query", "price", 1, 5),
+        ("late", "query", "price", 1, 5),
     )
-    change = world(OWNER).plan(owner(schemaHint={"title": "string"}), observed=log)["shop.items.schemaHint.price"]
+    change = world(OWNER, READER).plan(owner(schemaHint={"title": "string"}), uses=uses)["shop.items.schemaHint.price"]
     assert change.grade is Grade.BREAKING
-    # The owner is not among them: it is its own manifest.
+    # The owner is not among them, as it is its own manifest; nor is who may not read it any more.
     assert [(item.service, item.detail, item.last_us) for item in change.consumers] == [
-        ("bank", "query, 1,200 times", 77)
+        ("bank", "version 2 of its manifest asks for read", 0),
+        ("bank", "query naming price, 1,200 times", 77),
+        ("bank", "query of whole documents, once", 78),
     ]
 
 
+def test_who_may_not_see_a_field_does_not_lose_it() -> None:
+    limited = owner(sharing=[{"service": "bank", "permission": "read", "fields": ["title"]}])
+    uses = seen(("bank", "query", "*", 3, 78))
+    change = world(limited, READER).plan(
+        owner(sharing=[{"service": "bank", "permission": "read", "fields": ["title"]}], schemaHint={"title": "string"}),
+        uses=uses,
+    )["shop.items.schemaHint.price"]
+    assert (change.grade, change.consumers) == (Grade.NEEDS_REVIEW, ())
+
+
 def test_an_index_that_is_left_out_stays_in_the_database_and_its_users_are_named() -> None:
-    log = Log(
-        ("shop.items", "title", Seen("shop", "query", "title", 2, 9)),
-        # Whole documents are read by any index.
-        ("shop.items", "title", Seen("bank", "query", "*", 2, 9)),
-    )
-    change = world(OWNER).plan(owner(indexes=[]), observed=log)["shop.items.indexes.ascending(title)"]
+    shapes = [
+        ShapeUse("shop", Shape(equal=(("title",),)), 2, 9),
+        ShapeUse("bank", Shape(equal=(("price",),)), 2, 9),
+        ShapeUse("bank", None, 3, 8),
+        ShapeUse("late", Shape(equal=(("title",),)), 2, 9),
+    ]
+    change = world(OWNER, READER).plan(owner(indexes=[]), uses=seen(shapes=shapes))[
+        "shop.items.indexes.ascending(title)"
+    ]
     assert change.grade is Grade.NEEDS_REVIEW
     assert "stays in the database" in change.reason
-    assert [item.service for item in change.consumers] == ["shop"]
+    assert [(item.service, item.detail, item.last_us) for item in change.consumers] == [
+        ("bank", "filters or sorts by fields that are not recorded, 3 times", 8),
+        ("shop", "filters or sorts by title, 2 times", 9),
+    ]
 
 
 def test_a_shorter_hint_for_strict_writers_is_breaking_for_them() -> None:
@@ -251,71 +185,6 @@ def test_a_shorter_hint_for_strict_writers_is_breaking_for_them() -> None:
     )
     change = changes["shop.items.validation"]
     assert (change.grade, [item.service for item in change.consumers]) == (Grade.BREAKING, ["bank"])
-
-
-WRITES = [{"service": "bank", "permission": "write"}]
-WRITER = text("bank", "1", [], [{**ASKS[0], "permission": "write"}])
-REQUIRED = {**ITEMS["schemaHint"], "price": {"type": "number", "required": True}}
-
-
-@pytest.mark.parametrize(
-    ("validation", "manifests", "grade"),
-    [
-        ("off", [WRITER], Grade.SAFE),
-        ("warn", [WRITER], Grade.SAFE),
-        ("strict", [], Grade.NEEDS_REVIEW),
-        ("strict", [WRITER], Grade.BREAKING),
-    ],
-    ids=["off", "warn", "strict, only the owner writes", "strict, another writes"],
-)
-def test_a_field_that_becomes_required_breaks_those_who_are_held_to_it(
-    validation: str, manifests: list[str], grade: Grade
-) -> None:
-    before = owner(sharing=WRITES, validation=validation)
-    after = owner(sharing=WRITES, validation=validation, schemaHint=REQUIRED)
-    change = world(before, *manifests).plan(after)["shop.items.schemaHint.price.rules"]
-    assert (change.grade, change.before, change.after) == (grade, "", "required")
-    assert world(after, *manifests).plan(before)["shop.items.schemaHint.price.rules"].grade is Grade.SAFE
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "grade"),
-    [
-        ({}, {"fields": ["title"]}, Grade.BREAKING),
-        ({"fields": ["title"]}, {}, Grade.SAFE),
-        ({"fields": ["title"]}, {"fields": ["title", "price"]}, Grade.SAFE),
-        ({"fields": ["title", "price"]}, {"fields": ["title"]}, Grade.BREAKING),
-        ({}, {"where": {"price": 1}}, Grade.BREAKING),
-        ({"where": {"price": 1}}, {"where": {"price": 2}}, Grade.BREAKING),
-        ({"where": {"price": 1}}, {}, Grade.SAFE),
-    ],
-    ids=["to fields", "to all fields", "to more", "to fewer", "to a condition", "to another", "to no condition"],
-)
-def test_sharing_that_reaches_less_is_breaking(before: dict[str, Any], after: dict[str, Any], grade: Grade) -> None:
-    share = ITEMS["sharing"][0]
-    known = world(owner(sharing=[{**share, **before}]), READER)
-    change = known.plan(owner(sharing=[{**share, **after}]))["shop.items.sharing.bank.read"]
-    assert (change.grade, bool(change.consumers)) == (grade, grade is Grade.BREAKING)
-
-
-def test_a_field_that_is_not_shared_breaks_nobody_when_it_goes() -> None:
-    sharing = [{**ITEMS["sharing"][0], "fields": ["title"]}]
-    changes = world(owner(sharing=sharing), READER).plan(owner(sharing=sharing, schemaHint={"price": "number"}))
-    assert changes["shop.items.schemaHint.title"].grade is Grade.BREAKING
-    changes = world(owner(sharing=sharing), READER).plan(owner(sharing=sharing, schemaHint={"title": "string"}))
-    assert changes["shop.items.schemaHint.price"].grade is Grade.NEEDS_REVIEW
-
-
-def test_record_level_security_breaks_whoever_calls_without_a_context() -> None:
-    secured = owner(security={"owner": True})
-    change = world(OWNER, READER).plan(secured)["shop.items.security"]
-    assert (change.grade, [item.service for item in change.consumers]) == (Grade.BREAKING, ["bank"])
-    assert "refuses calls without a context" in change.reason
-    assert world(OWNER).plan(secured)["shop.items.security"].grade is Grade.NEEDS_REVIEW
-    # Access control lists let more in.
-    listed = owner(security={"owner": True, "acl": True})
-    assert world(secured, READER).plan(listed)["shop.items.security"].grade is Grade.NEEDS_REVIEW
-    assert world(listed, READER).plan(secured)["shop.items.security"].grade is Grade.BREAKING
 
 
 def test_removing_a_collection_tells_what_stays_and_how_much() -> None:

@@ -22,6 +22,7 @@ from aol_broker.registry.writer import Writer
 from aol_wire.errors import DataError, Reason
 from line import Line
 from manifest_samples import manifests, text
+from plan_calls import DESTRUCTIVE, applied, planned, refused
 
 ITEMS: dict[str, Any] = {
     "name": "items",
@@ -31,7 +32,6 @@ ITEMS: dict[str, Any] = {
 }
 OWNER = text("shop", "1", [ITEMS])
 READER = text("bank", "1", [], [{"collection": "shop.items", "permission": "read", "reason": "sums"}])
-DESTRUCTIVE = pb.CHANGE_GRADE_DESTRUCTIVE
 
 
 @pytest.fixture
@@ -49,29 +49,6 @@ async def patient(tmp_path: Path) -> AsyncIterator[Line]:
     await made.start()
     yield made
     await made.stop()
-
-
-def request(*texts: str, replaces_all: bool = False) -> pb.PlanManifestsRequest:
-    made = pb.PlanManifestsRequest(replaces_all=replaces_all)
-    for number, manifest in enumerate(texts):
-        made.manifests.add(manifest=manifest, source=f"{number}.yaml")
-    return made
-
-
-async def planned(line: Line, *texts: str, replaces_all: bool = False) -> pb.Plan:
-    reply = await line.operate("PlanManifests", request(*texts, replaces_all=replaces_all))
-    assert reply.error is None, reply.error
-    return pb.PlanManifestsResponse.FromString(reply.payload).plan
-
-
-async def applied(line: Line, plan: pb.Plan, allow: pb.ChangeGrade = DESTRUCTIVE) -> pb.ApplyPlanResponse:
-    reply = await line.operate("ApplyPlan", pb.ApplyPlanRequest(plan=plan, allow=allow))
-    assert reply.error is None, reply.error
-    return pb.ApplyPlanResponse.FromString(reply.payload)
-
-
-async def refused(line: Line, plan: pb.Plan, allow: pb.ChangeGrade = DESTRUCTIVE) -> DataError:
-    return await line.operator_refusal("ApplyPlan", pb.ApplyPlanRequest(plan=plan, allow=allow))
 
 
 async def test_a_plan_of_several_services_is_applied_whole_and_then_there_is_nothing_to_do(line: Line) -> None:
@@ -247,15 +224,6 @@ async def test_history_tells_who_applied_which_text_when_and_by_which_plan(line:
     assert [item.deployed for item in (newest, oldest)] == [True, True]
 
 
-async def test_the_audit_log_tells_which_services_a_plan_was_about(line: Line) -> None:
-    plan = await planned(line, READER, OWNER)
-    await applied(line, plan)
-    of = {record["operation"]: record for record in line.records()}
-    assert of["plan_manifests"]["filters"] == {"changes": 3, "services": ["bank", "shop"]}
-    [version, *_] = await history(line, "shop")
-    assert of["apply_plan"]["filters"] == {"changed": True, "plan": version.plan, "services": ["bank", "shop"]}
-
-
 async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     await applied(line, await planned(line, OWNER))
     await applied(line, await planned(line, text("shop", "2", [{**ITEMS, "description": "Wares"}])))
@@ -269,21 +237,6 @@ async def test_a_rollback_is_a_plan_of_an_earlier_version(line: Line) -> None:
     assert [item.version for item in await history(line, "shop")] == [3, 2, 1]
     back.manifests[0].version = 9
     assert (await line.operator_refusal("PlanManifests", back)).reason is Reason.BAD_REQUEST
-
-
-async def test_what_a_service_was_seen_to_read_is_told(line: Line) -> None:
-    mine = text("my-service", "1", [], json_requests())
-    shared = {**ITEMS, "sharing": [{"service": "my-service", "permission": "read"}]}
-    await applied(line, await planned(line, mine, text("shop", "1", [shared])))
-    for _ in range(3):
-        query = data_pb2.QueryDataRequest(collection="shop.items", filter='{"price": 1}', projection=["title"])
-        assert (await line.call("QueryData", query)).error is None
-    plan = await planned(line, text("shop", "1", [{**shared, "schemaHint": {"title": "string"}}]))
-    [change] = [item for item in plan.changes if item.path.endswith(".price")]
-    assert [(item.service, item.known, item.detail, item.last_us > 0) for item in change.consumers] == [
-        ("my-service", "declared", "version 1 of its manifest asks for read", False),
-        ("my-service", "observed", "query, 3 times", True),
-    ]
 
 
 GONE = text("shop", "2", [{**ITEMS, "schemaHint": {"title": "string"}}])
@@ -352,7 +305,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lines]:
 
 
 def state(line: Line) -> Any:
-    """What the registry says, without times and revisions."""
+    """What the registry says, without times and revisions: a plan of two manifests is one change."""
     snapshot = line.registry.snapshot
     grants = {key: [replace(grant, created_us=0, number=0) for grant in held] for key, held in snapshot.grants.items()}
     return dict(snapshot.collections), grants

@@ -1,6 +1,7 @@
 """What does a change say that fails half-way, and does the broker that made it follow it in the end?"""
 
 import asyncio
+import gc
 import resource
 import signal
 from collections.abc import Awaitable, Callable
@@ -159,3 +160,13 @@ async def test_every_connection_forces_its_commits_to_disk(sqlite_url: str) -> N
         ]
     await database.close()
     assert modes == ["wal", 2]
+
+
+async def test_garbage_is_collected_again_after_a_reading_whatever_became_of_it(
+    registry: Registry, registry_url: str
+) -> None:
+    """It is not, while a snapshot is made."""
+    assert gc.isenabled()
+    await break_reading(registry_url)
+    await failure(registry.grant("shop.events", "bank", Permission.READ, "shop"))
+    assert gc.isenabled()
