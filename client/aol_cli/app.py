@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from aol_cli.commands import (
     access,
+    access_requests,
     access_review,
     adapter,
     audit,
@@ -102,6 +103,7 @@ def _make_app() -> typer.Typer:
         collections.collections,
         collections.describe,
         access.grants,
+        access_requests.requests,
         access.grant,
         access.revoke,
         query.query,

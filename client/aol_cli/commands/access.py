@@ -49,7 +49,7 @@ def grants(
     as_json: AsJson = False,
 ) -> None:
     """List grants, and requests that wait for one."""
-    found = asyncio.run(_grants(endpoint, require_token(token_file, data_dir), collection, service))
+    found = asyncio.run(list_grants(endpoint, require_token(token_file, data_dir), collection, service))
     if as_json:
         for item in found:
             print_json(item)
@@ -83,7 +83,7 @@ def grants(
             say(f"To agree: aol grant {item['collection']} {item['service']} {item['permission']}")
 
 
-async def _grants(endpoint: str, token: str, collection: str, service: str) -> list[dict[str, Any]]:
+async def list_grants(endpoint: str, token: str, collection: str, service: str) -> list[dict[str, Any]]:
     from aol.admin.v1 import admin_pb2 as pb
 
     async with operator_calls(endpoint, token) as calls:
