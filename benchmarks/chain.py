@@ -83,10 +83,20 @@ async def running_chain(
         )
     try:
         endpoint = await _endpoint_when_ready(process, log)
-        (adapter_process,) = psutil.Process(process.pid).children()
+        # A program that indexes audit records comes and goes beside it.
+        (adapter_process,) = (child for child in psutil.Process(process.pid).children() if not _indexes(child))
         yield Chain(endpoint, process.pid, adapter_process.pid)
     finally:
         await _stop(process)
+
+
+def _indexes(child: psutil.Process) -> bool:
+    try:
+        line = child.cmdline()
+    except psutil.Error:
+        line = []
+    # One that has ended has no line any more.
+    return not line or "aol_broker.audit.indexing" in line
 
 
 def _environment() -> dict[str, str]:
