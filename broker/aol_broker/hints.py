@@ -10,13 +10,11 @@ import structlog
 
 from aol_broker.registry.snapshot import CollectionRecord, Validation
 from aol_broker.update_hints import misfits_of_update
+from aol_broker.violations import first_of
 from aol_wire.errors import DataError, Reason, Violation
 from aol_wire.filters import Filter, Json
 from aol_wire.indexes import IndexType
-from aol_wire.paths import shown
 from aol_wire.updates import UpdateOperation
-
-VIOLATIONS_SHOWN = 20
 
 _log = structlog.get_logger("aol.admission")
 
@@ -43,26 +41,22 @@ def check_update_fits(
 
 
 def _judge(violations: Iterable[Violation], record: CollectionRecord, what: str) -> None:
-    told: list[Violation] = []
-    count = 0
-    for violation in violations:
-        count += 1
-        if count <= VIOLATIONS_SHOWN:
-            told.append(Violation(shown([violation.path]), violation.description))
-    if not count:
+    told = first_of(violations)
+    if not told.number:
         return
     if record.validation is Validation.WARN:
-        paths = [violation.path for violation in told]
         _log.warning(
-            "does not fit the schema hint", what=what, collection=record.collection_id, misfits=count, paths=paths
+            "does not fit the schema hint",
+            what=what,
+            collection=record.collection_id,
+            misfits=told.number,
+            paths=told.paths,
         )
         return
-    lines = "; ".join(f"{violation.path}: {violation.description}" for violation in told)
-    more = f"; and {count - len(told)} more" if count > len(told) else ""
     raise DataError(
         Reason.VALIDATION_FAILED,
-        f"The {what} does not fit the schema hint of '{record.collection_id}' (validation: strict): {lines}{more}",
-        violations=tuple(told),
+        f"The {what} does not fit the schema hint of '{record.collection_id}' (validation: strict): {told.text}",
+        violations=told.violations,
     )
 
 

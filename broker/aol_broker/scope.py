@@ -16,7 +16,7 @@ from aol_wire.evaluate import matches
 from aol_wire.filters import And, Filter, Json, Not, Or, Path, Text
 from aol_wire.indexes import IndexSpec
 from aol_wire.metadata import ACL
-from aol_wire.paths import format_path, shown
+from aol_wire.paths import format_path, overlaps, shown
 from aol_wire.update_apply import apply_update
 from aol_wire.updates import Set, Unset, UpdateOperation
 
@@ -116,7 +116,7 @@ class Scope:
         if self.fields is not None:
             self.fields.check_update(operations, indexes)
         for condition, paths in zip(self.conditions, self._paths, strict=True):
-            touching = [step for step in operations if any(_overlap(step.path, path) for path in paths)]
+            touching = [step for step in operations if any(overlaps(step.path, path) for path in paths)]
             if not touching:
                 continue
             sets = [step for step in touching if isinstance(step, Set | Unset)]
@@ -164,8 +164,3 @@ def paths_of(filter: Filter) -> Iterator[Path]:
             return
         case _:
             yield filter.path
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    size = min(len(one), len(other))
-    return one[:size] == other[:size]

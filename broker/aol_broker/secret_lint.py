@@ -6,13 +6,12 @@ import structlog
 
 from aol_broker.credentials import form_of_credential, is_reference, may_hold_credential, names_credential
 from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
+from aol_broker.violations import first_of
 from aol_wire.errors import DataError, Reason, Violation
 from aol_wire.filters import Json
-from aol_wire.paths import format_path, shown
+from aol_wire.paths import format_path
 from aol_wire.updates import Push, Set, UpdateOperation
 from aol_wire.values import array_index
-
-VIOLATIONS_SHOWN = 20
 
 _BY_NAME = "its name is one of a credential"
 
@@ -72,25 +71,19 @@ def _in_value(value: Json, path: str, named: bool) -> Iterator[Violation]:
 
 
 def _judge(violations: Iterable[Violation], record: CollectionRecord, what: str) -> None:
-    told: list[Violation] = []
-    count = 0
-    for violation in violations:
-        count += 1
-        if count <= VIOLATIONS_SHOWN:
-            told.append(Violation(shown([violation.path]), violation.description))
-    if not count:
+    told = first_of(violations)
+    if not told.number:
         return
     if record.secrets is SecretsPolicy.WARN:
-        paths = [violation.path for violation in told]
-        _log.warning("seems to hold secrets", what=what, collection=record.collection_id, secrets=count, paths=paths)
+        _log.warning(
+            "seems to hold secrets", what=what, collection=record.collection_id, secrets=told.number, paths=told.paths
+        )
         return
-    lines = "; ".join(f"{violation.path}: {violation.description}" for violation in told)
-    more = f"; and {count - len(told)} more" if count > len(told) else ""
     raise DataError(
         Reason.VALIDATION_FAILED,
         f"The {what} seems to hold a secret, which '{record.collection_id}' does not take (secrets: refuse): "
-        f"{lines}{more}. Store a reference to it (api_key_ref: 'env:API_KEY', password_ref: 'vault:db/password') or a "
+        f"{told.text}. Store a reference to it (api_key_ref: 'env:API_KEY', password_ref: 'vault:db/password') or a "
         f"hash (password_hash). If it has to be stored, {record.service}'s manifest allows it with `secrets: off` (or "
         f"`warn`) under dataRequirements.collections, at '{record.name}'.",
-        violations=tuple(told),
+        violations=told.violations,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aol_cli.exits import Failure
-from aol_cli.grants import grant_as_json, sharing_line
+from aol_cli.grants import agreeing_command, grant_as_json, sharing_line
 from aol_cli.operator_calls import OperatorCalls
 
 
@@ -62,7 +62,7 @@ def pending_lines(pending: Iterable[dict[str, Any]]) -> list[str]:
             f"  pending  {item['permission']} on {item['collection']}: {owner} agrees by adding to '{name}' in its "
             "manifest",
             f"             {sharing_line(item)}",
-            f"           or an operator runs: aol grant {item['collection']} {item['service']} {item['permission']}",
+            f"           or an operator runs: {agreeing_command(item)}",
         ]
     return lines
 

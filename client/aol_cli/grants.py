@@ -56,6 +56,11 @@ def limits_text(grant: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def agreeing_command(grant: dict[str, Any]) -> str:
+    """Return the command by which an operator agrees to a request."""
+    return f"aol grant {grant['collection']} {grant['service']} {grant['permission']}"
+
+
 def sharing_line(grant: dict[str, Any]) -> str:
     """Return the line of the owner's manifest that agrees to a request."""
     return f"sharing: [{{service: {grant['service']}, permission: {grant['permission']}}}]"

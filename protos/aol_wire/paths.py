@@ -97,6 +97,12 @@ def overlap(paths: Iterable[Path]) -> tuple[Path, Path] | None:
     return None
 
 
+def overlaps(one: Path, other: Path) -> bool:
+    """Whether one path is the other, or lies in it."""
+    size = min(len(one), len(other))
+    return one[:size] == other[:size]
+
+
 def _problem(segments: Path) -> str | None:
     for segment in segments:
         if not segment:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from aol_wire.errors import DOMAIN, Applied, DataError, Reason, Violation
 
@@ -94,11 +94,6 @@ def from_status(data: bytes) -> DataError | None:
         retry_after_s=retry_after_s,
         applied=Applied(applied) if applied in {item.value for item in Applied} else None,
     )
-
-
-def code_name(code: int) -> str:
-    """Return the name of a gRPC status code, for example `NOT_FOUND`."""
-    return str(code_pb2.Code.Name(code))
 
 
 def _shortened(error: DataError, max_bytes: int) -> DataError:

@@ -313,6 +313,7 @@ async def test_a_connection_that_does_not_get_to_the_point_is_closed(
                 with contextlib.suppress(ConnectionError):
                     while await reader.read(4096):
                         pass
+            assert reader.at_eof() or reader.exception() is not None
             writer.close()
 
 

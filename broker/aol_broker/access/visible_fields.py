@@ -12,7 +12,7 @@ from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filters import Json, Path
 from aol_wire.indexes import IndexSpec, IndexType
 from aol_wire.metadata import ACL, CREATED_AT, DELETED_AT, ID, OWNER, RESERVED, TENANT, UPDATED_AT, VERSION
-from aol_wire.paths import format_path, shown
+from aol_wire.paths import format_path, overlaps, shown
 from aol_wire.updates import UpdateOperation
 
 ALWAYS_VISIBLE = frozenset({ID, CREATED_AT, UPDATED_AT, VERSION, DELETED_AT})
@@ -103,7 +103,7 @@ class VisibleFields:
             if index.type is not IndexType.UNIQUE or self.shows_index(index):
                 continue
             for path in paths:
-                if any(_overlap(path, field.path) for field in index.fields):
+                if any(overlaps(path, field.path) for field in index.fields):
                     raise self._undecidable("updated", f"'{shown([format_path(path)])}'")
 
     def projection(self, asked: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -208,8 +208,3 @@ class VisibleFields:
             metadata={"fields": self.said},
             applied=Applied.NO,
         )
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    size = min(len(one), len(other))
-    return one[:size] == other[:size]

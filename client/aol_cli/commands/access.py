@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aol_cli.grants import grant_as_json, limits_as_json, limits_text
+from aol_cli.grants import agreeing_command, grant_as_json, limits_as_json, limits_text
 from aol_cli.moments import parse_end
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
@@ -80,7 +80,7 @@ def grants(
     print_table(columns, rows, empty="There are no such grants and no requests for any.")
     for item in found:
         if item["state"] == "pending":
-            say(f"To agree: aol grant {item['collection']} {item['service']} {item['permission']}")
+            say(f"To agree: {agreeing_command(item)}")
 
 
 async def list_grants(endpoint: str, token: str, collection: str, service: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from aol_cli.commands.access import list_grants
+from aol_cli.grants import agreeing_command
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import Column, print_json, print_table, say, shown_time
@@ -31,7 +32,7 @@ def requests(
             "permission": item["permission"],
             "reason": item["reason"],
             "created_at": item["created_at"],
-            "command": f"aol grant {item['collection']} {item['service']} {item['permission']}",
+            "command": agreeing_command(item),
         }
         for item in listed
         if item["state"] == "pending" and owner in ("", item["collection"].partition(".")[0])

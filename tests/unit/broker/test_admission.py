@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aol_broker.admission import admit_document, admit_update
-from aol_broker.hints import VIOLATIONS_SHOWN
 from aol_broker.registry.snapshot import CollectionRecord, Validation
+from aol_broker.violations import VIOLATIONS_SHOWN
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import DOCUMENT_MAX_BYTES
 from aol_wire.schema_hint import TYPES
