@@ -169,6 +169,7 @@ class SqliteAdapter(Adapter):
 
     async def settle(self) -> None:
         """Wait until no index is being built in the background."""
+        await self._upkeep.look()
         await self._builds.settle()
 
     async def _write_batch(

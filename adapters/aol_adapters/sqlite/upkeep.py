@@ -38,6 +38,7 @@ class Upkeep:
         self._looked_into: set[str] = set()
         self._expiring: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin the rounds, and look into each file that is opened, once."""
@@ -60,9 +61,15 @@ class Upkeep:
             if status.state is IndexState.BUILDING:
                 self._builds.begin(service)
 
+    async def look(self) -> None:
+        """Wait until what is being looked into is, so that its builds are begun."""
+        while self._looks:
+            await asyncio.wait(self._looks)
+
     async def sweep(self) -> int:
         """Do a round now: take up builds, remove what is expired; return how many documents that were."""
         self._builds.begin_again()
+        await self.look()
         await self._look_into_the_others()
         removed = 0
         waiting = deque(sorted(self._expiring))
@@ -106,7 +113,9 @@ class Upkeep:
     def _opened(self, service: str) -> None:
         if service not in self._looked_into:
             self._looked_into.add(service)
-            self._spawn(self._look_into_open(service))
+            look = self._spawn(self._look_into_open(service))
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
 
     async def _look_into_open(self, service: str) -> None:
         try:
@@ -126,10 +135,11 @@ class Upkeep:
             if error.reason is not Reason.COLLECTION_NOT_FOUND:
                 self._looked_into.discard(service)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _notable_indexes(session: Session) -> list[IndexStatus]:
