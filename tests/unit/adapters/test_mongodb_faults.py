@@ -15,6 +15,9 @@ from aol_wire.filter_parser import parse_filter
 from mongodb_adapters import TARGET, documents, failure_of, insert, opened, own_server, query, spec, update
 from mongodb_server import MongodbServer, native
 
+# The driver repeats a write whose answer was lost. MongoDB remembers across a crash that it has done it; the server of
+# the tests does not, and does it once more: one for each writer, as each has one write under way.
+FORGOTTEN = 1
 SECRET = "the-secret-of-all"
 
 
@@ -77,7 +80,7 @@ async def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_killed_i
         kept = documents(await adapter.find(query(limit=10_000)))
         assert set(load.inserted) <= kept.keys()
         for lane in lanes:
-            assert load.counted[lane] <= kept[lane]["times"] <= load.counted[lane] + load.uncertain[lane]
+            assert load.counted[lane] <= kept[lane]["times"] <= load.counted[lane] + load.uncertain[lane] + FORGOTTEN
         assert {error.reason for error in load.failures} <= {Reason.ADAPTER_DOWN, Reason.DEADLINE, Reason.OVERLOADED}
         assert Reason.ADAPTER_DOWN in {error.reason for error in load.failures}
         assert all(error.applied is not None for error in load.failures)
