@@ -76,6 +76,7 @@ class Anchors:
         # A number beyond what there is, wherever it comes from, must not keep anything from being anchored.
         self._anchored_seq = min(self._read_state(), log.durable_seq)
         self._failure = ""
+        self._noting: asyncio.Future[None] | None = None
         self._closed = asyncio.Event()
         log.on_closed(lambda path, line: self._closed.set())
 
@@ -114,7 +115,7 @@ class Anchors:
                     if line and not await self._put(line):
                         break
                 # A task that was cancelled may not have come to it.
-                await in_thread(self._write_state)
+                await self._note()
         except TimeoutError:
             self._set_failure("it takes too long")
 
@@ -143,8 +144,15 @@ class Anchors:
             return False
         self._set_failure("")
         self._anchored_seq = max(self._anchored_seq, checkpoint_of(line.removesuffix(b"\n")).last_seq)
-        await in_thread(self._write_state)
+        await self._note()
         return True
+
+    async def _note(self) -> None:
+        """Write down how far the place came. A note that is being written when the task is cancelled is finished."""
+        if self._noting is not None:
+            await asyncio.wait((self._noting,))
+        self._noting = asyncio.ensure_future(in_thread(self._write_state))
+        await asyncio.shield(self._noting)
 
     async def _closing_line(self, path: Path) -> bytes:
         after_seq = self._anchored_seq
