@@ -7,8 +7,8 @@ import secrets
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
+from aol_broker.programs import Program
 from aol_wire.handshake import HANDSHAKE_MAX_BYTES, Handshake, HandshakeError, Launch, parse_line
 
 STDERR_TAIL_LINES = 8
@@ -43,7 +43,7 @@ class AdapterProcess(asyncio.SubprocessProtocol):
         self._stdout = b""
         self._stderr = b""
         self._passing_over = False
-        self._transport: asyncio.SubprocessTransport | None = None
+        self._program: Program | None = None
 
     @classmethod
     async def launch(
@@ -59,10 +59,12 @@ class AdapterProcess(asyncio.SubprocessProtocol):
         """
         launch = Launch(address, secrets.token_urlsafe(16))
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("AOL_")}
-        _, process = await asyncio.get_running_loop().subprocess_exec(
-            lambda: cls(launch.cookie, on_stderr_line),
-            *command,
+        process = cls(launch.cookie, on_stderr_line)
+        process._program = await Program.start(
+            process,
+            command,
             env={**inherited, **environment, **launch.environment()},
+            input=None,
             start_new_session=True,
         )
         return process
@@ -70,7 +72,7 @@ class AdapterProcess(asyncio.SubprocessProtocol):
     @property
     def pid(self) -> int:
         """The process id, which is also the id of its group."""
-        return self._attached().get_pid()
+        return self._launched().pid
 
     async def handshake(self, timeout_s: float) -> Handshake:
         """Wait for the program's first line.
@@ -112,9 +114,7 @@ class AdapterProcess(asyncio.SubprocessProtocol):
 
     def close_input(self) -> None:
         """Close its standard input, as this process's end does."""
-        pipe = self._attached().get_pipe_transport(0)
-        if pipe is not None:
-            pipe.close()
+        self._launched().close_input()
 
     async def stop(self, timeout_s: float) -> None:
         """Ask it to end, wait so long, then kill it with everything that it started."""
@@ -134,11 +134,7 @@ class AdapterProcess(asyncio.SubprocessProtocol):
         try:
             await asyncio.wait(ends, timeout=_KILLED_WITHIN_S)
         finally:
-            self._attached().close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the transport."""
-        self._transport = cast(asyncio.SubprocessTransport, transport)
+            self._launched().close()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Take what the program wrote."""
@@ -149,7 +145,7 @@ class AdapterProcess(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         """Note the end."""
-        code = self._attached().get_returncode()
+        code = self._launched().returncode
         if not self._exited.done():
             self._exited.set_result(-1 if code is None else code)
 
@@ -160,15 +156,15 @@ class AdapterProcess(asyncio.SubprocessProtocol):
             self._take_stderr(b"\n")
             self._stderr_ended.set_result(None)
 
-    def _attached(self) -> asyncio.SubprocessTransport:
-        if self._transport is None:
+    def _launched(self) -> Program:
+        if self._program is None:
             raise RuntimeError("the process was not launched")
-        return self._transport
+        return self._program
 
     def _signal_group_leader(self, number: signal.Signals) -> None:
         if self.running:
             with contextlib.suppress(ProcessLookupError):
-                self._attached().send_signal(number)
+                self._launched().send_signal(number)
 
     def _take_stdout(self, data: bytes) -> None:
         """Take the first line; what comes later is read, so that the program never blocks, and left aside."""

@@ -3,18 +3,16 @@
 import asyncio
 import errno
 import os
-import signal
 import stat
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from aol_broker import programs
 from aol_broker.audit.writer import Writer
 from aol_broker.settings_sections import AnchorSettings
 
 COMMAND_TIMEOUT_S = 10.0
-_REAP_TIMEOUT_S = 1.0
 
 T = TypeVar("T")
 
@@ -88,26 +86,14 @@ class AnchorCommand:
         # Our own variables may hold secrets, and are none of its business.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("AOL_")}
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise AnchorError(f"the command {name} cannot be started: {error.strerror}") from None
-        try:
             async with asyncio.timeout(self._timeout_s):
-                await process.communicate(line)
+                ended = await programs.run(self._command, env=environment, input=line)
         except TimeoutError:
             raise AnchorError(f"the command {name} did not end within {self._timeout_s:g} s, and was killed") from None
-        finally:
-            if process.returncode is None:
-                await _kill(process)
-        if process.returncode:
-            raise AnchorError(f"the command {name} ended with exit code {process.returncode}")
+        except OSError as error:
+            raise AnchorError(f"the command {name} cannot be started: {error.strerror}") from None
+        if ended.returncode:
+            raise AnchorError(f"the command {name} ended with exit code {ended.returncode}")
 
 
 def configured_place(settings: AnchorSettings, sink: Callable[[str], AnchorPlace]) -> tuple[AnchorPlace, str] | None:
@@ -122,14 +108,6 @@ def configured_place(settings: AnchorSettings, sink: Callable[[str], AnchorPlace
     if settings.sink is not None:
         return sink(settings.sink), f"sink {settings.sink}"
     return None
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_REAP_TIMEOUT_S):
-            await process.wait()
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -4,7 +4,6 @@ It is a program, too, of low priority: `python -m aol_broker.audit.closed_segmen
 hexadecimal. It prints what is wrong, and nothing when nothing is.
 """
 
-import asyncio
 import errno
 import os
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from aol_broker import programs
 from aol_broker.audit.chain import BrokenChainError, Checkpoint, checkpoint_of, is_checkpoint
 from aol_broker.audit.files import first_seq_of, lines_backwards
 from aol_broker.audit.segment_lines import SegmentLines
@@ -43,19 +43,10 @@ async def verify_apart(segment: Path, following: Path, key: Ed25519PublicKey) ->
     :raises OSError: a file cannot be read, or the process cannot be started.
     """
     arguments = (str(segment), str(following), key.public_bytes_raw().hex())
-    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __spec__.name, *arguments, stdin=null, stdout=pipe, stderr=null
-    )
-    try:
-        said, _ = await program.communicate()
-    finally:
-        if program.returncode is None:
-            program.kill()
-            await program.wait()
-    if program.returncode == _BROKEN:
-        raise BrokenChainError(said.decode().strip())
-    if program.returncode:
+    ended = await programs.run((sys.executable, "-m", __spec__.name, *arguments), stdout=True)
+    if ended.returncode == _BROKEN:
+        raise BrokenChainError(ended.stdout.decode().strip())
+    if ended.returncode:
         raise OSError(errno.EIO, f"{segment.name} cannot be verified")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import structlog
 
+from aol_broker import programs
+
 _PROGRAM = "aol_broker.audit.indexing"
 # After a failure, and to notice an index that was lost or damaged.
 _AGAIN_EVERY_S = 600.0
@@ -37,25 +39,11 @@ class Indexer:
         """Make what is missing."""
         # A process of its own: decoding all records of a file in a thread would take turns with the calls.
         try:
-            program = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                _PROGRAM,
-                str(self._directory),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-            )
+            # Killed half-way it does no harm: an index is put in its place when it is whole.
+            ended = await programs.run((sys.executable, "-m", _PROGRAM, str(self._directory)), stderr=True)
         except OSError as error:
             _log.warning("audit files cannot be indexed", error=error.strerror)
             return
-        try:
-            _, errors = await program.communicate()
-        finally:
-            # Left half done it does no harm: an index is put in its place when it is whole.
-            if program.returncode is None:
-                program.kill()
-                await program.wait()
-        if program.returncode:
-            lines = errors.decode(errors="replace").splitlines()
-            _log.warning("audit files cannot be indexed", error=lines[-1] if lines else f"exit {program.returncode}")
+        if ended.returncode:
+            lines = ended.stderr.decode(errors="replace").splitlines()
+            _log.warning("audit files cannot be indexed", error=lines[-1] if lines else f"exit {ended.returncode}")
