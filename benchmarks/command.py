@@ -18,7 +18,7 @@ from benchmarks.lines import Line
 from benchmarks.machine import Machine, look_at
 from benchmarks.plot import plot
 from benchmarks.report import as_json, print_report, summary
-from benchmarks.run import DATABASES, Wanted, run
+from benchmarks.run import DATABASES, ONLY_IN_FULL, Wanted, run
 from benchmarks.scale import DEFAULT, FULL, Scale
 from benchmarks.store import WrongAnswerError
 
@@ -49,12 +49,18 @@ async def _measured(options: argparse.Namespace) -> tuple[list[Line], Machine]:
     assert task is not None
     # Otherwise the servers that were started would stay.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    databases = [name for name in DATABASES if not options.database or name.lower() in options.database]
+    databases = [name for name in DATABASES if _is_wanted(name, options)]
     with tempfile.TemporaryDirectory(prefix="aol-bench-") as folder:
         machine = await asyncio.to_thread(look_at, Path(folder))
         wanted = Wanted(tuple(options.only))
         lines = await run(databases, _scale(options), wanted, Path(folder), lambda line: _aside(summary(line)))
         return lines, machine
+
+
+def _is_wanted(database: str, options: argparse.Namespace) -> bool:
+    if options.database:
+        return database.lower() in options.database
+    return options.full or database not in ONLY_IN_FULL
 
 
 def _scale(options: argparse.Namespace) -> Scale:
@@ -92,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
         choices=[name.lower() for name in DATABASES],
         help="only this database (repeatable)",
     )
-    made.add_argument("--full", action="store_true", help="longer runs, and sizes up to a million documents")
+    made.add_argument("--full", action="store_true", help="longer runs, sizes up to a million documents, and MongoDB")
     made.add_argument("--seconds", type=_positive, help="how long a side is called for in each round")
     made.add_argument("--repeats", type=_count, help="how many rounds")
     made.add_argument("--documents", type=_count, help="of insert_many and of a scan")

@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import asyncpg
 
 from benchmarks.chain import Chain
+from benchmarks.direct_mongodb import direct_mongodb
 from benchmarks.direct_postgres import direct_postgres
 from benchmarks.direct_sqlite import direct_sqlite
 from benchmarks.postgres_collections import copy_collection
 from benchmarks.registered import by_service, collection, service
 from benchmarks.store import Store
-from benchmarks.targets import POSTGRESQL, SQLITE
+from benchmarks.targets import MONGODB, POSTGRESQL, SQLITE
 from postgres_server import PostgresServer, statements, with_database
 
 
@@ -107,3 +108,30 @@ class Postgres:
         finally:
             await connection.close()
         return [row["datname"] for row in rows]
+
+
+class Mongodb:
+    """The server that the tests have, or the one that they are told to use."""
+
+    name = MONGODB
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def direct(self) -> AbstractAsyncContextManager[Store]:
+        """Connect to a database of its own, on the same server."""
+        return direct_mongodb(self._uri)
+
+    async def adapter(self, name: str) -> Mapping[str, Any]:
+        """Give each adapter databases of a prefix of its own."""
+        return {
+            "command": [sys.executable, "-m", "aol_adapters.mongodb", "--database-prefix", name],
+            "environment": {"AOL_MONGODB_URI": self._uri},
+        }
+
+    async def register(self, name: str, chain: Chain, collections: int) -> None:
+        """Register them."""
+        await chain.register(by_service(range(collections)))
+
+    async def settle(self) -> None:
+        """MongoDB puts off nothing that could be asked for."""

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.audit_cost import AuditCost
@@ -11,17 +11,20 @@ from benchmarks.bench import BROKER, DIRECT, UNARY, Bench, Measurement
 from benchmarks.brokered import brokered, has_transports
 from benchmarks.bulk import Bulk
 from benchmarks.chain import running_chain
-from benchmarks.databases import Database, Postgres, Sqlite
+from benchmarks.databases import Database, Mongodb, Postgres, Sqlite
 from benchmarks.lines import Line
 from benchmarks.many_collections import ManyCollections
 from benchmarks.memory import Memory
 from benchmarks.operations import Operations
 from benchmarks.scale import Scale
 from benchmarks.sizes import Sizes
-from benchmarks.targets import POSTGRESQL, SQLITE
+from benchmarks.targets import MONGODB, POSTGRESQL, SQLITE
+from mongodb_server import mongodb_server
 from postgres_server import PostgresServer
 
-DATABASES = (POSTGRESQL, SQLITE)
+DATABASES = (POSTGRESQL, SQLITE, MONGODB)
+ONLY_IN_FULL = frozenset({MONGODB})
+"""Measured when all is, or when they are named."""
 MAIN = "main"
 # Durable, with room enough that no checkpoint falls into one side's turn more often than into the other's.
 _POSTGRES_SETTINGS = {
@@ -52,7 +55,9 @@ async def run(
     :raises ChainFailedError: a broker did not start.
     """
     lines: list[Line] = []
+    whole = scale
     for name in databases:
+        scale = _smaller(whole) if name == MONGODB else whole
         async with _running(name, folder / name.lower()) as database:
             many = ManyCollections(database, scale, folder / name.lower())
             audit = AuditCost(database, scale, folder / name.lower())
@@ -61,6 +66,11 @@ async def run(
             await _measure(many.measurements(), wanted, lines, on_line)
             await _measure(audit.measurements(), wanted, lines, on_line)
     return lines
+
+
+def _smaller(scale: Scale) -> Scale:
+    """Return what can be asked of the server that stands for MongoDB, which takes some thousand documents a second."""
+    return replace(scale, sizes=scale.sizes[:2], collections=scale.collections[:2])
 
 
 def measurements_of_one_broker(bench: Bench) -> Iterator[Measurement]:
@@ -86,6 +96,10 @@ async def _running(name: str, folder: Path) -> AsyncIterator[Database]:
     folder.mkdir()
     if name == SQLITE:
         yield Sqlite(folder)
+        return
+    if name == MONGODB:
+        async with mongodb_server("--sync-on-commit") as uri:
+            yield Mongodb(uri)
         return
     server = PostgresServer(**_POSTGRES_SETTINGS)
     try:

@@ -6,6 +6,7 @@ from typing import Literal
 
 POSTGRESQL = "PostgreSQL"
 SQLITE = "SQLite"
+MONGODB = "MongoDB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +56,6 @@ TARGETS_OF_ONE: Mapping[tuple[str, str], Target] = {
 
 def target_of(line: str, database: str) -> Target | None:
     """Return what a line must reach; None where nothing is asked of it."""
+    if database == MONGODB:
+        return None
     return TARGETS_OF_ONE.get((line, database)) or TARGETS_OF_BOTH.get(line)

@@ -106,12 +106,12 @@ class MongodbServer:
 
 
 @contextlib.asynccontextmanager
-async def mongodb_server() -> AsyncIterator[str]:
-    """Provide the URI of a server: the one that the environment names, or one of our own."""
+async def mongodb_server(*options: str) -> AsyncIterator[str]:
+    """Provide the URI of a server: the one that the environment names, or one of our own with these options."""
     if given := os.environ.get(URI_VARIABLE):
         yield given
         return
-    server = MongodbServer("--enable-test-commands")
+    server = MongodbServer("--enable-test-commands", *options)
     try:
         await server.start()
         yield server.uri()

@@ -85,6 +85,13 @@ def test_with_postgresql_only_what_was_named_is_measured() -> None:
     assert shown["memory"] == []
 
 
+def test_mongodb_is_measured_when_it_is_named() -> None:
+    shown = benchmark(*TINY, "--database", "mongodb", "--only=get by id, 32 ")
+    assert [name for name in names(shown["lines"]) if "unary" not in name] == ["get by id, 32 in flight"]
+    assert {line["database"] for line in shown["lines"]} == {"MongoDB"}
+    assert {line["target"] for line in shown["lines"]} == {None}
+
+
 def test_the_command_runs_it_from_any_folder_and_draws_its_plot_there(tmp_path: Path) -> None:
     (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "__main__.py").write_text("raise SystemExit('not ours')")
