@@ -1,9 +1,12 @@
 """Is this document fit to be stored, and as what? Checks it, applies the collection's policies, and normalises it."""
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import orjson
 
+from aol_broker.documents_together import read_plain
 from aol_broker.hints import check_document_fits, check_update_fits
 from aol_broker.registry.snapshot import CollectionRecord, SecretsPolicy
 from aol_broker.scope import WHOLE, Scope
@@ -45,6 +48,35 @@ def admit_document(text: str, document_id: str, record: CollectionRecord, scope:
         scope.fields.check_document(document, record.indexes)
     if record.secrets is not SecretsPolicy.OFF:
         check_document_secrets(text, document, record)
+    return _admitted(text, document, document_id, record, scope, as_written=as_written)
+
+
+def admit_documents(
+    texts: Sequence[str], document_ids: Sequence[str], record: CollectionRecord, scope: Scope
+) -> Iterator[Callable[[], Admitted]]:
+    """Yield for each document what returns or raises what `admit_document` does; much faster where all are plain.
+
+    :param document_ids: one for each document.
+    """
+    reserved = _RESERVED | _OF_SECURITY if record.security else _RESERVED
+    documents = None
+    if scope.fields is None:
+        documents = read_plain(texts, reserved, lint=record.secrets is not SecretsPolicy.OFF)
+    if documents is None:
+        for text, document_id in zip(texts, document_ids, strict=True):
+            yield partial(admit_document, text, document_id, record, scope)
+        return
+    for text, document, document_id in zip(texts, documents, document_ids, strict=True):
+        yield partial(_admitted, text, document, document_id, record, scope, as_written=True)
+
+
+def _admitted(
+    text: str, document: dict[str, Json], document_id: str, record: CollectionRecord, scope: Scope, *, as_written: bool
+) -> Admitted:
+    """Return what is to be stored of a document that was read.
+
+    :param as_written: whether the text is how it would be written.
+    """
     own_id = document.get(ID)
     acl = ""
     if record.security and not _OF_SECURITY.isdisjoint(document):

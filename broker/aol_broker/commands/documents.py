@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_broker.admission import Admitted, admit_document
+from aol_broker.admission import Admitted, admit_document, admit_documents
 from aol_broker.backends import Backends, require
 from aol_broker.commands import known
 from aol_broker.dispatch import Dispatch
@@ -80,18 +80,17 @@ class StoreBatch:
             if request.scope.fields is not None:
                 request.scope.fields.refuse_atomic()
         admitted: list[Admitted | DataError] = []
-        characters = 0
-        for index, text in enumerate(documents):
-            characters += len(text) + _DOCUMENT_CHARACTERS
-            if characters > _SLICE_CHARACTERS:
-                characters = 0
+        for some in _slices(documents):
+            if admitted:
                 await asyncio.sleep(0)
-            try:
-                admitted.append(admit_document(text, ids[index] if ids else "", record, request.scope))
-            except DataError as error:
-                if arguments.atomic:
-                    raise _of_document(error, index) from None
-                admitted.append(request.scope.told(error, record.indexes))
+            own_ids = ids[some] if ids else [""] * len(documents[some])
+            for admit in admit_documents(documents[some], own_ids, record, request.scope):
+                try:
+                    admitted.append(admit())
+                except DataError as error:
+                    if arguments.atomic:
+                        raise _of_document(error, len(admitted)) from None
+                    admitted.append(request.scope.told(error, record.indexes))
         return admitted
 
     async def dispatch(
@@ -112,6 +111,16 @@ class StoreBatch:
             if atomic:
                 _refuse_taken(outcomes)
         return _batch_answer(work, outcomes)
+
+
+def _slices(documents: Sequence[str]) -> Iterator[slice]:
+    start = characters = 0
+    for index, text in enumerate(documents):
+        characters += len(text) + _DOCUMENT_CHARACTERS
+        if characters > _SLICE_CHARACTERS and index > start:
+            yield slice(start, index)
+            start, characters = index, len(text) + _DOCUMENT_CHARACTERS
+    yield slice(start, len(documents))
 
 
 def _check_count(count: int, request: Request[pb.StoreBatchRequest]) -> None:
