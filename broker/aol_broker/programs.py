@@ -60,10 +60,8 @@ class Program:
         except BaseException:
             program.send_signal(signal.SIGKILL)
             program.close()
-            program._protocol = asyncio.SubprocessProtocol()  # of a program that nobody got, nobody is told
             raise
-        finally:
-            program._watch()
+        program._watch()
         return program
 
     @property
@@ -86,7 +84,10 @@ class Program:
             self._stdin.close()
 
     def close(self) -> None:
-        """Let go of its pipes."""
+        """Let go of its pipes, and of the program itself: if it has not ended, nobody is told when it does."""
+        if self._process.poll() is None:
+            # Whatever becomes of the event loop, it leaves no zombie.
+            threading.Thread(target=self._process.wait, name=f"program {self.pid}", daemon=True).start()
         self.close_input()
         for transport in self._transports:
             transport.close()

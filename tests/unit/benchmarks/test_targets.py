@@ -5,7 +5,7 @@ import pytest
 from benchmark_names import names
 from benchmarks import targets
 from benchmarks.bench import BROKER, DIRECT
-from benchmarks.run import DATABASES, Wanted
+from benchmarks.run import DATABASES, ONLY_IN_FULL, Wanted
 from benchmarks.scale import DEFAULT, FULL, Scale
 
 
@@ -36,7 +36,11 @@ def test_no_two_lines_of_a_database_have_one_name(scale: Scale) -> None:
 
 
 def test_targets_are_of_databases_that_are_measured() -> None:
-    assert {database for _, database in targets.TARGETS_OF_ONE} == set(DATABASES)
+    assert {database for _, database in targets.TARGETS_OF_ONE} == set(DATABASES) - ONLY_IN_FULL
+
+
+def test_what_stands_for_mongodb_has_no_targets() -> None:
+    assert {targets.target_of(name, targets.MONGODB) for name in asked_for()} == {None}
 
 
 def test_only_chooses_by_a_part_of_the_name_in_any_case() -> None:

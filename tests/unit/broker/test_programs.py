@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import uvloop
 
@@ -55,6 +56,17 @@ def test_a_program_is_killed_with_all_that_it_started_when_nobody_waits_for_it_a
             assert await asyncio.to_thread(reading.read) == b""
 
     LOOPS[loop](scenario())
+
+
+async def test_a_program_whose_start_is_given_up_is_killed_and_leaves_nothing() -> None:
+    before = {child.pid for child in psutil.Process().children()}
+    starting = asyncio.create_task(programs.run(python("import time; time.sleep(60)"), stdout=True))
+    await asyncio.sleep(0)
+    (started,) = (child for child in psutil.Process().children() if child.pid not in before)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await asyncio.to_thread(psutil.wait_procs, [started], 20) == ([started], [])
 
 
 async def test_a_program_that_is_not_there_is_an_error() -> None:
