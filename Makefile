@@ -9,6 +9,8 @@ UV_VERSION := 0.13.9
 export PYTHON
 # What a surrounding shell puts on the module path is not part of what is checked.
 unexport PYTHONPATH PYTHONHOME
+# The tests start hundreds of programs; without bytecode files each would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test venv lint format types protos tests soak bench bench-postgres generate lock clean
