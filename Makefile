@@ -9,6 +9,8 @@ UV_VERSION := 0.13.9
 export PYTHON
 # What a surrounding shell puts on the module path is not part of what is checked.
 unexport PYTHONPATH PYTHONHOME
+# The tests start hundreds of programs; without bytecode files each would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test venv lint format types protos tests soak bench bench-postgres generate lock clean
@@ -39,8 +41,11 @@ types: $(READY) ## Check types
 protos: $(READY) ## Lint the .proto files
 	$(VENV)/bin/buf lint protos
 
+# Tests of servers wait as long as they compute, so there are more processes than two processors need. The files are
+# taken in their order, the long ones of `conformance` and `integration` first: by their number of tests, as it is
+# without the last option, the longest tests of all came last and alone.
 tests: $(READY) ## Run the tests (ARGS="-k name" chooses)
-	$(PY) -m pytest -m "not soak" --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(PY) -m pytest -m "not soak" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(READY) ## Run the tests that take minutes
 	$(PY) -m pytest -m soak $(ARGS)

@@ -93,7 +93,10 @@ def serve(
 
 
 def _settings(path: Path | None, overrides: dict[str, object]) -> "Settings":
-    from aol_broker.settings import SettingsError, load_settings
+    from aol_wire import garbage
+
+    with garbage.left_while_loading():
+        from aol_broker.settings import SettingsError, load_settings
 
     try:
         return load_settings(path, overrides)
@@ -112,11 +115,12 @@ def _run(
 
     # Before anything of gRPC is loaded.
     grpc_engine.choose()
-    import uvloop
+    with garbage.left_while_loading():
+        import uvloop
 
-    from aol_broker import logs
-    from aol_broker.running import run
-    from aol_broker.server import StartError
+        from aol_broker import logs
+        from aol_broker.running import run
+        from aol_broker.server import StartError
 
     # Whoever reads audit records from standard output gets nothing else there.
     tell = say_aside if any(sink.type == "stdout" for sink in settings.audit.sinks) else say

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from google.rpc import code_pb2
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -54,7 +53,6 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("parser", PARSERS)
 @settings(max_examples=1500, deadline=None)
 @given(text=texts)
 @example(text="[" * 100_000)
@@ -69,10 +67,16 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 @example(text="a{255}{255}{255}")
 @example(text="[^\\x00-\\U0010ffff]")
 @example(text="." * 5_000)
-def test_only_invalid_argument_comes_out_of_a_parser(parser: str, text: str) -> None:
-    codes = {code_pb2.INVALID_ARGUMENT}
+def test_only_invalid_argument_comes_out_of_a_parser(text: str) -> None:
+    # Making a text takes longer than all the parsers together, so each of them is given every text.
+    codes = {name: raised_by(parser, text) for name, parser in PARSERS.items()}
+    assert {name: code for name, code in codes.items() if code not in (None, code_pb2.INVALID_ARGUMENT)} == {}
+
+
+def raised_by(parser: Callable[[str], Any], text: str) -> int | None:
+    """Return the code of the error with which a parser refuses a text; None if it takes it."""
     try:
-        PARSERS[parser](text)
+        parser(text)
     except DataError as error:
-        codes.add(error.code)
-    assert codes == {code_pb2.INVALID_ARGUMENT}
+        return error.code
+    return None
