@@ -52,9 +52,10 @@ def text(number: int, word: str = "first") -> str:
     collections = "".join(
         f"      - name: c{place}\n"
         f"        description: The {word} of them\n"
-        "        schemaHint: {title: string, at: datetime, n: number, place: {city: string}}\n"
+        # No two are the same, so that nothing gains by having read one like it.
+        f"        schemaHint: {{title: string, at: datetime, n{number}_{place}: number, place: {{city: string}}}}\n"
         "        indexes:\n"
-        "          - {fields: [title], type: ascending}\n"
+        f"          - {{fields: [n{number}_{place}], type: ascending}}\n"
         "          - {fields: [title, {at: desc}], type: compound}\n"
         f"        sharing: [{{service: s{reader}, permission: read}}]\n"
         for place in range(COLLECTIONS_A_SERVICE)
