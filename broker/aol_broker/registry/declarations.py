@@ -1,6 +1,7 @@
 """What do services' manifests say, word for word? Read from the database: a snapshot holds what follows from it."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from sqlalchemy import func, select
 
 from aol_broker.registry import tables
 from aol_broker.registry.database import Database
+from aol_broker.registry.reading import read_mappings, read_rows
 from aol_broker.registry.snapshot import Permission
 
 
@@ -31,21 +33,23 @@ class AppliedManifest:
     applied_us: int
 
 
-async def access_asked(database: Database, service: str = "") -> Sequence[AccessAsked]:
-    """Return what manifests, or that of one service, ask for.
+async def access_asked(
+    database: Database, service: str = "", collection_ids: Collection[str] | None = None
+) -> Sequence[AccessAsked]:
+    """Return what manifests ask for: all of it; or what one service asks for, and what is asked of some collections.
 
     :raises DataError: REGISTRY_UNAVAILABLE.
     """
     table = tables.access_requests
-    wanted = select(table)
-    if service:
-        wanted = wanted.where(table.c.service == service)
+    wanted = select(table.c.collection_id, table.c.service, table.c.permission, table.c.created_us)
+    if service or collection_ids is not None:
+        wanted = wanted.where((table.c.service == service) | table.c.collection_id.in_(collection_ids or ()))
     async with database.reading() as connection:
-        rows = (await connection.execute(wanted)).mappings().all()
-    return [
-        AccessAsked(row["collection_id"], row["service"], Permission(row["permission"]), row["created_us"])
-        for row in rows
-    ]
+        rows = await read_rows(connection, wanted)
+    # In a thread, as there may be many: calls go on meanwhile.
+    return await asyncio.to_thread(
+        lambda: [AccessAsked(id_, by, Permission(permission), us) for id_, by, permission, us in rows]
+    )
 
 
 async def applied_manifests(
@@ -64,7 +68,7 @@ async def applied_manifests(
     found = newest.subquery()
     same = (table.c.service == found.c.service) & (table.c.version == found.c.version)
     async with database.reading() as connection:
-        rows = (await connection.execute(select(table).join(found, same))).mappings().all()
+        rows = await read_mappings(connection, select(table).join(found, same))
     return [
         AppliedManifest(row["service"], row["version"], row["text"], row["source"], row["applied_us"]) for row in rows
     ]
@@ -77,5 +81,5 @@ async def made_us(database: Database) -> dict[str, int]:
     """
     table = tables.collections
     async with database.reading() as connection:
-        rows = (await connection.execute(select(table.c.collection_id, table.c.created_us))).all()
-    return {str(id_): int(created_us) for id_, created_us in rows}
+        rows = await read_rows(connection, select(table.c.collection_id, table.c.created_us))
+    return {id_: created_us for id_, created_us in rows}

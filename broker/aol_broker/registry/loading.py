@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aol_broker.registry import tables
 from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.lazy_mapping import LazyMapping
+from aol_broker.registry.reading import read_mappings
 from aol_broker.registry.rows import check_rows, from_row, limits_from_row
 from aol_broker.registry.snapshot import (
     CollectionRecord,
@@ -27,7 +28,6 @@ from aol_broker.registry.snapshot import (
 
 _ACCESS = (tables.sharing, tables.revocations, tables.access_requests, tables.grants)
 _GIVING = frozenset({tables.access_requests.name, tables.grants.name})
-_ROWS_AT_A_TIME = 1000
 _MANY = 1000
 
 K = TypeVar("K")
@@ -104,18 +104,12 @@ async def _read(connection: AsyncConnection, revision: int) -> _Newer:
     # Of nothing, everything has changed.
     changed = select(tables.touched.c.collection_id).where(tables.touched.c.revision > revision) if revision else None
     return _Newer(
-        touched=[] if changed is None else await _rows(connection, changed),
-        services=await _rows(connection, select(tables.services).where(tables.services.c.revision > revision)),
-        collections=await _rows(connection, _among(tables.collections, changed)),
-        access={table.name: await _rows(connection, _among(table, changed)) for table in _ACCESS},
-        tokens=await _rows(connection, select(tables.tokens).where(tables.tokens.c.revision > revision)),
+        touched=[] if changed is None else await read_mappings(connection, changed),
+        services=await read_mappings(connection, select(tables.services).where(tables.services.c.revision > revision)),
+        collections=await read_mappings(connection, _among(tables.collections, changed)),
+        access={table.name: await read_mappings(connection, _among(table, changed)) for table in _ACCESS},
+        tokens=await read_mappings(connection, select(tables.tokens).where(tables.tokens.c.revision > revision)),
     )
-
-
-async def _rows(connection: AsyncConnection, wanted: Select[tuple[Any, ...]]) -> list[RowMapping]:
-    """Read rows a few at a time: all at once would hold up calls."""
-    result = await connection.stream(wanted, execution_options={"yield_per": _ROWS_AT_A_TIME})
-    return [row async for part in result.mappings().partitions() for row in part]
 
 
 def _next(revision: int, before: Snapshot, newer: _Newer) -> Snapshot:

@@ -1,0 +1,111 @@
+"""Do lineage, impact, drift and plans stay useful over a thousand services, and do calls go on meanwhile?
+
+`python -m benchmarks.lineage`, in a checkout.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aol_adapters.memory.adapter import MemoryAdapter
+from aol_broker.registry.store import Registry
+from aol_broker.server import Broker
+from aol_broker.settings import load_settings
+from benchmarks.pauses import longest_pause
+from benchmarks.thousand_services import COLLECTIONS_A_SERVICE, SERVICES, count_uses, parsed_manifests, register
+
+# How long a call has, as a rule, and for how long at most others are to wait for it.
+DEADLINE_S, PAUSE_S = 30.0, 0.05
+_EXPECTED_CODES = (0, 1, 2)
+_COMMANDS = (
+    ("lineage",),
+    ("lineage", "--format", "json"),
+    ("lineage", "--format", "mermaid"),
+    ("lineage", "--format", "svg"),
+    ("lineage", "--service", "s0"),
+    ("lineage", "--service", "s0", "--format", "svg"),
+    ("impact", "s0.c0"),
+    ("impact", "s0.c0.title"),
+    ("drift",),
+    ("drift", "--sample", "0", "--json"),
+    ("drift", "s0"),
+)
+
+
+async def measure(folder: Path, repeats: int) -> None:
+    """Print a line for each command: how long it takes, and the longest time for which calls had to wait meanwhile."""
+    await _fill(folder)
+    values = {"data_dir": str(folder), "listen": "127.0.0.1:0"}
+    unverified = {"authentication": {"verifiers": [{"type": "token"}, {"type": "insecure"}]}}
+    broker = Broker(load_settings(None, values | unverified), in_process={"memory": MemoryAdapter()})
+    await broker.start()
+    try:
+        for command in _COMMANDS:
+            runs = [await _run(broker.endpoint, folder, command) for _ in range(repeats)]
+            _print(command, runs)
+    finally:
+        await broker.stop()
+
+
+async def _fill(folder: Path) -> None:
+    """Make the registry, unless the folder has one of an earlier run."""
+    if (folder / "registry.db").exists():
+        return
+    registry = Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
+    await registry.open()
+    await register(registry, *parsed_manifests())
+    uses, shapes = await count_uses(registry)
+    await registry.close()
+    sys.stdout.write(f"{uses:,} counters of uses, {shapes:,} of shapes\n")
+
+
+async def _run(endpoint: str, folder: Path, command: Sequence[str]) -> tuple[float, float, bytes]:
+    """Return how long a command took and the longest pause, in seconds, and what it printed."""
+    line = ["-m", "aol_cli", *command, "--endpoint", endpoint, "--data-dir", str(folder)]
+    async with longest_pause() as pause:
+        began = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        output, errors = await process.communicate()
+        seconds = time.perf_counter() - began
+    if process.returncode not in _EXPECTED_CODES or errors:
+        sys.stderr.write(f"aol {' '.join(command)}: {process.returncode}: {errors[-500:].decode()}\n")
+    return seconds, pause.seconds, output
+
+
+def _print(command: Sequence[str], runs: Sequence[tuple[float, float, bytes]]) -> None:
+    seconds, pause = (statistics.median(run[part] for run in runs) for part in (0, 1))
+    output = runs[-1][2]
+    lines = output.count(b"\n")
+    sys.stdout.write(
+        f"{seconds:6.1f} s (target {DEADLINE_S:.0f})  {pause * 1e3:5.0f} ms (target {PAUSE_S * 1e3:.0f})  "
+        f"{lines:7,} lines {len(output):11,} bytes  aol {' '.join(command)}\n"
+    )
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Measure; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lineage", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="keep the registry there, or use the one that is there")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    sys.stdout.write(
+        f"{SERVICES:,} services, {SERVICES * COLLECTIONS_A_SERVICE:,} collections; medians of {options.repeats}: how "
+        "long the command takes, and the longest that calls wait meanwhile\n"
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        asyncio.run(measure(options.folder or Path(temporary), options.repeats))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
