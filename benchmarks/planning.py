@@ -29,6 +29,7 @@ from aol_broker.request import Principal, Request
 from aol_broker.settings_sections import UsageSettings
 from aol_broker.usage.keeper import UsageKeeper
 from aol_broker.usage.uses import Uses
+from aol_broker.yaml_text import read_any_yaml, read_yaml
 from aol_wire.adapter import Find
 from aol_wire.filters import And, Compare, Operator
 from aol_wire.ids import now_us
@@ -37,6 +38,7 @@ SERVICES = 1_000
 COLLECTIONS_A_SERVICE = 10
 RUNS = 5
 _CHANGED = 10
+_READ = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,8 @@ def _parsed(word: str) -> tuple[list[str], list[Manifest]]:
     return texts, [parse_manifest(item, "manifest.yaml") for item in texts]
 
 
-async def _planned(command: PlanManifests, texts: Sequence[str]) -> tuple[float, int]:
+async def _planned(command: PlanManifests, arguments: pb.PlanManifestsRequest) -> tuple[float, int]:
     """Return how long a plan takes, in seconds, and how many changes it has."""
-    arguments = pb.PlanManifestsRequest(
-        manifests=[pb.ManifestToPlan(manifest=item, source=f"{number}.yaml") for number, item in enumerate(texts)]
-    )
     request = Request(Principal("", is_operator=True), "plan_manifests", "", arguments, time.monotonic() + 600)
     began = time.perf_counter()
     answer = await command.dispatch(request, None, None)
@@ -107,6 +106,7 @@ async def measure(folder: Path) -> None:
     began = time.perf_counter()
     texts, before = _parsed("first")
     _print("reading the texts of all (YAML and its checks)", [time.perf_counter() - began], 0)
+    _measure_reading(texts[:_READ])
     manifests = [ManifestToApply(item, text, "manifest.yaml") for item, text in zip(before, texts, strict=True)]
     began = time.perf_counter()
     await registry.apply_plan(PlanToApply("first", registry.snapshot.revision, manifests), "benchmark")
@@ -114,17 +114,46 @@ async def measure(folder: Path) -> None:
     usage = UsageKeeper(registry, UsageSettings())
     await _use(usage, registry)
     command = PlanManifests(registry, backends, Dispatch(backends, registry), usage, PlanSettings())
-    some = [text(number, "second" if number < _CHANGED else "first") for number in range(SERVICES)]
-    for name, planned in (("a plan of all, nothing changed", texts), (f"a plan of all, {_CHANGED} changed", some)):
-        runs = [await _planned(command, planned) for _ in range(RUNS)]
-        _print(name, [seconds for seconds, _ in runs], runs[0][1])
-    _, after = _parsed("second")
+    others, after = _parsed("second")
+    some = [*others[:_CHANGED], *texts[_CHANGED:]]
+    for changed, planned in (("nothing", texts), (f"{_CHANGED}", some), (f"{SERVICES:,}", others)):
+        await _measure_plans(command, f"a plan of all, {changed} changed", planned)
     uses = await usage.load()
     compared = [await _compared(registry, uses, before, after) for _ in range(RUNS)]
     _print("the comparison alone, all changed", [seconds for seconds, _ in compared], compared[0][1])
     await _measure_reloads(registry)
     await registry.close()
     await backend.stop()
+
+
+def _measure_reading(texts: Sequence[str]) -> None:
+    """Print how many times as fast a text is read by libyaml's events as by the parser that is written in Python."""
+    seconds = []
+    for read in (read_any_yaml, read_yaml):
+        began = time.process_time()
+        for item in texts:
+            read(item)
+        seconds.append(time.process_time() - began)
+    slow, fast = (taken / len(texts) * 1e3 for taken in seconds)
+    what = f"YAML read by libyaml's events, {fast:.1f} ms a text; by PyYAML's parser in Python {slow:.1f} ms"
+    sys.stdout.write(f"{slow / fast:8.1f} x  {what}\n")
+
+
+async def _measure_plans(command: PlanManifests, name: str, texts: Sequence[str]) -> None:
+    """Print how long a plan takes, and the longest time for which calls had to wait meanwhile."""
+    runs, pauses = [], []
+    arguments = pb.PlanManifestsRequest(
+        manifests=[pb.ManifestToPlan(manifest=item, source=f"{number}.yaml") for number, item in enumerate(texts)]
+    )
+    for _ in range(RUNS):
+        ticking = asyncio.create_task(_longest_pause())
+        await asyncio.sleep(0.05)
+        runs.append(await _planned(command, arguments))
+        _STOP.set()
+        pauses.append(await ticking)
+        _STOP.clear()
+    waiting = f"; the longest that calls wait meanwhile: {_ms(pauses)}"
+    _print(name, [seconds for seconds, _ in runs], runs[0][1], waiting)
 
 
 async def _use(usage: UsageKeeper, registry: Registry) -> None:
@@ -178,8 +207,9 @@ async def _longest_pause() -> float:
     return longest
 
 
-def _print(name: str, seconds: Sequence[float], changes: int) -> None:
-    sys.stdout.write(f"{statistics.median(seconds):8.2f} s  {name}{f', {changes:,} changes' if changes else ''}\n")
+def _print(name: str, seconds: Sequence[float], changes: int, more: str = "") -> None:
+    what = f"{name}{f', {changes:,} changes' if changes else ''}{more}"
+    sys.stdout.write(f"{statistics.median(seconds):8.2f} s  {what}\n")
     sys.stdout.flush()
 
 

@@ -159,7 +159,7 @@ def _parsed(
     for item in applied:
         key = item.service, item.version
         with contextlib.suppress(DataError):
-            manifests[key] = before.get(key) or parse_manifest(item.text, item.source, applied=True)
+            manifests[key] = before.get(key) or parse_manifest(item.text, item.source)
     return manifests
 
 

@@ -1,6 +1,8 @@
 """How are plans applied? ApplyPlan."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aol.admin.v1 import plan_pb2 as pb
@@ -8,10 +10,11 @@ from aol_broker.backends import Backends
 from aol_broker.commands.collections import warn_of_failed_indexes
 from aol_broker.commands.manifests import SourcedText, collections_of, parse_all
 from aol_broker.dispatch import Dispatch
+from aol_broker.manifest import Manifest
 from aol_broker.planning.changes import plan_id
 from aol_broker.planning.messages import SEAL_SECRET, is_sealed, recorded_manifests, worst
 from aol_broker.registry.plan_changes import AppliedPlan, ManifestToApply, PlanToApply, moved_on
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_wire.errors import Applied, DataError, Reason, Violation
@@ -43,7 +46,9 @@ class ApplyPlan:
     async def admit(self, request: Request[pb.ApplyPlanRequest], record: CollectionRecord | None) -> PreparedPlan:
         """Check that the plan is whole, allowed, and of now; and that the adapters can do what it asks."""
         made = request.arguments.plan
-        if not is_sealed(made, await self._registry.secret(SEAL_SECRET)):
+        key = await self._registry.secret(SEAL_SECRET)
+        # In threads, as plans may be long: calls go on.
+        if not await asyncio.to_thread(is_sealed, made, key):
             raise DataError.invalid(
                 Reason.BAD_REQUEST,
                 "plan",
@@ -66,9 +71,12 @@ class ApplyPlan:
         if snapshot.revision != made.revision:
             # Whoever asks again after an answer was lost is told what became of it; the transaction looks.
             return PreparedPlan(work, ())
+        return PreparedPlan(work, await asyncio.to_thread(self._changed, manifests, snapshot))
+
+    def _changed(self, manifests: Sequence[Manifest], snapshot: Snapshot) -> tuple[CollectionRecord, ...]:
         wanted = [record for manifest in manifests for record in collections_of(manifest, snapshot, self._backends)]
         changed = [record for record in wanted if snapshot.collections.get(record.collection_id) != record]
-        return PreparedPlan(work, tuple(sorted(changed, key=lambda item: item.collection_id)))
+        return tuple(sorted(changed, key=lambda item: item.collection_id))
 
     async def dispatch(
         self, request: Request[pb.ApplyPlanRequest], record: CollectionRecord | None, work: PreparedPlan

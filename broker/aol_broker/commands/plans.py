@@ -8,6 +8,7 @@ from aol.admin.v1 import plan_pb2 as pb
 from aol_broker.backends import Backends
 from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
 from aol_broker.dispatch import Dispatch
+from aol_broker.garbage import collecting_nothing
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.plan_settings import PlanSettings
 from aol_broker.planning.changes import Change
@@ -29,7 +30,7 @@ _DAY_US = 86_400 * 1_000_000
 
 
 class PlanManifests:
-    """Says what applying manifests would change."""
+    """Says what applying manifests would change. What takes long of many manifests is done in threads: calls go on."""
 
     def __init__(
         self,
@@ -55,32 +56,31 @@ class PlanManifests:
         self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Compare the manifests with the registry of one revision."""
+        with collecting_nothing():
+            return await self._answer(request.arguments)
+
+    async def _answer(self, arguments: pb.PlanManifestsRequest) -> Answer:
         # First, as making it is a change of the registry.
         key = await self._registry.secret(SEAL_SECRET)
-        texts = await self._texts(request.arguments)
+        texts = await self._texts(arguments)
         deployments = await self._history.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
-        replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
-        self._check_all(candidates, dict(sources))
-        changes = await self._changes(candidates, deployments, replaces)
-        made = pb.Plan(
-            revision=deployments.revision,
-            replaces_all=request.arguments.replaces_all,
-            created_us=now_us(),
-            changes=changes_to_proto(changes),
-        )
-        changed = {item.manifest.service for item in candidates}
-        for service, item in sources:
-            made.manifests.add(
-                service=service,
-                source=item.source,
-                manifest=item.text,
-                sha256=digest(item.text),
-                registered_version=_number(deployments.newest.get(service)),
-                changed=service in changed,
+        replaces = {service for service, _ in sources} if arguments.replaces_all else set[str]()
+        changes = await self._changes(candidates, deployments, replaces, dict(sources))
+
+        def answer() -> Answer:
+            made = pb.Plan(
+                revision=deployments.revision,
+                replaces_all=arguments.replaces_all,
+                created_us=now_us(),
+                changes=changes_to_proto(changes),
             )
-        details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
-        return Answer(pb.PlanManifestsResponse(plan=sealed(made, key)), len(changes), details)
+            _add_manifests(made, sources, deployments, {item.manifest.service for item in candidates})
+            details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
+            _let_go(candidates)
+            return Answer(pb.PlanManifestsResponse(plan=sealed(made, key)), len(changes), details)
+
+        return await asyncio.to_thread(answer)
 
     async def _texts(self, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
         if not arguments.manifests:
@@ -109,6 +109,22 @@ class PlanManifests:
 
         A text that the registry has is not parsed again: of a whole platform's, most are.
         """
+        services = await asyncio.to_thread(self._standing, texts, deployments)
+        others = [item for item, service in zip(texts, services, strict=True) if service is None]
+        manifests = await parse_all(others)
+        parsed = iter(manifests)
+        sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
+        refuse_rivals([(service, item.source) for service, item in sources])
+        candidates = await self._with_newest(manifests, deployments)
+
+        def changing() -> list[Candidate]:
+            known = zip(candidates, others, strict=True)
+            return [candidate for candidate, item in known if not self._unchanged(candidate, item, deployments)]
+
+        return sources, await asyncio.to_thread(changing)
+
+    def _standing(self, texts: Sequence[SourcedText], deployments: Deployments) -> list[str | None]:
+        """Return of each text whose newest manifest it is; None where it is nobody's, or does not stand as it is."""
         by_digest = {version.sha256: version for version in deployments.newest.values()}
         snapshot = self._registry.snapshot
         services: list[str | None] = []
@@ -116,14 +132,7 @@ class PlanManifests:
             sha256 = digest(item.text)
             version = by_digest.get(sha256)
             services.append(version.service if version and stands(version, sha256, snapshot) else None)
-        others = [item for item, service in zip(texts, services, strict=True) if service is None]
-        manifests = await parse_all(others)
-        parsed = iter(manifests)
-        sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
-        refuse_rivals([(service, item.source) for service, item in sources])
-        candidates = await self._with_newest(manifests, deployments)
-        known = zip(candidates, others, strict=True)
-        return sources, [candidate for candidate, item in known if not self._unchanged(candidate, item, deployments)]
+        return services
 
     def _unchanged(self, candidate: Candidate, item: SourcedText, deployments: Deployments) -> bool:
         """Whether a text is the registry's, of a version from before abstracts were written down."""
@@ -140,7 +149,7 @@ class PlanManifests:
         before = {key: await _parse_registered(text, key) for key, text in texts.items()}
         candidates = []
         for manifest in manifests:
-            number = _number(deployments.newest.get(manifest.service))
+            number = deployments.number(manifest.service)
             candidates.append(Candidate(manifest, before.get((manifest.service, number)), number))
         return candidates
 
@@ -154,12 +163,18 @@ class PlanManifests:
                 raise
 
     async def _changes(
-        self, candidates: Sequence[Candidate], deployments: Deployments, replaces: Collection[str]
+        self,
+        candidates: Sequence[Candidate],
+        deployments: Deployments,
+        replaces: Collection[str],
+        sources: Mapping[str, SourcedText],
     ) -> list[Change]:
         snapshot = self._registry.snapshot
+        await asyncio.to_thread(self._check_all, candidates, sources)
         whole = await self._with_abstracts(deployments)
         at_us = now_us()
-        uses = await self._usage.load(at_us - self._observed_us, collection_ids=_about(candidates, snapshot))
+        about = await asyncio.to_thread(_about, candidates, snapshot)
+        uses = await self._usage.load(at_us - self._observed_us, collection_ids=about)
         documents = await self._documents(candidates)
         return await asyncio.to_thread(
             lambda: plan(candidates, snapshot, whole, uses, at_us=at_us, replaces=replaces, documents=documents)
@@ -184,7 +199,8 @@ class PlanManifests:
     async def _documents(self, candidates: Sequence[Candidate]) -> Mapping[str, int]:
         """Count the documents of collections that are no longer declared, as far as adapters answer."""
         counts: dict[str, int] = {}
-        for record in self._left_out(candidates)[:_COUNTED_COLLECTIONS]:
+        left_out = await asyncio.to_thread(self._left_out, candidates)
+        for record in left_out[:_COUNTED_COLLECTIONS]:
             try:
                 counts[record.collection_id] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
             except DataError:
@@ -211,6 +227,12 @@ def _about(candidates: Sequence[Candidate], snapshot: Snapshot) -> set[str]:
     return ids | {request.collection_id for manifest in manifests for request in manifest.access_requests}
 
 
+def _let_go(candidates: list[Candidate]) -> None:
+    """Free what manifests take, one by one: a million objects at once, or to look for garbage among them, take long."""
+    while candidates:
+        candidates.pop()
+
+
 async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
     """Return what a version declares; None when it is no manifest any more, by the rules of now."""
     try:
@@ -219,5 +241,16 @@ async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
         return None
 
 
-def _number(version: ManifestVersion | None) -> int:
-    return 0 if version is None else version.version
+def _add_manifests(
+    plan: pb.Plan, sources: Sequence[tuple[str, SourcedText]], deployments: Deployments, changed: Collection[str]
+) -> None:
+    """Put texts into a plan, each given with its service; those of `changed` services are to be applied."""
+    for service, item in sources:
+        plan.manifests.add(
+            service=service,
+            source=item.source,
+            manifest=item.text,
+            sha256=digest(item.text),
+            registered_version=deployments.number(service),
+            changed=service in changed,
+        )

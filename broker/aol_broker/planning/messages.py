@@ -60,10 +60,12 @@ def recorded_manifests(plan: pb.Plan, versions: Mapping[str, int]) -> dict[str, 
 
 
 def _seal(plan: pb.Plan, key: bytes) -> bytes:
-    bare = pb.Plan()
-    bare.CopyFrom(plan)
-    bare.ClearField("seal")
-    return hmac.digest(key, bare.SerializeToString(deterministic=True), "sha256")
+    # The seal is taken off and put back: a copy of a plan may be of many megabytes.
+    kept = plan.seal
+    plan.ClearField("seal")
+    text = plan.SerializeToString(deterministic=True)
+    plan.seal = kept
+    return hmac.digest(key, text, "sha256")
 
 
 def _change(change: Change) -> pb.Change:

@@ -3,14 +3,14 @@
 import asyncio
 import gc
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from aol_broker.garbage import collecting_nothing
 from aol_broker.registry import tables
 from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.lazy_mapping import LazyMapping
@@ -75,7 +75,7 @@ async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
     revision = await read_revision(connection)
     if revision <= before.revision:
         return before
-    with _collecting_nothing():
+    with collecting_nothing():
         newer = await _read(connection, before.revision)
         snapshot = await asyncio.to_thread(_next, revision, before, newer)
         if len(newer.collections) > _MANY:
@@ -83,21 +83,6 @@ async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
             # now on: with 10,000 collections in the registry, that held up calls for a tenth of a second.
             gc.freeze()
     return snapshot
-
-
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Have no garbage collected: of what is made here all is kept, and to look for some holds up calls again and again.
-
-    Of several that overlap, the one that found it on turns it on.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 async def _read(connection: AsyncConnection, revision: int) -> _Newer:

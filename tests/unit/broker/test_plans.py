@@ -68,6 +68,18 @@ async def test_a_plan_of_several_services_is_applied_whole_and_then_there_is_not
     assert (list(again.changes), [item.changed for item in again.manifests]) == ([], [False, False])
 
 
+async def test_calls_go_on_while_a_plan_of_many_manifests_is_made(patient: Line) -> None:
+    collections = [{**ITEMS, "name": f"c{number}"} for number in range(20)]
+    planning = asyncio.create_task(planned(patient, *(text(f"s{number}", "1", collections) for number in range(100))))
+    answered = 0
+    while not planning.done():
+        reply = await patient.call("ListCollections", data_pb2.ListCollectionsRequest())
+        assert reply.error is None
+        answered += 1
+    assert len((await planning).changes) == 100 * 20 * 2
+    assert answered > 20
+
+
 async def test_a_plan_is_refused_when_the_registry_has_changed_since_and_changes_nothing(line: Line) -> None:
     plan = await planned(line, OWNER)
     await line.registry.declare_collection(CollectionRecord("other", "things", "memory"), "other")
