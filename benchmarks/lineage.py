@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aol_adapters.memory.adapter import MemoryAdapter
@@ -65,8 +66,16 @@ async def _fill(folder: Path) -> None:
     sys.stdout.write(f"{uses:,} counters of uses, {shapes:,} of shapes\n")
 
 
-async def _run(endpoint: str, folder: Path, command: Sequence[str]) -> tuple[float, float, bytes]:
-    """Return how long a command took and the longest pause, in seconds, and what it printed."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How long a command took, the longest pause of calls meanwhile, in seconds, and what it printed."""
+
+    seconds: float
+    pause_s: float
+    output: bytes
+
+
+async def _run(endpoint: str, folder: Path, command: Sequence[str]) -> _Run:
     line = ["-m", "aol_cli", *command, "--endpoint", endpoint, "--data-dir", str(folder)]
     async with longest_pause() as pause:
         began = time.perf_counter()
@@ -75,17 +84,18 @@ async def _run(endpoint: str, folder: Path, command: Sequence[str]) -> tuple[flo
         )
         output, errors = await process.communicate()
         seconds = time.perf_counter() - began
-    if process.returncode not in _EXPECTED_CODES or errors:
+    if process.returncode not in _EXPECTED_CODES:
         sys.stderr.write(f"aol {' '.join(command)}: {process.returncode}: {errors[-500:].decode()}\n")
-    return seconds, pause.seconds, output
+    return _Run(seconds, pause.seconds, output)
 
 
-def _print(command: Sequence[str], runs: Sequence[tuple[float, float, bytes]]) -> None:
-    seconds, pause = (statistics.median(run[part] for run in runs) for part in (0, 1))
-    output = runs[-1][2]
+def _print(command: Sequence[str], runs: Sequence[_Run]) -> None:
+    seconds = statistics.median(run.seconds for run in runs)
+    pause_ms = statistics.median(run.pause_s for run in runs) * 1e3
+    output = runs[-1].output
     lines = output.count(b"\n")
     sys.stdout.write(
-        f"{seconds:6.1f} s (target {DEADLINE_S:.0f})  {pause * 1e3:5.0f} ms (target {PAUSE_S * 1e3:.0f})  "
+        f"{seconds:6.1f} s (target {DEADLINE_S:.0f})  {pause_ms:5.0f} ms (target {PAUSE_S * 1e3:.0f})  "
         f"{lines:7,} lines {len(output):11,} bytes  aol {' '.join(command)}\n"
     )
     sys.stdout.flush()

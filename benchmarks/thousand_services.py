@@ -60,8 +60,13 @@ async def count_uses(registry: Registry) -> tuple[int, int]:
     """
     hour = now_us() // HOUR_US
     day = hour // 24 * 24 - HOURS_KEPT
+    begun_us = now_us() - DAYS_KEPT * 24 * HOUR_US
     async with registry.database.writing() as connection:
-        await connection.execute(update(tables.usage_since).values(since_us=now_us() - DAYS_KEPT * 24 * HOUR_US))
+        await connection.execute(update(tables.usage_since).values(since_us=begun_us))
+        # All was there already when counting began: of what is newer, nothing is said to be unused.
+        await connection.execute(update(tables.collections).values(created_us=begun_us - 1))
+        await connection.execute(update(tables.manifests).values(applied_us=begun_us - 1))
+        await connection.execute(update(tables.access_requests).values(created_us=begun_us - 1))
         for table, rows_of in ((tables.usage, _uses), (tables.usage_shapes, _shapes)):
             for number in range(SERVICES):
                 await connection.execute(insert(table), rows_of(number, hour))

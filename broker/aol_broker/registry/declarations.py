@@ -1,7 +1,7 @@
 """What do services' manifests say, word for word? Read from the database: a snapshot holds what follows from it."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,22 +33,25 @@ class AppliedManifest:
     applied_us: int
 
 
-async def access_asked(
-    database: Database, service: str = "", collection_ids: Collection[str] | None = None
-) -> Sequence[AccessAsked]:
-    """Return what manifests ask for: all of it; or what one service asks for, and what is asked of some collections.
+async def access_asked(database: Database, *, collection_id: str = "", around: str = "") -> Sequence[AccessAsked]:
+    """Return what manifests ask for: all of it, what is asked of a collection, or what a service asks for and is asked.
 
     :raises DataError: REGISTRY_UNAVAILABLE.
     """
     table = tables.access_requests
     wanted = select(table.c.collection_id, table.c.service, table.c.permission, table.c.created_us)
-    if service or collection_ids is not None:
-        wanted = wanted.where((table.c.service == service) | table.c.collection_id.in_(collection_ids or ()))
+    if collection_id:
+        wanted = wanted.where(table.c.collection_id == collection_id)
+    if around:
+        owned = table.c.collection_id.startswith(f"{around}.", autoescape=True)
+        wanted = wanted.where((table.c.service == around) | owned)
     async with database.reading() as connection:
         rows = await read_rows(connection, wanted)
     # In a thread, as there may be many: calls go on meanwhile.
     return await asyncio.to_thread(
-        lambda: [AccessAsked(id_, by, Permission(permission), us) for id_, by, permission, us in rows]
+        lambda: [
+            AccessAsked(row.collection_id, row.service, Permission(row.permission), row.created_us) for row in rows
+        ]
     )
 
 
@@ -82,4 +85,4 @@ async def made_us(database: Database) -> dict[str, int]:
     table = tables.collections
     async with database.reading() as connection:
         rows = await read_rows(connection, select(table.c.collection_id, table.c.created_us))
-    return {id_: created_us for id_, created_us in rows}
+    return {str(row.collection_id): int(row.created_us) for row in rows}

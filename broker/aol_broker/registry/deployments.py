@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aol_broker.manifest.declaration import AccessRequest, Manifest
 from aol_broker.registry import tables
 from aol_broker.registry.loading import read_revision
+from aol_broker.registry.reading import read_mappings, read_rows
 from aol_broker.registry.snapshot import GrantKey, Permission
 
 _ABSTRACT = tuple(column for column in tables.manifests.c if column.name != "text")
@@ -138,13 +139,13 @@ def _parts(names: list[str]) -> Iterable[frozenset[str]]:
 
 
 async def _versions(connection: AsyncConnection, wanted: Select[tuple[object, ...]]) -> list[ManifestVersion]:
-    rows = (await connection.execute(wanted)).mappings().all()
+    rows = await read_mappings(connection, wanted)
     # In a thread, as there may be thousands: calls go on.
     return await asyncio.to_thread(lambda: [_version(row) for row in rows])
 
 
 async def _permissions(connection: AsyncConnection, table: Table) -> dict[GrantKey, frozenset[Permission]]:
-    rows = (await connection.execute(select(table.c.collection_id, table.c.service, table.c.permission))).all()
+    rows = await read_rows(connection, select(table.c.collection_id, table.c.service, table.c.permission))
     return await asyncio.to_thread(_by_key, rows)
 
 
