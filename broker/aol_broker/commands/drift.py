@@ -129,13 +129,16 @@ class GetDrift:
         newest = await applied_manifests(database)
         older = await applied_manifests(database, before_us=uses.since_us)
         made = await made_us(database)
+        snapshot = self._registry.snapshot
+        # All are looked at below. They stay, so they are made before what stays is set apart from garbage.
+        await asyncio.to_thread(lambda: (dict(snapshot.collections), dict(snapshot.grants)))
         read = await self._manifests({*newest, *older})
         manifests, before = _by_service(newest, read), _by_service(older, read)
         unreadable = frozenset(item.service for item in newest) - manifests.keys()
         sources = {item.service: item.source for item in newest}
         for service, (manifest, source) in work.given.items():
             manifests[service], sources[service] = manifest, source
-        known = Known(self._registry.snapshot, uses, asked, manifests, sources, before, made)
+        known = Known(snapshot, uses, asked, manifests, sources, before, made)
         return known, unreadable - work.given.keys()
 
     async def _manifests(self, applied: Collection[AppliedManifest]) -> Mapping[ManifestKey, Manifest]:

@@ -73,11 +73,11 @@ def drift(
         _print(answer, found)
     if answer.not_sampled:
         say_aside(_not_looked_at(answer.not_sampled))
-    left = found
+    total, left = sum(count.findings for count in answer.counts), found
     if fix:
         _write(edited_files(found, checked), as_json=as_json)
         left = [item for item in found if item.file is None or item.command]
-    if left:
+    if left or total > len(found):
         raise typer.Exit(ExitCode.FAILED)
 
 
