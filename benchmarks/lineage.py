@@ -19,11 +19,19 @@ from aol_broker.registry.store import Registry
 from aol_broker.server import Broker
 from aol_broker.settings import load_settings
 from benchmarks.pauses import longest_pause
-from benchmarks.thousand_services import COLLECTIONS_A_SERVICE, SERVICES, count_uses, parsed_manifests, register
+from benchmarks.thousand_services import (
+    COLLECTIONS_A_SERVICE,
+    SERVICES,
+    count_uses,
+    manifest_text,
+    parsed_manifests,
+    register,
+)
 
 # How long a call has, as a rule, and for how long at most others are to wait for it.
 DEADLINE_S, PAUSE_S = 30.0, 0.05
 _EXPECTED_CODES = (0, 1, 2)
+_SOME, _ALL = "some-changed", "all-changed"
 _COMMANDS = (
     ("lineage",),
     ("lineage", "--format", "json"),
@@ -36,17 +44,27 @@ _COMMANDS = (
     ("drift",),
     ("drift", "--sample", "0", "--json"),
     ("drift", "s0"),
+    ("plan", _SOME),
+    ("plan", _ALL),
 )
+_CHANGED = 10
+_IDLE_S = 5.0
 
 
 async def measure(folder: Path, repeats: int) -> None:
     """Print a line for each command: how long it takes, and the longest time for which calls had to wait meanwhile."""
     await _fill(folder)
+    _write_manifests(folder)
     values = {"data_dir": str(folder), "listen": "127.0.0.1:0"}
     unverified = {"authentication": {"verifiers": [{"type": "token"}, {"type": "insecure"}]}}
     broker = Broker(load_settings(None, values | unverified), in_process={"memory": MemoryAdapter()})
     await broker.start()
     try:
+        async with longest_pause() as pause:
+            await asyncio.sleep(_IDLE_S)
+        sys.stdout.write(
+            f"{pause.seconds * 1e3:.0f} ms are waited where nothing is asked, for what else the machine does\n"
+        )
         for command in _COMMANDS:
             runs = [await _run(broker.endpoint, folder, command) for _ in range(repeats)]
             _print(command, runs)
@@ -66,6 +84,15 @@ async def _fill(folder: Path) -> None:
     sys.stdout.write(f"{uses:,} counters of uses, {shapes:,} of shapes\n")
 
 
+def _write_manifests(folder: Path) -> None:
+    """Write what `aol plan` is given: manifests of which some have changed, and such of which all have."""
+    for name, changed in ((_SOME, _CHANGED), (_ALL, SERVICES)):
+        for number in range(SERVICES):
+            path = folder / name / f"s{number}" / "manifest.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(manifest_text(number, "second" if number < changed else "first"))
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """How long a command took, the longest pause of calls meanwhile, in seconds, and what it printed."""
@@ -76,11 +103,11 @@ class _Run:
 
 
 async def _run(endpoint: str, folder: Path, command: Sequence[str]) -> _Run:
-    line = ["-m", "aol_cli", *command, "--endpoint", endpoint, "--data-dir", str(folder)]
+    line = ["-m", "aol_cli", *command, "--endpoint", endpoint, "--data-dir", str(folder.absolute())]
     async with longest_pause() as pause:
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            sys.executable, *line, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         output, errors = await process.communicate()
         seconds = time.perf_counter() - began

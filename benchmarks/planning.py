@@ -3,6 +3,7 @@
 `python -m benchmarks.planning`, in a checkout.
 """
 
+import argparse
 import asyncio
 import statistics
 import sys
@@ -17,12 +18,11 @@ from aol_adapters.memory.adapter import MemoryAdapter
 from aol_broker.backends import Backends, InProcessBackend
 from aol_broker.commands.plans import PlanManifests
 from aol_broker.dispatch import Dispatch
-from aol_broker.manifest import Manifest, parse_manifest
+from aol_broker.manifest import Manifest
 from aol_broker.plan_settings import PlanSettings
 from aol_broker.planning.planner import Candidate, plan
 from aol_broker.registry.loading import load
 from aol_broker.registry.manifest_history import ManifestHistory
-from aol_broker.registry.plan_changes import ManifestToApply, PlanToApply
 from aol_broker.registry.snapshot import Permission, Snapshot
 from aol_broker.registry.store import Registry
 from aol_broker.request import Principal, Request
@@ -33,10 +33,11 @@ from aol_broker.yaml_text import read_any_yaml, read_yaml
 from aol_wire.adapter import Find
 from aol_wire.filters import And, Compare, Operator
 from aol_wire.ids import now_us
+from benchmarks.pauses import longest_pause
+from benchmarks.thousand_services import COLLECTIONS_A_SERVICE, SERVICES, parsed_manifests, register
 
-SERVICES = 1_000
-COLLECTIONS_A_SERVICE = 10
 RUNS = 5
+RELOAD_MS, PAUSE_MS = 300.0, 20.0
 _CHANGED = 10
 _READ = 20
 
@@ -46,35 +47,6 @@ class _Work:
     """What of an admitted query is counted."""
 
     find: Find
-
-
-def text(number: int, word: str = "first") -> str:
-    """Return the manifest of a service, whose collections the next service reads."""
-    reader, read = (number + 1) % SERVICES, (number - 1) % SERVICES
-    collections = "".join(
-        f"      - name: c{place}\n"
-        f"        description: The {word} of them\n"
-        # No two are the same, so that nothing gains by having read one like it.
-        f"        schemaHint: {{title: string, at: datetime, n{number}_{place}: number, place: {{city: string}}}}\n"
-        "        indexes:\n"
-        f"          - {{fields: [n{number}_{place}], type: ascending}}\n"
-        "          - {fields: [title, {at: desc}], type: compound}\n"
-        f"        sharing: [{{service: s{reader}, permission: read}}]\n"
-        for place in range(COLLECTIONS_A_SERVICE)
-    )
-    requests = "".join(
-        f"      - {{collection: s{read}.c{place}, permission: read, reason: counting}}\n"
-        for place in range(COLLECTIONS_A_SERVICE)
-    )
-    return (
-        f"metadata: {{name: s{number}, version: '1'}}\nspec:\n  dataRequirements:\n"
-        f"    collections:\n{collections}    accessRequests:\n{requests}"
-    )
-
-
-def _parsed(word: str) -> tuple[list[str], list[Manifest]]:
-    texts = [text(number, word) for number in range(SERVICES)]
-    return texts, [parse_manifest(item, "manifest.yaml") for item in texts]
 
 
 async def _planned(command: PlanManifests, arguments: pb.PlanManifestsRequest) -> tuple[float, int]:
@@ -96,25 +68,24 @@ async def _compared(
     return time.perf_counter() - began, len(changes)
 
 
-async def measure(folder: Path) -> None:
-    """Register the services, and print a line for each kind of plan."""
+async def measure(url: str) -> None:
+    """Register the services in an empty registry, and print a line for each kind of plan."""
     backend = InProcessBackend("memory", MemoryAdapter())
     await backend.start(1)
     backends = Backends({"memory": backend}, "memory")
-    registry = Registry(f"sqlite+aiosqlite:///{folder / 'registry.db'}", default_adapter="memory")
+    registry = Registry(url, default_adapter="memory")
     await registry.open()
     began = time.perf_counter()
-    texts, before = _parsed("first")
+    texts, before = parsed_manifests("first")
     _print("reading the texts of all (YAML and its checks)", [time.perf_counter() - began], 0)
     _measure_reading(texts[:_READ])
-    manifests = [ManifestToApply(item, text, "manifest.yaml") for item, text in zip(before, texts, strict=True)]
     began = time.perf_counter()
-    await registry.apply_plan(PlanToApply("first", registry.snapshot.revision, manifests), "benchmark")
+    await register(registry, texts, before)
     _print("registering all, one transaction", [time.perf_counter() - began], 0)
     usage = UsageKeeper(registry, UsageSettings())
     await _use(usage, registry)
     command = PlanManifests(registry, backends, Dispatch(backends, registry), usage, PlanSettings())
-    others, after = _parsed("second")
+    others, after = parsed_manifests("second")
     some = [*others[:_CHANGED], *texts[_CHANGED:]]
     for changed, planned in (("nothing", texts), (f"{_CHANGED}", some), (f"{SERVICES:,}", others)):
         await _measure_plans(command, f"a plan of all, {changed} changed", planned)
@@ -146,12 +117,9 @@ async def _measure_plans(command: PlanManifests, name: str, texts: Sequence[str]
         manifests=[pb.ManifestToPlan(manifest=item, source=f"{number}.yaml") for number, item in enumerate(texts)]
     )
     for _ in range(RUNS):
-        ticking = asyncio.create_task(_longest_pause())
-        await asyncio.sleep(0.05)
-        runs.append(await _planned(command, arguments))
-        _STOP.set()
-        pauses.append(await ticking)
-        _STOP.clear()
+        async with longest_pause() as pause:
+            runs.append(await _planned(command, arguments))
+        pauses.append(pause.seconds)
     waiting = f"; the longest that calls wait meanwhile: {_ms(pauses)}"
     _print(name, [seconds for seconds, _ in runs], runs[0][1], waiting)
 
@@ -176,35 +144,19 @@ async def _measure_reloads(registry: Registry) -> None:
         for _ in range(RUNS):
             before = Snapshot() if is_all else registry.snapshot
             await registry.grant("s0.c0", "s5", Permission.READ, "benchmark")
-            ticking = asyncio.create_task(_longest_pause())
-            await asyncio.sleep(0.05)
-            began = time.perf_counter()
-            async with registry.database.reading() as connection:
-                await load(connection, before)
-            seconds.append(time.perf_counter() - began)
-            _STOP.set()
-            pauses.append(await ticking)
-            _STOP.clear()
+            async with longest_pause() as pause:
+                began = time.perf_counter()
+                async with registry.database.reading() as connection:
+                    await load(connection, before)
+                seconds.append(time.perf_counter() - began)
+            pauses.append(pause.seconds)
             await registry.revoke("s0.c0", "s5", Permission.READ)
-        what = f"reading the registry: {name}; the longest that calls wait meanwhile: {_ms(pauses)}"
-        sys.stdout.write(f"{_ms(seconds):>11}  {what}\n")
+        waiting = f"the longest that calls wait meanwhile: {_ms(pauses)} (target {PAUSE_MS:.0f})"
+        sys.stdout.write(f"{_ms(seconds):>11} (target {RELOAD_MS:.0f})  reading the registry: {name}; {waiting}\n")
 
 
 def _ms(seconds: Sequence[float]) -> str:
     return f"{statistics.median(seconds) * 1e3:.1f} ms"
-
-
-_STOP = asyncio.Event()
-
-
-async def _longest_pause() -> float:
-    """Return how late the worst of many ticks of a millisecond came, in seconds."""
-    longest = 0.0
-    while not _STOP.is_set():
-        began = time.perf_counter()
-        await asyncio.sleep(0.001)
-        longest = max(longest, time.perf_counter() - began - 0.001)
-    return longest
 
 
 def _print(name: str, seconds: Sequence[float], changes: int, more: str = "") -> None:
@@ -214,10 +166,13 @@ def _print(name: str, seconds: Sequence[float], changes: int, more: str = "") ->
 
 
 def main() -> int:
-    """Measure in a folder that goes afterwards; return the exit code."""
+    """Measure in a folder that goes afterwards, or in the registry that is given; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.planning", description=__doc__)
+    parser.add_argument("--registry", metavar="URL", help="an empty database, as registry.url of the configuration")
+    url = parser.parse_args().registry
     sys.stdout.write(f"{SERVICES:,} services, {SERVICES * COLLECTIONS_A_SERVICE:,} collections; medians of {RUNS}\n")
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(Path(folder)))
+        asyncio.run(measure(url or f"sqlite+aiosqlite:///{Path(folder) / 'registry.db'}"))
     return 0
 
 

@@ -75,7 +75,7 @@ def lineage(
         _print_lineage(found)
     if found.left_out:
         say_aside(
-            f"These are the {len(found.edges):,} edges with the most calls of {len(found.edges) + found.left_out:,}. "
+            f"Of {len(found.edges) + found.left_out:,} edges, the {len(found.edges):,} with the most calls are shown: "
             "--service or --collection asks for what you look for, --limit 0 for all."
         )
 
