@@ -1,6 +1,7 @@
 """Who may use what, and who does? GetLineage."""
 
 import asyncio
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -140,7 +141,7 @@ def edges_of(snapshot: Snapshot, asked: Iterable[AccessAsked], uses: Uses, wante
 def _most_used(edges: Mapping[EdgeKey, Edge], limit: int) -> dict[EdgeKey, Edge]:
     """Return so many edges: those with the most calls, and of those with as many the first by name."""
     calls = {key: sum(use.calls for use in edge.uses) for key, edge in edges.items()}
-    told = sorted(edges, key=lambda key: (-calls[key], key))[:limit]
+    told = heapq.nsmallest(limit, edges, key=lambda key: (-calls[key], key))
     return {key: edges[key] for key in told}
 
 

@@ -134,11 +134,14 @@ def _grant_rows(rows_of: Mapping[str, Sequence[RowMapping]]) -> dict[GrantKey, _
     """Return the rows that grants follow from, each with its table's name. What nobody asked for and nobody granted, as
     what is only shared, gives no grant."""
     found: defaultdict[GrantKey, _AccessRows] = defaultdict(list)
+    giving = set[GrantKey]()
     for name, rows in rows_of.items():
         check_rows(name, rows)
         for row in rows:
             found[row["collection_id"], row["service"]].append((name, row))
-    return {key: rows for key, rows in found.items() if any(name in _GIVING for name, _ in rows)}
+        if name in _GIVING:
+            giving.update((row["collection_id"], row["service"]) for row in rows)
+    return {key: rows for key, rows in found.items() if key in giving}
 
 
 def _grants(key: GrantKey, rows: _AccessRows) -> tuple[Grant, ...]:
