@@ -90,7 +90,7 @@ def check_rows(table: str, rows: Sequence[RowMapping]) -> None:
 
     :raises DataError: REGISTRY_UNAVAILABLE, one of them is not as this program writes it.
     """
-    for column, check in _CHECKS[table].items():
+    for column, check in _CHECKS.get(table, _ACCESS_CHECKS).items():
         # Most say the same.
         for text in {row[column] for row in rows}:
             try:
@@ -198,7 +198,7 @@ _CHECKS: Mapping[str, Mapping[str, Callable[[str], object]]] = {
     },
     "sharing": {"permission": Permission, "fields": _check_fields},
     "grants": {"permission": Permission, "fields": _check_fields},
-    "access_requests": {"permission": Permission},
-    "revocations": {"permission": Permission},
 }
 """What is to be looked at, by tables and their columns."""
+_ACCESS_CHECKS: Mapping[str, Callable[[str], object]] = {"permission": Permission}
+"""The same of all other tables: they are about a permission of a service on a collection."""
