@@ -1,7 +1,7 @@
 """What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aol.admin.v1 import admin_pb2 as pb
 from aol_broker.access.service_patterns import covers
@@ -11,7 +11,7 @@ from aol_broker.commands.manifests import SourcedText, check_source, collections
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest
 from aol_broker.presentation import collection_to_proto, grant_to_proto, within_one_answer
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Grant
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.security.changing import consequences
@@ -134,20 +134,28 @@ class ListGrants:
         self._registry = registry
 
     async def admit(self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None) -> None:
-        """Operators may ask."""
+        """Operators may ask, and services for what they hold themselves."""
 
     async def dispatch(
         self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Look them up."""
         wanted_collection, wanted_service = request.arguments.collection, request.arguments.service
+        holder = "" if request.principal.is_operator else request.principal.service
         grants = within_one_answer(
             (
-                grant_to_proto(grant)
+                grant_to_proto(_told_to(grant, holder))
                 for (collection_id, service), held in sorted(self._registry.snapshot.grants.items())
-                if wanted_collection in ("", collection_id) and (not wanted_service or covers(service, wanted_service))
+                if wanted_collection in ("", collection_id)
+                and (not wanted_service or covers(service, wanted_service))
+                and (not holder or covers(service, holder))
                 for grant in held
             ),
             "List the grants of one collection, or to one service, at a time.",
         )
         return Answer(pb.ListGrantsResponse(grants=grants), len(grants))
+
+
+def _told_to(grant: Grant, holder: str) -> Grant:
+    """Return a grant as its holder may see it, empty for an operator: a condition may be on what is hidden from it."""
+    return replace(grant, limits=replace(grant.limits, where="")) if holder and grant.limits.where else grant
