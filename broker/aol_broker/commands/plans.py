@@ -77,16 +77,17 @@ class PlanManifests:
         made_for = "" if principal.is_operator else principal.service
 
         def answer() -> Answer:
-            made = pb.Plan(
-                revision=deployments.revision,
-                replaces_all=arguments.replaces_all,
-                created_us=now_us(),
-                changes=changes_to_proto(changes),
-            )
+            response = pb.PlanManifestsResponse()
+            made = response.plan
+            made.revision, made.replaces_all, made.created_us = deployments.revision, arguments.replaces_all, now_us()
+            # One by one: to copy all of them at once would hold up calls, in this thread too.
+            for change in changes_to_proto(changes):
+                made.changes.append(change)
             _add_manifests(made, sources, deployments, {item.manifest.service for item in candidates})
             details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
             _let_go(candidates)
-            return Answer(pb.PlanManifestsResponse(plan=sealed(made, key, made_for)), len(changes), details)
+            sealed(made, key, made_for)
+            return Answer(response, len(changes), details)
 
         return await asyncio.to_thread(answer)
 
