@@ -18,9 +18,11 @@ _TAG = "tag:yaml.org,2002:"
 # What escapes in quotes can make and no database keeps as text.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # What the two parsers read differently: tabs, ends of lines that are not of files, byte order marks; a comment that
-# touches the sign of a block of text.
+# touches the sign of a block of text. And directives, as libyaml compares each with all of them: a text full of them
+# would stop the whole process for ten seconds.
 _UNUSUAL = re.compile(
-    "[^\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)|[|>][-+0-9]*#"
+    "[^\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)|[|>][-+0-9]*#|^%",
+    re.MULTILINE,
 )
 
 

@@ -1,7 +1,7 @@
 """What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aol.admin.v1 import access_pb2
 from aol.admin.v1 import admin_pb2 as pb
@@ -13,7 +13,7 @@ from aol_broker.commands.manifests import SourcedText, check_source, collections
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest
 from aol_broker.presentation import collection_to_proto, grant_to_proto, within_one_answer
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantKey
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.security.changing import consequences
@@ -137,24 +137,34 @@ class ListGrants:
         self._registry = registry
 
     async def admit(self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None) -> None:
-        """Operators may ask."""
+        """Operators may ask, and services for what they hold themselves."""
 
     async def dispatch(
         self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Look them up."""
         collection, service = request.arguments.collection, request.arguments.service
+        holder = "" if request.principal.is_operator else request.principal.service
         held = self._registry.snapshot.grants
 
+        def is_wanted(key: GrantKey) -> bool:
+            return collection in ("", key[0]) and all(covers(key[1], name) for name in (service, holder) if name)
+
         def listed() -> list[access_pb2.Grant]:
-            keys = (
-                key for key in sorted(held) if collection in ("", key[0]) and (not service or covers(key[1], service))
-            )
             return within_one_answer(
-                (grant_to_proto(grant) for key in keys for grant in held[key]),
+                (
+                    grant_to_proto(_told_to(grant, holder))
+                    for key in sorted(filter(is_wanted, held))
+                    for grant in held[key]
+                ),
                 "List the grants of one collection, or to one service, at a time.",
             )
 
         # In a thread, as there may be many: calls go on meanwhile.
         grants = await asyncio.to_thread(listed)
         return Answer(pb.ListGrantsResponse(grants=grants), len(grants))
+
+
+def _told_to(grant: Grant, holder: str) -> Grant:
+    """Return a grant as its holder may see it, empty for an operator: a condition may be on what is hidden from it."""
+    return replace(grant, limits=replace(grant.limits, where="")) if holder and grant.limits.where else grant

@@ -7,6 +7,7 @@ from dataclasses import replace
 from aol.admin.v1 import plan_pb2 as pb
 from aol_broker.backends import Backends
 from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
+from aol_broker.commands.own_manifests import as_told, check_count, check_owner, check_rights
 from aol_broker.dispatch import Dispatch
 from aol_broker.garbage import collecting_nothing
 from aol_broker.manifest import Manifest, parse_manifest
@@ -18,7 +19,7 @@ from aol_broker.registry.deployments import Deployments, ManifestVersion, abstra
 from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
-from aol_broker.request import Answer, Request
+from aol_broker.request import Answer, Principal, Request
 from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
@@ -57,34 +58,45 @@ class PlanManifests:
     ) -> Answer:
         """Compare the manifests with the registry of one revision."""
         with collecting_nothing():
-            return await self._answer(request.arguments)
+            return await self._answer(request.principal, request.arguments)
 
-    async def _answer(self, arguments: pb.PlanManifestsRequest) -> Answer:
+    async def _answer(self, principal: Principal, arguments: pb.PlanManifestsRequest) -> Answer:
+        check_count(principal, len(arguments.manifests))
         # First, as making it is a change of the registry.
         key = await self._registry.secret(SEAL_SECRET)
-        texts = await self._texts(arguments)
+        texts = await self._texts(principal, arguments)
         deployments = await self._history.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
+        for service, item in sources:
+            check_owner(principal, service, item.source)
         replaces = {service for service, _ in sources} if arguments.replaces_all else set[str]()
-        changes = await self._changes(candidates, deployments, replaces, dict(sources))
+        await asyncio.to_thread(self._check_all, principal, candidates, dict(sources))
+        changes = await self._changes(candidates, deployments, replaces)
+        if not principal.is_operator:
+            changes = list(map(as_told, changes))
+        made_for = "" if principal.is_operator else principal.service
 
         def answer() -> Answer:
-            made = pb.Plan(
-                revision=deployments.revision,
-                replaces_all=arguments.replaces_all,
-                created_us=now_us(),
-                changes=changes_to_proto(changes),
-            )
+            response = pb.PlanManifestsResponse()
+            made = response.plan
+            made.revision, made.replaces_all, made.created_us = deployments.revision, arguments.replaces_all, now_us()
+            # One by one: to copy all of them at once would hold up calls, in this thread too.
+            for change in changes_to_proto(changes):
+                made.changes.append(change)
             _add_manifests(made, sources, deployments, {item.manifest.service for item in candidates})
             details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
             _let_go(candidates)
-            return Answer(pb.PlanManifestsResponse(plan=sealed(made, key)), len(changes), details)
+            sealed(made, key, made_for)
+            return Answer(response, len(changes), details)
 
         return await asyncio.to_thread(answer)
 
-    async def _texts(self, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
+    async def _texts(self, principal: Principal, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
         if not arguments.manifests:
             raise DataError.invalid(Reason.BAD_REQUEST, "manifests", "at least one")
+        for number, item in enumerate(arguments.manifests):
+            if not item.manifest and item.version:
+                check_owner(principal, item.service, f"manifests.{number}.service")
         earlier = [(item.service, item.version) for item in arguments.manifests if not item.manifest and item.version]
         found = await self._history.texts(earlier) if earlier else {}
         texts = []
@@ -153,11 +165,16 @@ class PlanManifests:
             candidates.append(Candidate(manifest, before.get((manifest.service, number)), number))
         return candidates
 
-    def _check_all(self, candidates: Sequence[Candidate], sources: Mapping[str, SourcedText]) -> None:
-        """Return if the registry and the adapters can do what the manifests ask; else the error names the file."""
+    def _check_all(
+        self, principal: Principal, candidates: Sequence[Candidate], sources: Mapping[str, SourcedText]
+    ) -> None:
+        """Return if the registry and the adapters can do what the manifests ask, and the caller may; else the error
+        names the file."""
+        snapshot = self._registry.snapshot
         for candidate in candidates:
             try:
-                collections_of(candidate.manifest, self._registry.snapshot, self._backends)
+                records = collections_of(candidate.manifest, snapshot, self._backends)
+                check_rights(principal, records, snapshot)
             except DataError as error:
                 error.message = f"{sources[candidate.manifest.service].source}: {error.message}"
                 raise
@@ -167,10 +184,8 @@ class PlanManifests:
         candidates: Sequence[Candidate],
         deployments: Deployments,
         replaces: Collection[str],
-        sources: Mapping[str, SourcedText],
     ) -> list[Change]:
         snapshot = self._registry.snapshot
-        await asyncio.to_thread(self._check_all, candidates, sources)
         whole = await self._with_abstracts(deployments)
         at_us = now_us()
         about = await asyncio.to_thread(_about, candidates, snapshot)

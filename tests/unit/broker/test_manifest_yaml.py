@@ -342,6 +342,13 @@ def test_manifests_as_people_write_them_are_read_the_quick_way(file: Path) -> No
         assert read_plain(one, max_depth=MAX_DEPTH, max_values=MAX_NODES) is not None
 
 
+def test_directives_which_would_stop_the_process_are_not_given_to_libyaml() -> None:
+    directives = "".join(f"%TAG !a{number}! x\n" for number in range(2_000))
+    for text in (f"{directives}---\na: 1\n", f"# a comment\r\n{directives}---\r\na: 1\r\n", "a: 1\n%"):
+        assert read_plain(text, max_depth=MAX_DEPTH, max_values=MAX_NODES) is None
+    assert read_yaml(f"{directives}---\na: 1\n").value == {"a": 1}
+
+
 def test_without_libyaml_everything_is_read_by_the_parser_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(yaml, "CSafeLoader")
     assert read_yaml("a: [1, {b: no}]").value == {"a": [1, {"b": False}]}
