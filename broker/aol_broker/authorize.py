@@ -31,6 +31,8 @@ class Right(Enum):
     """To hold `admin` on the collection."""
     GRANT = auto()
     """To hold `admin` on the collection, or to be an operator."""
+    DEPLOYER = auto()
+    """To be an operator; or a service, and then nothing of another's is touched or told, which the command sees to."""
     OPERATOR = auto()
     """To be an operator."""
 
@@ -100,8 +102,9 @@ def authorize(
     :param at_us: the time, in microseconds since 1970; now, when not given.
     :raises DataError: NO_CREDENTIALS, GRANT_MISSING, GRANT_PENDING, COLLECTION_NOT_FOUND.
     """
-    if right is Right.OPERATOR:
+    if right is Right.OPERATOR or (right is Right.DEPLOYER and not principal.service):
         _require_operator(principal)
+    if right is Right.OPERATOR or (right is Right.DEPLOYER and principal.is_operator):
         return Allowed(None if name is None else _listed(name, snapshot), _OPERATOR)
     if right is Right.GRANT and principal.is_operator:
         return Allowed(_existing(name, snapshot), _OPERATOR)
@@ -116,6 +119,8 @@ def authorize(
         return Allowed(record if right is Right.OWNER else _existing(name, snapshot), _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
+    if right is Right.DEPLOYER:
+        raise _not_deployer(name, principal)
     grants = snapshot.grants_of(name.id, principal.service)
     at_us = now_us() if at_us is None else at_us
     grant = widest(grant for grant in grants if judge(grant, right, at_us) is Verdict.ALLOWS)
@@ -163,6 +168,15 @@ def _not_owner(name: CollectionName, principal: Principal) -> DataError:
         f"Permission denied for collection '{name.id}': only {name.service} can request collections in its own "
         f"namespace. {principal.service} can request '{name.collection}' (its own), or ask for access to "
         f"'{name.id}' in its manifest.",
+        metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
+    )
+
+
+def _not_deployer(name: CollectionName, principal: Principal) -> DataError:
+    return DataError(
+        Reason.GRANT_MISSING,
+        f"Permission denied for collection '{name.id}': what {name.service} deploys is {name.service}'s and operators' "
+        f"to do, and the credentials are those of {principal.service}.",
         metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
     )
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from aol_broker.yaml_text import Location, YamlDocument
+from aol_broker.yaml_events import Location
+from aol_broker.yaml_text import YamlDocument
 from aol_wire.filters import Json
 
 MALFORMED = "a variable is written ${NAME}, of letters, digits and '_'; the text ${ itself is written $${"

@@ -30,8 +30,8 @@ from aol_broker.settings_sections import (
 from aol_broker.tls_settings import ServerTlsSettings
 from aol_broker.validation_problems import problems_of
 from aol_broker.verifier_settings import check_user_tokens
+from aol_broker.yaml_events import Location
 from aol_broker.yaml_text import (
-    Location,
     Problem,
     YamlDocument,
     YamlError,

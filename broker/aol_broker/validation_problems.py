@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from aol_broker.yaml_text import Location, did_you_mean
+from aol_broker.yaml_events import Location
+from aol_broker.yaml_text import did_you_mean
 
 _EXPECTED = re.compile(r"'([^']+)'")
 

@@ -83,24 +83,24 @@ VERBS: Mapping[str, Verb] = {
     f"/{ADMIN_SERVICE}/ApplyManifest": Verb(
         "apply_manifest", admin_pb2.ApplyManifestRequest, Right.OPERATOR, writes=True
     ),
-    f"/{ADMIN_SERVICE}/PlanManifests": Verb("plan_manifests", plan_pb2.PlanManifestsRequest, Right.OPERATOR),
-    f"/{ADMIN_SERVICE}/ApplyPlan": Verb("apply_plan", plan_pb2.ApplyPlanRequest, Right.OPERATOR, writes=True),
+    f"/{ADMIN_SERVICE}/PlanManifests": Verb("plan_manifests", plan_pb2.PlanManifestsRequest, Right.DEPLOYER),
+    f"/{ADMIN_SERVICE}/ApplyPlan": Verb("apply_plan", plan_pb2.ApplyPlanRequest, Right.DEPLOYER, writes=True),
     f"/{ADMIN_SERVICE}/SeedCollection": Verb(
-        "seed", seed_pb2.SeedCollectionRequest, Right.OPERATOR, writes=True, names="collection"
+        "seed", seed_pb2.SeedCollectionRequest, Right.DEPLOYER, writes=True, names="collection"
     ),
     f"/{ADMIN_SERVICE}/ListManifestVersions": Verb(
-        "list_manifest_versions", plan_pb2.ListManifestVersionsRequest, Right.OPERATOR
+        "list_manifest_versions", plan_pb2.ListManifestVersionsRequest, Right.DEPLOYER
     ),
     f"/{ADMIN_SERVICE}/RetireManifestVersion": Verb(
-        "retire_manifest_version", plan_pb2.RetireManifestVersionRequest, Right.OPERATOR, writes=True
+        "retire_manifest_version", plan_pb2.RetireManifestVersionRequest, Right.DEPLOYER, writes=True
     ),
-    f"/{ADMIN_SERVICE}/ListIndexes": Verb("list_indexes", plan_pb2.ListIndexesRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ListIndexes": Verb("list_indexes", plan_pb2.ListIndexesRequest, Right.DEPLOYER),
     f"/{ADMIN_SERVICE}/ListServices": Verb("list_services", admin_pb2.ListServicesRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/ListCollections": Verb("list_collections", admin_pb2.ListCollectionsRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/DropCollection": Verb(
         "drop_collection", admin_pb2.DropCollectionRequest, Right.OPERATOR, writes=True, names="collection"
     ),
-    f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.OPERATOR),
+    f"/{ADMIN_SERVICE}/ListGrants": Verb("list_grants", admin_pb2.ListGrantsRequest, Right.DEPLOYER),
     f"/{ADMIN_SERVICE}/ListAccess": Verb("list_access", access_pb2.ListAccessRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/ExplainAccess": Verb("explain_access", access_pb2.ExplainAccessRequest, Right.OPERATOR),
     f"/{ADMIN_SERVICE}/SearchAudit": Verb("search_audit", admin_pb2.SearchAuditRequest, Right.OPERATOR),

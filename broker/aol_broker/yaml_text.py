@@ -8,14 +8,12 @@ from pathlib import Path
 
 import yaml
 
+from aol_broker.yaml_events import Location, built, is_storable, read_plain
 from aol_wire.filters import Json
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 100_000
-
-Location = tuple[str | int, ...]
-"""The keys and list positions that lead to a value."""
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_SCALARS = frozenset({"str", "bool", "int", "float", "null", "timestamp", "merge", "value"})
@@ -112,7 +110,7 @@ def read_text(path: Path) -> str:
         raise YamlError((Problem(line, "", what),)) from None
 
 
-def read_yaml(text: str, *, known_good: bool = False) -> YamlDocument:
+def read_yaml(text: str) -> YamlDocument:
     """Read one mapping; an empty text is an empty one.
 
     Plain scalars, lists and mappings only: tags, several documents, keys that are repeated or no scalars, and texts
@@ -120,14 +118,24 @@ def read_yaml(text: str, *, known_good: bool = False) -> YamlDocument:
     text. `<<` is a key like any other. Of each of these problems the first is reported, because what follows it
     could not be trusted.
 
-    :param known_good: it was read here before. It is read several times as fast then, by a parser that bounds no depth.
     :raises YamlError: it is not such a text.
     """
     if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
         raise YamlError((Problem(0, "", _TOO_LARGE),))
+    plain = read_plain(text, max_depth=MAX_DEPTH, max_values=MAX_NODES)
+    return read_any_yaml(text) if plain is None else YamlDocument(plain.value, plain.lines, plain.scalars)
+
+
+def read_any_yaml(text: str) -> YamlDocument:
+    """Read one mapping, as `read_yaml` does, by the parser that is written in Python: it has the last word.
+
+    This takes up to a minute for a text of 1 MiB.
+
+    :raises YamlError: it is not such a text.
+    """
     try:
-        loader: yaml.SafeLoader | yaml.CSafeLoader = _FastLoader(text) if known_good else _Loader(text)
-        node = loader.get_single_node()
+        loader = _Loader(text)
+        node = _composed(loader)
         if node is None:
             return YamlDocument({}, {}, {})
         reading = _Reading(loader)
@@ -144,6 +152,15 @@ def read_yaml(text: str, *, known_good: bool = False) -> YamlDocument:
     if not isinstance(value, dict):
         raise YamlError((Problem(node.start_mark.line + 1, "", "the file is not a mapping of keys to values"),))
     return YamlDocument(value, reading.lines, reading.scalars)
+
+
+def _composed(loader: "_Loader") -> yaml.Node | None:
+    try:
+        return loader.get_single_node()
+    except (ValueError, OverflowError):
+        # PyYAML makes characters of escapes such as "\\U00110000" without a look at their numbers.
+        line = loader.get_mark().line + 1
+        raise YamlError((Problem(line, "", "not valid YAML: found the escape of a character that is none"),)) from None
 
 
 class _TooMuchError(Exception):
@@ -168,14 +185,10 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
 
-# PyYAML is installed without the C parser where that could not be built.
-_FastLoader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", _Loader)
-
-
 class _Reading:
     """The walk over the composed nodes. Aliases are followed, up to the bound on nodes, which also ends cycles."""
 
-    def __init__(self, loader: yaml.SafeLoader | yaml.CSafeLoader) -> None:
+    def __init__(self, loader: yaml.SafeLoader) -> None:
         self._loader = loader
         self._nodes = 0
         self.lines: dict[Location, int] = {}
@@ -200,7 +213,7 @@ class _Reading:
         if isinstance(node, yaml.ScalarNode) and plain in _PLAIN_SCALARS:
             _refuse_unstorable(node, at)
             self.scalars[at] = node.value
-            return self._scalar(node, plain)
+            return built(self._loader, node)
         raise YamlError((Problem(node.start_mark.line + 1, format_location(at), "YAML tags are not read here"),))
 
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Json]:
@@ -219,24 +232,9 @@ class _Reading:
             result[key] = self.value(value_node, here)
         return result
 
-    def _scalar(self, node: yaml.ScalarNode, plain: str) -> Json:
-        if plain == "null":
-            return None
-        try:
-            if plain == "bool":
-                return self._loader.construct_yaml_bool(node)
-            if plain == "int":
-                return self._loader.construct_yaml_int(node)
-            if plain == "float":
-                return self._loader.construct_yaml_float(node)
-        except (ValueError, LookupError):
-            # What looks or is tagged like a number but is none that Python reads (`0b_`, 5,000 digits) stays text.
-            return str(node.value)
-        return str(node.value)
-
 
 def _refuse_unstorable(node: yaml.ScalarNode, at: Location) -> None:
     """Refuse what escapes in quotes can make and no database keeps as text."""
-    if "\0" in node.value or any("\ud800" <= character <= "\udfff" for character in node.value):
+    if not is_storable(node.value):
         line = node.start_mark.line + 1
         raise YamlError((Problem(line, format_location(at), "text holds a NUL or half of a surrogate pair"),))

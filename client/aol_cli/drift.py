@@ -82,6 +82,18 @@ def differences(answer: "drift_pb2.GetDriftResponse", manifests: Iterable["Check
     return [_difference(item, files) for item in answer.findings]
 
 
+def counts_in_words(answer: "drift_pb2.GetDriftResponse") -> str:
+    """Return how many differences of each kind there are, the most first."""
+    from aol.admin.v1 import drift_pb2
+
+    ordered = sorted(answer.counts, key=lambda count: -count.findings)
+    return ", ".join(
+        f"{count.findings:,} {_TITLES.get(word, word)}"
+        for count in ordered
+        for word in (enum_word(drift_pb2.DriftKind, count.kind, "DRIFT_KIND_"),)
+    )
+
+
 def edited_files(found: Iterable[Difference], manifests: Iterable["CheckedManifest"]) -> dict[Path, str]:
     """Return the new texts of the files that edits change.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aol_cli.output import shown_time
+from aol_cli.output import counted, shown_time
 
 if TYPE_CHECKING:
     from aol.admin.v1 import usage_pb2
@@ -76,11 +76,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Edges, and of what time they tell."""
+    """Edges, and of what time they tell. `left_out`: how many more there are, with fewer calls."""
 
     edges: tuple[Edge, ...]
     since_us: int
     until_us: int
+    left_out: int = 0
 
     def per_hour(self, calls: int) -> float:
         """Return how many calls an hour so many in this time are. Less than an hour counts as one."""
@@ -95,13 +96,14 @@ class Lineage:
 
     @property
     def window(self) -> str:
-        """Since when uses are known, in words."""
-        return f"Uses since {shown_time(moment(self.since_us) or '')}."
+        """Since when uses are known, and what is not shown, in words."""
+        cut = f" {counted(self.left_out, 'more edge')}, with no more calls, not shown." if self.left_out else ""
+        return f"Uses since {shown_time(moment(self.since_us) or '')}.{cut}"
 
 
 def lineage_of(answer: "usage_pb2.GetLineageResponse") -> Lineage:
     """Return what a broker answered."""
-    return Lineage(tuple(_edge(item) for item in answer.edges), answer.since_us, answer.until_us)
+    return Lineage(tuple(_edge(item) for item in answer.edges), answer.since_us, answer.until_us, answer.left_out)
 
 
 def edge_as_json(edge: Edge, lineage: Lineage) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def mermaid(lineage: Lineage) -> str:
     collections = {
         name: f"c{number}" for number, name in enumerate(sorted({edge.collection for edge in lineage.edges}))
     }
-    lines = ["flowchart LR"]
+    lines = ["flowchart LR", *((f"  %% {lineage.window}",) if lineage.left_out else ())]
     lines += [f'  {node}(["{_text(name)}"])' for name, node in services.items()]
     lines += [f'  {node}[("{_text(name)}")]' for name, node in collections.items()]
     for edge in lineage.edges:

@@ -1,10 +1,11 @@
 """How does lineage look as a picture? SVG: services on the left, collections on the right, a curve for each edge."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 from xml.etree import ElementTree as ET
 
-from aol_cli.lineage import Edge, Lineage, moment, services_of
+from aol_cli.lineage import Edge, Lineage, moment
 from aol_cli.output import escaped, shown_time
 
 _ROW, _BOX_HEIGHT, _TOP = 58.0, 42.0, 76.0
@@ -32,9 +33,10 @@ class _Box(NamedTuple):
 def svg(lineage: Lineage) -> str:
     """Return the picture. Curves carry titles with the figures; their width grows with the rate."""
     collections = sorted({edge.collection for edge in lineage.edges})
-    services = _near_their_collections(lineage.edges, collections)
-    service_notes = {name: _service_note(name, lineage) for name in services}
-    collection_notes = {name: _collection_note(name, lineage) for name in collections}
+    of_service, of_collection = _by(lineage.edges, "service"), _by(lineage.edges, "collection")
+    services = _near_their_collections(of_service, collections)
+    service_notes = {name: _service_note(of_service[name]) for name in services}
+    collection_notes = {name: _collection_note(of_collection[name], lineage) for name in collections}
     left, wide = _width(service_notes), _width(collection_notes)
     right = left + _MARGIN + _BETWEEN
     rows = max(len(services), len(collections), 1)
@@ -65,12 +67,18 @@ def svg(lineage: Lineage) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _near_their_collections(edges: Sequence[Edge], collections: Sequence[str]) -> Sequence[str]:
+def _by(edges: Iterable[Edge], end: Literal["service", "collection"]) -> Mapping[str, Sequence[Edge]]:
+    """Return edges by one of their ends."""
+    found: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        found[getattr(edge, end)].append(edge)
+    return found
+
+
+def _near_their_collections(edges: Mapping[str, Sequence[Edge]], collections: Sequence[str]) -> Sequence[str]:
     """Return the services in an order that keeps curves short: by the middle of what each has to do with."""
     row = {name: number for number, name in enumerate(collections)}
-    middles = {
-        service: [row[edge.collection] for edge in edges if edge.service == service] for service in services_of(edges)
-    }
+    middles = {service: [row[edge.collection] for edge in of_service] for service, of_service in edges.items()}
     return sorted(middles, key=lambda service: (sum(middles[service]) / len(middles[service]), service))
 
 
@@ -117,14 +125,12 @@ def _stroke(edge: Edge, lineage: Lineage) -> tuple[str, float, str]:
     return (_OWNED, 1.2, "") if edge.owner else (_DECLARED, 1.4, "6 5")
 
 
-def _service_note(name: str, lineage: Lineage) -> str:
-    edges = [edge for edge in lineage.edges if edge.service == name]
+def _service_note(edges: Sequence[Edge]) -> str:
     used, owned = sum(1 for edge in edges if edge.uses), sum(1 for edge in edges if edge.owner)
     return f"owns {owned}, uses {used} of {len(edges)}"
 
 
-def _collection_note(name: str, lineage: Lineage) -> str:
-    edges = [edge for edge in lineage.edges if edge.collection == name]
+def _collection_note(edges: Sequence[Edge], lineage: Lineage) -> str:
     last_us = max((edge.last_us for edge in edges), default=0)
     if not last_us:
         return "not used"

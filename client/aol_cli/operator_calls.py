@@ -1,4 +1,4 @@
-"""How are calls made that need the operator's token?"""
+"""How are calls of `aol.admin.v1.Admin` made, with the operator's token or as a service that deploys its manifest?"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,19 +24,22 @@ A = TypeVar("A")
 class OperatorCalls:
     """Calls of one broker in the operator's name. `revision` is the registry's, as the last answer told it."""
 
-    def __init__(self, endpoint: str, token: str, channel: "grpc.aio.Channel") -> None:
-        """:raises ConfigurationError: the token would go to another machine without TLS."""
+    def __init__(self, endpoint: str, token: str, channel: "grpc.aio.Channel", service: str = "") -> None:
+        """`service` is in whose name the calls are, empty for the operator's; then the token may be empty, too.
+
+        :raises ConfigurationError: the token would go to another machine without TLS."""
         from aol.admin.v1.admin_pb2_grpc import AdminStub
         from aol.data.v1.data_broker_pb2_grpc import DataBrokerStub
         from aol_client import ConfigurationError
         from aol_client.tls import clear_text_problem, client_tls
-        from aol_wire.metadata import AUTHORIZATION_HEADER
+        from aol_wire.metadata import AUTHORIZATION_HEADER, SERVICE_HEADER
 
-        if client_tls(None) is None and (problem := clear_text_problem(endpoint, None)):
+        if token and client_tls(None) is None and (problem := clear_text_problem(endpoint, None)):
             raise ConfigurationError(problem)
         self.revision = 0
         self._endpoint = endpoint
-        self._metadata = ((AUTHORIZATION_HEADER, f"Bearer {token}"),)
+        shown = {AUTHORIZATION_HEADER: f"Bearer {token}" if token else "", SERVICE_HEADER: service}
+        self._metadata = tuple((name, value) for name, value in shown.items() if value)
         self._admin: Any = AdminStub(channel)  # type: ignore[no-untyped-call]
         self._data: Any = DataBrokerStub(channel)  # type: ignore[no-untyped-call]
 
@@ -79,11 +82,11 @@ class OperatorCalls:
 
 
 @asynccontextmanager
-async def operator_calls(endpoint: str, token: str) -> AsyncIterator[OperatorCalls]:
-    """Yield a connection in the operator's name.
+async def operator_calls(endpoint: str, token: str, service: str = "") -> AsyncIterator[OperatorCalls]:
+    """Yield a connection in the operator's name, or in that of a service.
 
     :raises Failure: UNAVAILABLE; no broker answers.
     :raises ConfigurationError: the token would go to another machine without TLS.
     """
     async with connected(endpoint) as channel:
-        yield OperatorCalls(endpoint, token, channel)
+        yield OperatorCalls(endpoint, token, channel, service)

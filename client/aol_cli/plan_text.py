@@ -1,7 +1,7 @@
 """How does a plan look: as a diff for people, as Markdown for a pull request, as JSON for programs?"""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aol_cli.output import counted, escaped, shown_time
@@ -38,15 +38,23 @@ def summary(plan: "plan_pb2.Plan") -> str:
 
 def lines(plan: "plan_pb2.Plan") -> Iterator[str]:
     """Yield a plan like a diff: `+` is added, `~` changed, `-` removed. Nothing depends on colours."""
+    changes = _by_service(plan)
     for manifest in plan.manifests:
-        changes = [change for change in plan.changes if change.service == manifest.service]
-        if not changes:
+        if manifest.service not in changes:
             continue
         yield f"{manifest.service}  {manifest.source}  {_version(manifest)}"
-        for change in changes:
+        for change in changes[manifest.service]:
             yield from _change(change)
         yield ""
     yield summary(plan)
+
+
+def _by_service(plan: "plan_pb2.Plan") -> "Mapping[str, Sequence[plan_pb2.Change]]":
+    """Return the changes of each service that has any."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for change in plan.changes:
+        found[change.service].append(change)
+    return dict(found)
 
 
 def _version(manifest: "plan_pb2.PlannedManifest") -> str:
@@ -141,16 +149,16 @@ def markdown(plan: "plan_pb2.Plan") -> Iterator[str]:
     yield "### Data manifests"
     yield ""
     yield summary(plan)
+    changes = _by_service(plan)
     for manifest in plan.manifests:
-        changes = [change for change in plan.changes if change.service == manifest.service]
-        if not changes:
+        if manifest.service not in changes:
             continue
         yield ""
         yield f"**{_cell(manifest.service)}**, {_cell(_version(manifest).replace('->', '→'))}"
         yield ""
         yield "| | grade | what | why |"
         yield "|---|---|---|---|"
-        for change in sorted(changes, key=lambda change: -change.grade):
+        for change in sorted(changes[manifest.service], key=lambda change: -change.grade):
             sign = _SIGNS[change.action] if change.action < len(_SIGNS) else "?"
             word = grade_word(change.grade)
             grade = f"**{word}**" if change.grade > _GRADES.index("needs review") else word

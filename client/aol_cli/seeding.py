@@ -36,7 +36,7 @@ def seedings(manifests: Iterable[tuple[str, str]], environment: Mapping[str, str
         if "seeds" not in text:
             continue
         try:
-            document = read_yaml(text, known_good=True)
+            document = read_yaml(text)
         except YamlError:
             continue
         for collection, lines in seeded_collections(document):

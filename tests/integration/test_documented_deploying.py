@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from aol_broker.settings import load_settings
 from aol_cli.app import app
@@ -45,6 +45,36 @@ def test_the_documented_commands_plan_apply_and_tell_what_was_applied(
     ]
     assert "created  shop.items" in done[1].stdout
     assert "operator  yes" in done[2].stdout
+
+
+def test_the_documented_commands_of_a_service_deploy_its_own_manifest(
+    started: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    operator = {"AOL_ENDPOINT": started.endpoint, "AOL_DATA_DIR": str(started.data_dir)}
+
+    def run(arguments: list[str], environment: dict[str, str]) -> Result:
+        return CliRunner().invoke(app, arguments, env=environment)
+
+    path = tmp_path / "shop" / "manifest.yaml"
+    path.parent.mkdir()
+    for version in ("before 1", "before 2", "before 3"):
+        path.write_text(text("shop", version, [{"name": "items"}]))
+        assert run(["apply", "shop"], operator).exit_code == 0
+    path.write_text(text("shop", "now", [{"name": "items"}]))
+    (tmp_path / "shop.token").write_text(run(["token", "create", "shop"], operator).stdout)
+    [section] = re.findall(r"^## With a service's own credentials\n(.*?)^## ", DOCUMENT, re.MULTILINE | re.DOTALL)
+    export, *commands = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    name, _, file = export.removeprefix("export ").partition("=")
+    own = {"AOL_ENDPOINT": started.endpoint, "AOL_DATA_DIR": str(tmp_path / "nowhere"), name: file}
+    done = {command.split()[1]: run(shlex.split(command)[1:], own) for command in commands}
+    assert {command: item.exit_code for command, item in done.items()} == {
+        "plan": PlanCode.CHANGES,
+        "apply": 0,
+        "history": 0,
+        "rollback": 0,
+    }
+    assert "service:shop  yes" in done["history"].stdout
 
 
 def test_the_documented_grades_are_those_that_there_are() -> None:

@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from aol_broker.authorize import Right
 from aol_broker.identities.token_text import digest, new_token, token_id
 from aol_broker.registry.store import Registry
 from aol_broker.verbs import VERBS
@@ -185,7 +186,7 @@ def bad_credentials(serving: Serving, method: str) -> Iterator[tuple[str, Header
         "JWT": serving.issuer.token(sub=READER),
     }.items():
         yield f"another service's {name}", (*named, serving.bearer(token)), Reason.BAD_CREDENTIALS
-        if of == "operator":
+        if VERBS[method].right is Right.OPERATOR:
             yield f"a service's {name}", (serving.bearer(token),), Reason.NO_CREDENTIALS
     right = serving.bearer(serving.minted[f"{of} right"])
     yield "two names", (*named, ("aol-service", READER), right), Reason.BAD_CREDENTIALS

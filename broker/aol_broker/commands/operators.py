@@ -1,9 +1,11 @@
 """What do operators ask for? ApplyManifest, ListServices, ListCollections, ListGrants."""
 
-from collections import Counter
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
+from aol.admin.v1 import access_pb2
 from aol.admin.v1 import admin_pb2 as pb
+from aol.data.v1 import collection_pb2
 from aol_broker.access.service_patterns import covers
 from aol_broker.backends import Backends
 from aol_broker.commands.collections import warn_of_failed_indexes
@@ -11,7 +13,7 @@ from aol_broker.commands.manifests import SourcedText, check_source, collections
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest
 from aol_broker.presentation import collection_to_proto, grant_to_proto, within_one_answer
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantKey
 from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.security.changing import consequences
@@ -86,13 +88,12 @@ class ListServices:
     ) -> Answer:
         """Look them up."""
         snapshot = self._registry.snapshot
-        owned = Counter(collection.service for collection in snapshot.collections.values())
         services = within_one_answer(
             (
                 pb.Service(
                     name=service.name,
                     manifest_version=service.manifest_version,
-                    collection_count=owned[service.name],
+                    collection_count=len(snapshot.owned_by(service.name)),
                     created_us=service.created_us,
                 )
                 for _, service in sorted(snapshot.services.items())
@@ -116,14 +117,16 @@ class ListAllCollections:
     ) -> Answer:
         """Look them up."""
         snapshot, service = self._registry.snapshot, request.arguments.service
-        collections = within_one_answer(
-            (
-                collection_to_proto(collection)
-                for _, collection in sorted(snapshot.collections.items())
-                if not service or collection.service == service
-            ),
-            "Describe the collections one by one." if service else "List the collections of one service at a time.",
-        )
+
+        def listed() -> list[collection_pb2.Collection]:
+            ids = snapshot.owned_by(service) if service else sorted(snapshot.collections)
+            return within_one_answer(
+                (collection_to_proto(snapshot.collections[id_]) for id_ in ids),
+                "Describe the collections one by one." if service else "List the collections of one service at a time.",
+            )
+
+        # In a thread, as there may be many: calls go on meanwhile.
+        collections = await asyncio.to_thread(listed)
         return Answer(pb.ListCollectionsResponse(collections=collections), len(collections))
 
 
@@ -134,20 +137,34 @@ class ListGrants:
         self._registry = registry
 
     async def admit(self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None) -> None:
-        """Operators may ask."""
+        """Operators may ask, and services for what they hold themselves."""
 
     async def dispatch(
         self, request: Request[pb.ListGrantsRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Look them up."""
-        wanted_collection, wanted_service = request.arguments.collection, request.arguments.service
-        grants = within_one_answer(
-            (
-                grant_to_proto(grant)
-                for (collection_id, service), held in sorted(self._registry.snapshot.grants.items())
-                if wanted_collection in ("", collection_id) and (not wanted_service or covers(service, wanted_service))
-                for grant in held
-            ),
-            "List the grants of one collection, or to one service, at a time.",
-        )
+        collection, service = request.arguments.collection, request.arguments.service
+        holder = "" if request.principal.is_operator else request.principal.service
+        held = self._registry.snapshot.grants
+
+        def is_wanted(key: GrantKey) -> bool:
+            return collection in ("", key[0]) and all(covers(key[1], name) for name in (service, holder) if name)
+
+        def listed() -> list[access_pb2.Grant]:
+            return within_one_answer(
+                (
+                    grant_to_proto(_told_to(grant, holder))
+                    for key in sorted(filter(is_wanted, held))
+                    for grant in held[key]
+                ),
+                "List the grants of one collection, or to one service, at a time.",
+            )
+
+        # In a thread, as there may be many: calls go on meanwhile.
+        grants = await asyncio.to_thread(listed)
         return Answer(pb.ListGrantsResponse(grants=grants), len(grants))
+
+
+def _told_to(grant: Grant, holder: str) -> Grant:
+    """Return a grant as its holder may see it, empty for an operator: a condition may be on what is hidden from it."""
+    return replace(grant, limits=replace(grant.limits, where="")) if holder and grant.limits.where else grant

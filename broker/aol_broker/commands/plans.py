@@ -7,7 +7,9 @@ from dataclasses import replace
 from aol.admin.v1 import plan_pb2 as pb
 from aol_broker.backends import Backends
 from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
+from aol_broker.commands.own_manifests import as_told, check_count, check_owner, check_rights
 from aol_broker.dispatch import Dispatch
+from aol_broker.garbage import collecting_nothing
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.plan_settings import PlanSettings
 from aol_broker.planning.changes import Change
@@ -17,7 +19,7 @@ from aol_broker.registry.deployments import Deployments, ManifestVersion, abstra
 from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord, Snapshot
 from aol_broker.registry.store import Registry
-from aol_broker.request import Answer, Request
+from aol_broker.request import Answer, Principal, Request
 from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
@@ -29,7 +31,7 @@ _DAY_US = 86_400 * 1_000_000
 
 
 class PlanManifests:
-    """Says what applying manifests would change."""
+    """Says what applying manifests would change. What takes long of many manifests is done in threads: calls go on."""
 
     def __init__(
         self,
@@ -55,36 +57,46 @@ class PlanManifests:
         self, request: Request[pb.PlanManifestsRequest], record: CollectionRecord | None, work: None
     ) -> Answer:
         """Compare the manifests with the registry of one revision."""
+        with collecting_nothing():
+            return await self._answer(request.principal, request.arguments)
+
+    async def _answer(self, principal: Principal, arguments: pb.PlanManifestsRequest) -> Answer:
+        check_count(principal, len(arguments.manifests))
         # First, as making it is a change of the registry.
         key = await self._registry.secret(SEAL_SECRET)
-        texts = await self._texts(request.arguments)
+        texts = await self._texts(principal, arguments)
         deployments = await self._history.deployments(now_us() - self._deployed_us)
         sources, candidates = await self._candidates(texts, deployments)
-        replaces = {service for service, _ in sources} if request.arguments.replaces_all else set[str]()
-        self._check_all(candidates, dict(sources))
-        changes = await self._changes(candidates, deployments, replaces)
-        made = pb.Plan(
-            revision=deployments.revision,
-            replaces_all=request.arguments.replaces_all,
-            created_us=now_us(),
-            changes=changes_to_proto(changes),
-        )
-        changed = {item.manifest.service for item in candidates}
         for service, item in sources:
-            made.manifests.add(
-                service=service,
-                source=item.source,
-                manifest=item.text,
-                sha256=digest(item.text),
-                registered_version=_number(deployments.newest.get(service)),
-                changed=service in changed,
-            )
-        details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
-        return Answer(pb.PlanManifestsResponse(plan=sealed(made, key)), len(changes), details)
+            check_owner(principal, service, item.source)
+        replaces = {service for service, _ in sources} if arguments.replaces_all else set[str]()
+        await asyncio.to_thread(self._check_all, principal, candidates, dict(sources))
+        changes = await self._changes(candidates, deployments, replaces)
+        if not principal.is_operator:
+            changes = list(map(as_told, changes))
+        made_for = "" if principal.is_operator else principal.service
 
-    async def _texts(self, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
+        def answer() -> Answer:
+            response = pb.PlanManifestsResponse()
+            made = response.plan
+            made.revision, made.replaces_all, made.created_us = deployments.revision, arguments.replaces_all, now_us()
+            # One by one: to copy all of them at once would hold up calls, in this thread too.
+            for change in changes_to_proto(changes):
+                made.changes.append(change)
+            _add_manifests(made, sources, deployments, {item.manifest.service for item in candidates})
+            details: dict[str, Json] = {"changes": len(changes), **recorded_manifests(made, {})}
+            _let_go(candidates)
+            sealed(made, key, made_for)
+            return Answer(response, len(changes), details)
+
+        return await asyncio.to_thread(answer)
+
+    async def _texts(self, principal: Principal, arguments: pb.PlanManifestsRequest) -> list[SourcedText]:
         if not arguments.manifests:
             raise DataError.invalid(Reason.BAD_REQUEST, "manifests", "at least one")
+        for number, item in enumerate(arguments.manifests):
+            if not item.manifest and item.version:
+                check_owner(principal, item.service, f"manifests.{number}.service")
         earlier = [(item.service, item.version) for item in arguments.manifests if not item.manifest and item.version]
         found = await self._history.texts(earlier) if earlier else {}
         texts = []
@@ -109,6 +121,22 @@ class PlanManifests:
 
         A text that the registry has is not parsed again: of a whole platform's, most are.
         """
+        services = await asyncio.to_thread(self._standing, texts, deployments)
+        others = [item for item, service in zip(texts, services, strict=True) if service is None]
+        manifests = await parse_all(others)
+        parsed = iter(manifests)
+        sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
+        refuse_rivals([(service, item.source) for service, item in sources])
+        candidates = await self._with_newest(manifests, deployments)
+
+        def changing() -> list[Candidate]:
+            known = zip(candidates, others, strict=True)
+            return [candidate for candidate, item in known if not self._unchanged(candidate, item, deployments)]
+
+        return sources, await asyncio.to_thread(changing)
+
+    def _standing(self, texts: Sequence[SourcedText], deployments: Deployments) -> list[str | None]:
+        """Return of each text whose newest manifest it is; None where it is nobody's, or does not stand as it is."""
         by_digest = {version.sha256: version for version in deployments.newest.values()}
         snapshot = self._registry.snapshot
         services: list[str | None] = []
@@ -116,14 +144,7 @@ class PlanManifests:
             sha256 = digest(item.text)
             version = by_digest.get(sha256)
             services.append(version.service if version and stands(version, sha256, snapshot) else None)
-        others = [item for item, service in zip(texts, services, strict=True) if service is None]
-        manifests = await parse_all(others)
-        parsed = iter(manifests)
-        sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
-        refuse_rivals([(service, item.source) for service, item in sources])
-        candidates = await self._with_newest(manifests, deployments)
-        known = zip(candidates, others, strict=True)
-        return sources, [candidate for candidate, item in known if not self._unchanged(candidate, item, deployments)]
+        return services
 
     def _unchanged(self, candidate: Candidate, item: SourcedText, deployments: Deployments) -> bool:
         """Whether a text is the registry's, of a version from before abstracts were written down."""
@@ -140,26 +161,35 @@ class PlanManifests:
         before = {key: await _parse_registered(text, key) for key, text in texts.items()}
         candidates = []
         for manifest in manifests:
-            number = _number(deployments.newest.get(manifest.service))
+            number = deployments.number(manifest.service)
             candidates.append(Candidate(manifest, before.get((manifest.service, number)), number))
         return candidates
 
-    def _check_all(self, candidates: Sequence[Candidate], sources: Mapping[str, SourcedText]) -> None:
-        """Return if the registry and the adapters can do what the manifests ask; else the error names the file."""
+    def _check_all(
+        self, principal: Principal, candidates: Sequence[Candidate], sources: Mapping[str, SourcedText]
+    ) -> None:
+        """Return if the registry and the adapters can do what the manifests ask, and the caller may; else the error
+        names the file."""
+        snapshot = self._registry.snapshot
         for candidate in candidates:
             try:
-                collections_of(candidate.manifest, self._registry.snapshot, self._backends)
+                records = collections_of(candidate.manifest, snapshot, self._backends)
+                check_rights(principal, records, snapshot)
             except DataError as error:
                 error.message = f"{sources[candidate.manifest.service].source}: {error.message}"
                 raise
 
     async def _changes(
-        self, candidates: Sequence[Candidate], deployments: Deployments, replaces: Collection[str]
+        self,
+        candidates: Sequence[Candidate],
+        deployments: Deployments,
+        replaces: Collection[str],
     ) -> list[Change]:
         snapshot = self._registry.snapshot
         whole = await self._with_abstracts(deployments)
         at_us = now_us()
-        uses = await self._usage.load(at_us - self._observed_us, collection_ids=_about(candidates, snapshot))
+        about = await asyncio.to_thread(_about, candidates, snapshot)
+        uses = await self._usage.load(at_us - self._observed_us, collection_ids=about)
         documents = await self._documents(candidates)
         return await asyncio.to_thread(
             lambda: plan(candidates, snapshot, whole, uses, at_us=at_us, replaces=replaces, documents=documents)
@@ -184,7 +214,8 @@ class PlanManifests:
     async def _documents(self, candidates: Sequence[Candidate]) -> Mapping[str, int]:
         """Count the documents of collections that are no longer declared, as far as adapters answer."""
         counts: dict[str, int] = {}
-        for record in self._left_out(candidates)[:_COUNTED_COLLECTIONS]:
+        left_out = await asyncio.to_thread(self._left_out, candidates)
+        for record in left_out[:_COUNTED_COLLECTIONS]:
             try:
                 counts[record.collection_id] = await self._dispatch.count_all(record, timeout_s=_COUNT_TIMEOUT_S)
             except DataError:
@@ -211,6 +242,12 @@ def _about(candidates: Sequence[Candidate], snapshot: Snapshot) -> set[str]:
     return ids | {request.collection_id for manifest in manifests for request in manifest.access_requests}
 
 
+def _let_go(candidates: list[Candidate]) -> None:
+    """Free what manifests take, one by one: a million objects at once, or to look for garbage among them, take long."""
+    while candidates:
+        candidates.pop()
+
+
 async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
     """Return what a version declares; None when it is no manifest any more, by the rules of now."""
     try:
@@ -219,5 +256,16 @@ async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
         return None
 
 
-def _number(version: ManifestVersion | None) -> int:
-    return 0 if version is None else version.version
+def _add_manifests(
+    plan: pb.Plan, sources: Sequence[tuple[str, SourcedText]], deployments: Deployments, changed: Collection[str]
+) -> None:
+    """Put texts into a plan, each given with its service; those of `changed` services are to be applied."""
+    for service, item in sources:
+        plan.manifests.add(
+            service=service,
+            source=item.source,
+            manifest=item.text,
+            sha256=digest(item.text),
+            registered_version=deployments.number(service),
+            changed=service in changed,
+        )

@@ -59,7 +59,7 @@ class SeedCollection:
         versions = await self._history.versions(record.service)
         keys = [(record.service, versions[0].version)] if versions else []
         for key, text in (await self._history.texts(keys)).items():
-            manifest = await asyncio.to_thread(parse_manifest, text, f"{key[0]} version {key[1]}", applied=True)
+            manifest = await asyncio.to_thread(parse_manifest, text, f"{key[0]} version {key[1]}")
             for collection in manifest.collections:
                 if collection.name == record.name and collection.seeds:
                     return collection.seeds

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from aol.admin.v1 import plan_pb2 as pb
+from aol_broker.commands.own_manifests import check_owner
 from aol_broker.dispatch import Dispatch
 from aol_broker.presentation import collection_to_proto, within_one_answer
 from aol_broker.registry.deployments import ManifestVersion
@@ -27,8 +28,8 @@ class ListManifestVersions:
         self._deployed_us = round(deployed_days * _DAY_US)
 
     async def admit(self, request: Request[pb.ListManifestVersionsRequest], record: CollectionRecord | None) -> None:
-        """Operators may ask, for a service's name."""
-        check_service(request.arguments.service)
+        """Operators may ask, for a service's name, and services for their own."""
+        check_owner(request.principal, check_service(request.arguments.service), "service")
 
     async def dispatch(
         self, request: Request[pb.ListManifestVersionsRequest], record: CollectionRecord | None, work: None
@@ -48,8 +49,8 @@ class RetireManifestVersion:
         self._registry = registry
 
     async def admit(self, request: Request[pb.RetireManifestVersionRequest], record: CollectionRecord | None) -> None:
-        """Operators may do it, for a service's name."""
-        check_service(request.arguments.service)
+        """Operators may do it, for a service's name, and services for their own."""
+        check_owner(request.principal, check_service(request.arguments.service), "service")
         if request.arguments.version < 1:
             raise DataError.invalid(Reason.BAD_REQUEST, "version", "versions count from 1")
 
@@ -73,12 +74,13 @@ class ListIndexes:
     async def admit(
         self, request: Request[pb.ListIndexesRequest], record: CollectionRecord | None
     ) -> Sequence[CollectionRecord]:
-        """Return the collections that there are."""
+        """Return the collections that there are; for a service, those of its own."""
         asked = request.arguments.collections
         if len(asked) > COLLECTIONS_A_CALL:
             raise DataError.invalid(Reason.TOO_LARGE, "collections", f"at most {COLLECTIONS_A_CALL} a call")
-        known = self._registry.snapshot.collections
-        return [known[id_] for id_ in asked if id_ in known]
+        known, principal = self._registry.snapshot.collections, request.principal
+        found = [known[id_] for id_ in asked if id_ in known]
+        return [record for record in found if principal.is_operator or record.service == principal.service]
 
     async def dispatch(
         self,

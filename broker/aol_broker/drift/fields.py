@@ -1,7 +1,8 @@
 """Which hinted fields has no document, and which fields does no hint name? By a sample; names only."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -23,6 +24,7 @@ FIELDS_SHOWN = 20
 # What fewer documents lack says nothing.
 _SAMPLE_MIN_DOCUMENTS = 10
 _PATH_MAX_BYTES = 256
+_QUICK_CHARACTERS = 32 << 10
 _TYPE_NAMES = {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 
 
@@ -50,10 +52,13 @@ async def sample(dispatch: Dispatch, record: CollectionRecord, documents: int, t
             timeout_s=timeout_s,
         )
         page = (await dispatch.find(record, find)).page
-        for id_, text in zip(page.id, page.json, strict=True):
-            if id_ not in ids:
-                ids.add(id_)
-                _look_at(orjson.loads(text), record, seen)
+        texts = [text for id_, text in zip(page.id, page.json, strict=True) if id_ not in ids]
+        ids.update(page.id)
+        # In a thread where that takes long: calls go on.
+        if sum(map(len, texts)) > _QUICK_CHARACTERS:
+            await asyncio.to_thread(_look_at_all, texts, record, seen)
+        else:
+            _look_at_all(texts, record, seen)
     return seen
 
 
@@ -79,6 +84,11 @@ def field_findings(record: CollectionRecord, seen: Seen) -> Iterator[Finding]:
             edit = Edit(owner, Section.SCHEMA_HINT, {path: next(iter(kinds))}, record.name)
         what = " or ".join(sorted(kinds)) or "null"
         yield Finding(Kind.UNHINTED_FIELD, id_, owner, path, f"Some {looked} have it, as {what}.", edit)
+
+
+def _look_at_all(texts: Iterable[str], record: CollectionRecord, seen: Seen) -> None:
+    for text in texts:
+        _look_at(orjson.loads(text), record, seen)
 
 
 def _look_at(document: dict[str, Json], record: CollectionRecord, seen: Seen) -> None:

@@ -22,8 +22,8 @@ from aol_broker.manifest.sharing import read_limits
 from aol_broker.manifest.storage import read_storage
 from aol_broker.registry.snapshot import Permission, SecretsPolicy, Validation
 from aol_broker.validation_problems import problems_of
+from aol_broker.yaml_events import Location
 from aol_broker.yaml_text import (
-    Location,
     Problem,
     YamlDocument,
     YamlError,
@@ -52,18 +52,17 @@ def read_manifest(path: pathlib.Path) -> str:
         raise _bad(error.problems, str(path)) from None
 
 
-def parse_manifest(text: str, source: str, *, applied: bool = False) -> Manifest:
+def parse_manifest(text: str, source: str) -> Manifest:
     """Return what a manifest declares.
 
-    This takes seconds for a text near the bound of 1 MiB; on an event loop, run it in a thread.
+    This may take a minute for a text near the bound of 1 MiB; on an event loop, run it in a thread.
 
     :param source: the file's name, for messages.
-    :param applied: the text is one that was applied before; it is read several times as fast.
     :raises DataError: BAD_MANIFEST; its message and violations name every problem (the first 50) with file, line, path
         and the nearest valid name. What is no YAML at all is one problem.
     """
     try:
-        document = read_yaml(text, known_good=applied)
+        document = read_yaml(text)
     except YamlError as error:
         raise _bad(error.problems, source) from None
     model, form = _form(document)

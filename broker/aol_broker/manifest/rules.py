@@ -8,7 +8,8 @@ from aol_broker.manifest.security import broken_security
 from aol_broker.manifest.seeds import broken_seeds
 from aol_broker.manifest.sharing import broken_limits
 from aol_broker.manifest.storage import broken_storage
-from aol_broker.yaml_text import Location, did_you_mean
+from aol_broker.yaml_events import Location
+from aol_broker.yaml_text import did_you_mean
 from aol_wire.errors import DataError
 from aol_wire.field_rules import RULES, TYPE, TYPES
 from aol_wire.filters import Json, Path
@@ -58,7 +59,9 @@ def _collection(collection: Mapping[str, Json], at: Location, service: Json) -> 
     yield from _repeated(collection.get("indexes"), indexes, ("type", "fields"))
     for place, index in _mappings(collection.get("indexes"), indexes):
         problems = list(_index(index, place))
-        yield from problems or _expiring(index, place, _datetimes(collection.get("schemaHint")))
+        yield from problems
+        if not problems and index.get("type") == IndexType.TTL:
+            yield from _expiring(index, place, _datetimes(collection.get("schemaHint")))
     yield from _repeated(collection.get("sharing"), sharing, ("service", "permission"))
     security = collection.get("security")
     if isinstance(security, dict):
@@ -90,7 +93,7 @@ def _index(index: dict[str, Json], at: Location) -> Problems:
 def _expiring(index: dict[str, Json], at: Location, datetimes: frozenset[Path] | None) -> Problems:
     """Only fields that are hinted `datetime` are stored in the one form whose order is the order of time."""
     fields = index.get("fields")
-    if index.get("type") != IndexType.TTL or not isinstance(fields, list) or datetimes is None:
+    if not isinstance(fields, list) or datetimes is None:
         return
     for position, path in enumerate(fields):
         if isinstance(path, str) and tuple(path.split(".")) not in datetimes:

@@ -6,7 +6,7 @@ import orjson
 
 from aol_broker.security.conditions import check_condition, node_count
 from aol_broker.security.policy import NO_SECURITY, SecurityPolicy, TenantRule
-from aol_broker.yaml_text import Location
+from aol_broker.yaml_events import Location
 from aol_wire.errors import DataError
 from aol_wire.filters import Json
 from aol_wire.limits import SECURITY_MAX_NODES

@@ -9,7 +9,7 @@ from aol_broker.manifest.declaration import Seed, SeedCondition
 from aol_broker.secret_lint import secrets_in
 from aol_broker.seed_variables import MALFORMED, is_malformed, texts_in, variables_in
 from aol_broker.shapes import shape_of
-from aol_broker.yaml_text import Location
+from aol_broker.yaml_events import Location
 from aol_wire.documents import ensure_document
 from aol_wire.errors import DataError, Violation
 from aol_wire.filters import Json

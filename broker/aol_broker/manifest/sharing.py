@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.access.limits_parser import parse_fields, parse_where
-from aol_broker.yaml_text import Location
+from aol_broker.yaml_events import Location
 from aol_wire.datetimes import to_us
 from aol_wire.errors import DataError
 from aol_wire.filters import Json

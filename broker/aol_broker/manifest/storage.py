@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from aol_broker.yaml_text import Location, did_you_mean
+from aol_broker.yaml_events import Location
+from aol_broker.yaml_text import did_you_mean
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json, Path
 from aol_wire.paths import format_path

@@ -31,15 +31,15 @@ def changes_to_proto(changes: Iterable[Change]) -> list[pb.Change]:
     return within_one_answer(map(_change, changes), "Plan the manifests of fewer services at a time.")
 
 
-def sealed(plan: pb.Plan, key: bytes) -> pb.Plan:
-    """Put a broker's seal on a plan, and return it."""
-    plan.seal = _seal(plan, key)
+def sealed(plan: pb.Plan, key: bytes, service: str = "") -> pb.Plan:
+    """Put a broker's seal on a plan, and return it. `service` is whom it was made for; empty for operators."""
+    plan.seal = _seal(plan, key, service)
     return plan
 
 
-def is_sealed(plan: pb.Plan, key: bytes) -> bool:
-    """Whether a plan is what a broker of this registry made, to the bit."""
-    return hmac.compare_digest(plan.seal, _seal(plan, key))
+def is_sealed(plan: pb.Plan, key: bytes, service: str = "") -> bool:
+    """Whether a plan is what a broker of this registry made, to the bit, for a service or for operators."""
+    return hmac.compare_digest(plan.seal, _seal(plan, key, service))
 
 
 def worst(plan: pb.Plan) -> int:
@@ -59,11 +59,15 @@ def recorded_manifests(plan: pb.Plan, versions: Mapping[str, int]) -> dict[str, 
     return {"manifests": shown, "more_manifests": more} if more else {"manifests": shown}
 
 
-def _seal(plan: pb.Plan, key: bytes) -> bytes:
-    bare = pb.Plan()
-    bare.CopyFrom(plan)
-    bare.ClearField("seal")
-    return hmac.digest(key, bare.SerializeToString(deterministic=True), "sha256")
+def _seal(plan: pb.Plan, key: bytes, service: str) -> bytes:
+    # The seal is taken off and put back: a copy of a plan may be of many megabytes.
+    kept = plan.seal
+    plan.ClearField("seal")
+    text = plan.SerializeToString(deterministic=True)
+    plan.seal = kept
+    # A key for each service, so that nobody's plan passes for another's.
+    own_key = hmac.digest(key, service.encode(), "sha256") if service else key
+    return hmac.digest(own_key, text, "sha256")
 
 
 def _change(change: Change) -> pb.Change:

@@ -1,5 +1,6 @@
 """What do services' manifests say, word for word? Read from the database: a snapshot holds what follows from it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from sqlalchemy import func, select
 
 from aol_broker.registry import tables
 from aol_broker.registry.database import Database
+from aol_broker.registry.reading import read_mappings, read_rows
 from aol_broker.registry.snapshot import Permission
 
 
@@ -31,21 +33,26 @@ class AppliedManifest:
     applied_us: int
 
 
-async def access_asked(database: Database, service: str = "") -> Sequence[AccessAsked]:
-    """Return what manifests, or that of one service, ask for.
+async def access_asked(database: Database, *, collection_id: str = "", around: str = "") -> Sequence[AccessAsked]:
+    """Return what manifests ask for: all of it, what is asked of a collection, or what a service asks for and is asked.
 
     :raises DataError: REGISTRY_UNAVAILABLE.
     """
     table = tables.access_requests
-    wanted = select(table)
-    if service:
-        wanted = wanted.where(table.c.service == service)
+    wanted = select(table.c.collection_id, table.c.service, table.c.permission, table.c.created_us)
+    if collection_id:
+        wanted = wanted.where(table.c.collection_id == collection_id)
+    if around:
+        owned = table.c.collection_id.startswith(f"{around}.", autoescape=True)
+        wanted = wanted.where((table.c.service == around) | owned)
     async with database.reading() as connection:
-        rows = (await connection.execute(wanted)).mappings().all()
-    return [
-        AccessAsked(row["collection_id"], row["service"], Permission(row["permission"]), row["created_us"])
-        for row in rows
-    ]
+        rows = await read_rows(connection, wanted)
+    # In a thread, as there may be many: calls go on meanwhile.
+    return await asyncio.to_thread(
+        lambda: [
+            AccessAsked(row.collection_id, row.service, Permission(row.permission), row.created_us) for row in rows
+        ]
+    )
 
 
 async def applied_manifests(
@@ -64,7 +71,7 @@ async def applied_manifests(
     found = newest.subquery()
     same = (table.c.service == found.c.service) & (table.c.version == found.c.version)
     async with database.reading() as connection:
-        rows = (await connection.execute(select(table).join(found, same))).mappings().all()
+        rows = await read_mappings(connection, select(table).join(found, same))
     return [
         AppliedManifest(row["service"], row["version"], row["text"], row["source"], row["applied_us"]) for row in rows
     ]
@@ -77,5 +84,5 @@ async def made_us(database: Database) -> dict[str, int]:
     """
     table = tables.collections
     async with database.reading() as connection:
-        rows = (await connection.execute(select(table.c.collection_id, table.c.created_us))).all()
-    return {str(id_): int(created_us) for id_, created_us in rows}
+        rows = await read_rows(connection, select(table.c.collection_id, table.c.created_us))
+    return {str(row.collection_id): int(row.created_us) for row in rows}

@@ -1,9 +1,11 @@
 """Which versions of manifests were applied, which of them still count as running, and what is shared and asked for?"""
 
+import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, RowMapping, Select, Table, and_, select
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aol_broker.manifest.declaration import AccessRequest, Manifest
 from aol_broker.registry import tables
 from aol_broker.registry.loading import read_revision
+from aol_broker.registry.reading import read_mappings, read_rows
 from aol_broker.registry.snapshot import GrantKey, Permission
 
 _ABSTRACT = tuple(column for column in tables.manifests.c if column.name != "text")
@@ -59,6 +62,10 @@ class Deployments:
     shared: Mapping[GrantKey, frozenset[Permission]]
     revoked: Mapping[GrantKey, frozenset[Permission]]
     requested: Mapping[GrantKey, frozenset[Permission]]
+
+    def number(self, service: str) -> int:
+        """Return the number of a service's newest version; 0 when it has none."""
+        return self.newest[service].version if service in self.newest else 0
 
 
 def digest(text: str) -> str:
@@ -132,14 +139,19 @@ def _parts(names: list[str]) -> Iterable[frozenset[str]]:
 
 
 async def _versions(connection: AsyncConnection, wanted: Select[tuple[object, ...]]) -> list[ManifestVersion]:
-    return [_version(row) for row in (await connection.execute(wanted)).mappings()]
+    rows = await read_mappings(connection, wanted)
+    # In a thread, as there may be thousands: calls go on.
+    return await asyncio.to_thread(lambda: [_version(row) for row in rows])
 
 
 async def _permissions(connection: AsyncConnection, table: Table) -> dict[GrantKey, frozenset[Permission]]:
+    rows = await read_rows(connection, select(table.c.collection_id, table.c.service, table.c.permission))
+    return await asyncio.to_thread(_by_key, rows)
+
+
+def _by_key(rows: Sequence[Any]) -> dict[GrantKey, frozenset[Permission]]:
     found: defaultdict[GrantKey, set[Permission]] = defaultdict(set)
-    for collection_id, service, permission in await connection.execute(
-        select(table.c.collection_id, table.c.service, table.c.permission)
-    ):
+    for collection_id, service, permission in rows:
         found[collection_id, service].add(Permission(permission))
     return {key: frozenset(held) for key, held in found.items()}
 

@@ -3,22 +3,39 @@
 import asyncio
 import gc
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import RowMapping, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from aol_broker.garbage import collecting_nothing
 from aol_broker.registry import tables
 from aol_broker.registry.grants import AccessFact, Share, grants_for
-from aol_broker.registry.rows import from_row, limits_from_row
-from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permission, ServiceRecord, Snapshot
+from aol_broker.registry.lazy_mapping import LazyMapping
+from aol_broker.registry.reading import read_mappings
+from aol_broker.registry.rows import check_rows, from_row, limits_from_row
+from aol_broker.registry.snapshot import (
+    CollectionRecord,
+    Grant,
+    GrantKey,
+    MintedToken,
+    Permission,
+    ServiceRecord,
+    Snapshot,
+)
 
 _ACCESS = (tables.sharing, tables.revocations, tables.access_requests, tables.grants)
-_ROWS_AT_A_TIME = 500
+_GIVING = frozenset({tables.access_requests.name, tables.grants.name})
 _MANY = 1000
+
+K = TypeVar("K")
+R = TypeVar("R")
+V = TypeVar("V")
+
+_AccessRows = list[tuple[str, RowMapping]]
+"""Rows about one service and one collection, each with its table's name."""
 
 
 @dataclass(slots=True)
@@ -50,12 +67,15 @@ async def read_revision(connection: AsyncConnection) -> int:
 async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
     """Return the snapshot of the database's revision, made of an older one and of what changed after it.
 
-    The statements must all see the same state. Calls go on meanwhile, whatever the size of the registry.
+    The statements must all see the same state. Calls go on meanwhile, whatever the size of the registry. `before` was
+    loaded too, or is empty. Collections and grants are made of their rows when they are first asked for.
+
+    :raises DataError: REGISTRY_UNAVAILABLE, also where a row cannot be read.
     """
     revision = await read_revision(connection)
     if revision <= before.revision:
         return before
-    with _collecting_nothing():
+    with collecting_nothing():
         newer = await _read(connection, before.revision)
         snapshot = await asyncio.to_thread(_next, revision, before, newer)
         if len(newer.collections) > _MANY:
@@ -65,36 +85,16 @@ async def load(connection: AsyncConnection, before: Snapshot) -> Snapshot:
     return snapshot
 
 
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Have no garbage collected: of what is made here all is kept, and to look for some holds up calls again and again.
-
-    Of several that overlap, the one that found it on turns it on.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 async def _read(connection: AsyncConnection, revision: int) -> _Newer:
-    changed = select(tables.touched.c.collection_id).where(tables.touched.c.revision > revision)
+    # Of nothing, everything has changed.
+    changed = select(tables.touched.c.collection_id).where(tables.touched.c.revision > revision) if revision else None
     return _Newer(
-        touched=await _rows(connection, changed),
-        services=await _rows(connection, select(tables.services).where(tables.services.c.revision > revision)),
-        collections=await _rows(connection, _among(tables.collections, changed)),
-        access={table.name: await _rows(connection, _among(table, changed)) for table in _ACCESS},
-        tokens=await _rows(connection, select(tables.tokens).where(tables.tokens.c.revision > revision)),
+        touched=[] if changed is None else await read_mappings(connection, changed),
+        services=await read_mappings(connection, select(tables.services).where(tables.services.c.revision > revision)),
+        collections=await read_mappings(connection, _among(tables.collections, changed)),
+        access={table.name: await read_mappings(connection, _among(table, changed)) for table in _ACCESS},
+        tokens=await read_mappings(connection, select(tables.tokens).where(tables.tokens.c.revision > revision)),
     )
-
-
-async def _rows(connection: AsyncConnection, wanted: Select[tuple[Any, ...]]) -> list[RowMapping]:
-    """Read rows a few at a time: all at once would hold up calls."""
-    result = await connection.stream(wanted, execution_options={"yield_per": _ROWS_AT_A_TIME})
-    return [row async for part in result.mappings().partitions() for row in part]
 
 
 def _next(revision: int, before: Snapshot, newer: _Newer) -> Snapshot:
@@ -102,13 +102,21 @@ def _next(revision: int, before: Snapshot, newer: _Newer) -> Snapshot:
     services = dict(before.services)
     for row in newer.services:
         services[row["name"]] = ServiceRecord(row["name"], row["manifest_version"], row["created_us"])
+    check_rows(tables.collections.name, newer.collections)
     # One that was dropped is among those that changed, and has no row.
-    collections = {id_: record for id_, record in before.collections.items() if id_ not in touched}
-    for row in newer.collections:
-        collections[row["collection_id"]] = from_row(row)
-    grants = {key: held for key, held in before.grants.items() if key[0] not in touched}
-    grants.update(_grants(newer.access))
+    rows = {row["collection_id"]: row for row in newer.collections}
+    collections = _lazy(before.collections, _record).changed(touched.__contains__, rows)
+    grants = _lazy(before.grants, _grants).changed(lambda key: key[0] in touched, _grant_rows(newer.access))
     return Snapshot(revision, services, collections, grants, _tokens(newer.tokens, before))
+
+
+def _lazy(before: Mapping[K, V], make: Callable[[K, R], V]) -> LazyMapping[K, R, V]:
+    """Return what an older snapshot has; one that was not loaded has nothing."""
+    return before if isinstance(before, LazyMapping) else LazyMapping({}, make)
+
+
+def _record(_: str, row: RowMapping) -> CollectionRecord:
+    return from_row(row)
 
 
 def _tokens(rows: Iterable[RowMapping], before: Snapshot) -> dict[bytes, MintedToken]:
@@ -122,32 +130,41 @@ def _tokens(rows: Iterable[RowMapping], before: Snapshot) -> dict[bytes, MintedT
     return tokens
 
 
-def _grants(rows_of: Mapping[str, Iterable[RowMapping]]) -> dict[GrantKey, tuple[Grant, ...]]:
-    facts: defaultdict[GrantKey, _Access] = defaultdict(_Access)
-    for table in _ACCESS:
-        for row in rows_of[table.name]:
-            access, permission = facts[row["collection_id"], row["service"]], Permission(row["permission"])
-            if table is tables.sharing:
-                access.shared.append(Share(permission, limits_from_row(row), row["revision"]))
-            elif table is tables.revocations:
-                access.revoked.append(permission)
-            elif table is tables.access_requests:
-                access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
-            else:
-                fact = (permission, row["reason"], row["created_us"], row["granted_by"])
-                access.granted.append(AccessFact(*fact, limits_from_row(row), row["revision"]))
-    derived = {
-        key: grants_for(
-            *key,
-            shared=access.shared,
-            revoked=access.revoked,
-            requested=access.requested,
-            granted=access.granted,
-        )
-        for key, access in facts.items()
-    }
-    return {key: grants for key, grants in derived.items() if grants}
+def _grant_rows(rows_of: Mapping[str, Sequence[RowMapping]]) -> dict[GrantKey, _AccessRows]:
+    """Return the rows that grants follow from, each with its table's name. What nobody asked for and nobody granted, as
+    what is only shared, gives no grant."""
+    found: defaultdict[GrantKey, _AccessRows] = defaultdict(list)
+    giving = set[GrantKey]()
+    for name, rows in rows_of.items():
+        check_rows(name, rows)
+        for row in rows:
+            found[row["collection_id"], row["service"]].append((name, row))
+        if name in _GIVING:
+            giving.update((row["collection_id"], row["service"]) for row in rows)
+    return {key: rows for key, rows in found.items() if key in giving}
 
 
-def _among(table: Table, changed: Select[tuple[str]]) -> Select[tuple[object, ...]]:
-    return select(table).where(table.c.collection_id.in_(changed))
+def _grants(key: GrantKey, rows: _AccessRows) -> tuple[Grant, ...]:
+    access = _Access()
+    for name, row in rows:
+        permission = Permission(row["permission"])
+        if name == tables.sharing.name:
+            access.shared.append(Share(permission, limits_from_row(row), row["revision"]))
+        elif name == tables.revocations.name:
+            access.revoked.append(permission)
+        elif name == tables.access_requests.name:
+            access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
+        else:
+            fact = (permission, row["reason"], row["created_us"], row["granted_by"])
+            access.granted.append(AccessFact(*fact, limits_from_row(row), row["revision"]))
+    return grants_for(
+        *key,
+        shared=access.shared,
+        revoked=access.revoked,
+        requested=access.requested,
+        granted=access.granted,
+    )
+
+
+def _among(table: Table, changed: Select[tuple[str]] | None) -> Select[tuple[object, ...]]:
+    return select(table) if changed is None else select(table).where(table.c.collection_id.in_(changed))

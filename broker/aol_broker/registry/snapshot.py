@@ -9,6 +9,7 @@ from types import MappingProxyType
 from aol_broker.access.limits import UNLIMITED, Limits
 from aol_broker.access.service_patterns import covers, is_pattern
 from aol_broker.audit.policy import AuditPolicy
+from aol_broker.registry.lazy_mapping import LazyMapping
 from aol_broker.security.policy import NO_SECURITY, SecurityPolicy
 from aol_broker.shapes import Shape, shape_of
 from aol_wire.adapter import Target
@@ -171,7 +172,8 @@ GrantKey = tuple[str, str]
 class Snapshot:
     """The registry at a revision. Lookups are dict hits, whatever its size.
 
-    `tokens` are those that were not revoked, by the SHA-256 of their text.
+    `tokens` are those that were not revoked, by the SHA-256 of their text. `collections` and `grants` may be such that
+    make a value once it is read: to read them all takes a moment where there are thousands.
     """
 
     revision: int = 0
@@ -187,14 +189,14 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         for name in ("services", "collections", "grants", "tokens"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        owned = _grouped((record.service, record.collection_id) for record in self.collections.values())
-        object.__setattr__(self, "_owned", owned)
+            given = getattr(self, name)
+            if not isinstance(given, LazyMapping):
+                object.__setattr__(self, name, MappingProxyType(dict(given)))
+        object.__setattr__(self, "_owned", _grouped((id_.partition(".")[0], id_) for id_ in self.collections))
         object.__setattr__(self, "_granted", _grouped((service, id_) for id_, service in self.grants))
         to_many: defaultdict[str, tuple[Grant, ...]] = defaultdict(tuple)
-        for (id_, service), held in self.grants.items():
-            if is_pattern(service):
-                to_many[id_] += held
+        for key in [key for key in self.grants if is_pattern(key[1])]:
+            to_many[key[0]] += self.grants[key]
         object.__setattr__(self, "_to_many", dict(to_many))
         object.__setattr__(self, "_patterns", tuple(sorted(filter(is_pattern, self._granted))))
 
@@ -215,7 +217,8 @@ class Snapshot:
 
     def grants_on(self, collection_id: str) -> tuple[Grant, ...]:
         """Return all grants and requests on a collection, by service. It looks at every grant that there is."""
-        return tuple(grant for key, held in sorted(self.grants.items()) if key[0] == collection_id for grant in held)
+        keys = sorted(key for key in self.grants if key[0] == collection_id)
+        return tuple(grant for key in keys for grant in self.grants[key])
 
     def owned_by(self, service: str) -> tuple[str, ...]:
         """Return the ids of the collections of a service, sorted."""

@@ -9,10 +9,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from aol_broker.registry.database import Database
+from aol_broker.registry.reading import read_rows
 from aol_broker.registry.tables import usage, usage_shapes, usage_since
 from aol_broker.usage.counter import HOUR_US, Count
 from aol_broker.usage.rows import HOURS_A_DAY, ShapeKey, UseKey
-from aol_broker.usage.uses import Shape, ShapeUse, Use, Uses
+from aol_broker.usage.uses import CALL, Shape, ShapeUse, Use, Uses
 
 _USE_KEY = ("collection_id", "service", "verb", "path", "hour", "hours")
 _SHAPE_KEY = ("collection_id", "service", "shape", "hour")
@@ -79,22 +80,44 @@ class UsageStore:
             await connection.execute(delete(usage).where(old | (usage.c.hour < kept.days_from)))
             await connection.execute(delete(usage_shapes).where(usage_shapes.c.hour < kept.days_from))
 
-    async def load(self, since_us: int, collection_ids: Collection[str] | None = None, service: str = "") -> Uses:
+    async def collections(self) -> Sequence[str]:
+        """Return the ids of the collections that uses are kept of, whether they still exist or not."""
+        # Each is the next one of the index after the one before: to look for the different ones reads every row.
+        first = select(func.min(usage.c.collection_id).label("id")).cte("ids", recursive=True)
+        after = select(func.min(usage.c.collection_id)).where(usage.c.collection_id > first.c.id).scalar_subquery()
+        ids = first.union_all(select(after).where(first.c.id.is_not(None)))
+        async with self._database.reading() as connection:
+            rows = await read_rows(connection, select(ids.c.id).where(ids.c.id.is_not(None)))
+        return [id_ for (id_,) in rows]
+
+    async def load(
+        self,
+        since_us: int,
+        collection_ids: Collection[str] | None = None,
+        service: str = "",
+        *,
+        paths: bool = True,
+        shapes: bool = True,
+    ) -> Uses:
         """Return what was used since a moment, of some collections or by one service if they are given.
 
-        An hour, or a day, whose last call came after that moment counts as a whole.
+        An hour, or a day, whose last call came after that moment counts as a whole. Without `paths`, only the calls
+        themselves are read, and without `shapes` none of those: of many collections, that is much less.
         """
         use_key: tuple[Any, ...] = (usage.c.collection_id, usage.c.service, usage.c.verb, usage.c.path)
         shape_key: tuple[Any, ...] = (usage_shapes.c.collection_id, usage_shapes.c.service, usage_shapes.c.shape)
         rows: list[Any] = []
-        shapes: list[Any] = []
+        shape_rows: list[Any] = []
         async with self._database.reading() as connection:
             begun_us = int((await connection.execute(select(func.max(usage_since.c.since_us)))).scalar_one() or 0)
             since_us = max(since_us, begun_us)
             for part in _id_parts(collection_ids):
-                rows += (await connection.execute(_summed(usage, use_key, since_us, part, service))).all()
-                shapes += (await connection.execute(_summed(usage_shapes, shape_key, since_us, part, service))).all()
-        return await asyncio.to_thread(_uses, since_us, rows, shapes)
+                used = _summed(usage, use_key, since_us, part, service)
+                rows += await read_rows(connection, used if paths else used.where(usage.c.path == CALL))
+                if shapes:
+                    asked = _summed(usage_shapes, shape_key, since_us, part, service)
+                    shape_rows += await read_rows(connection, asked)
+        return await asyncio.to_thread(_uses, since_us, rows, shape_rows)
 
 
 def _id_parts(collection_ids: Collection[str] | None) -> Iterator[Sequence[str] | None]:

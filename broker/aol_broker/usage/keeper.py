@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from aol_broker.garbage import collecting_nothing
 from aol_broker.registry.store import Registry
 from aol_broker.registry.usage_store import Kept, UsageStore
 from aol_broker.settings_sections import UsageSettings
@@ -65,17 +66,41 @@ class UsageKeeper:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def load(
-        self, since_us: int = 0, *, collection_ids: Collection[str] | None = None, service: str = ""
+        self,
+        since_us: int = 0,
+        *,
+        collection_ids: Collection[str] | None = None,
+        service: str = "",
+        paths: bool = True,
+        shapes: bool = True,
     ) -> Uses:
         """Return what was used since a moment: by the callers of this broker until now, by others' a while ago.
 
         :param collection_ids: of which collections; of all when not given.
+        :param service: by whom; by all when not given.
+        :param paths: whether the paths that calls name are wanted, or the calls themselves only.
+        :param shapes: whether the shapes of filters are wanted.
 
         :raises DataError: REGISTRY_UNAVAILABLE.
         """
         await self.flush()
         kept_from_us = int((self._clock() - self._settings.keep_for_s) * 1e6)
-        return await self._store.load(max(since_us, kept_from_us), collection_ids, service)
+        since_us = max(since_us, kept_from_us)
+        with collecting_nothing():
+            return await self._store.load(since_us, collection_ids, service, paths=paths, shapes=shapes)
+
+    async def load_around(self, service: str, since_us: int = 0) -> Uses:
+        """Return the calls of all on the collections of a service, and its own on those of others, without paths.
+
+        :raises DataError: REGISTRY_UNAVAILABLE.
+        """
+        await self.flush()
+        owned, others = set[str](), set[str]()
+        for id_ in await self._store.collections():
+            (owned if id_.partition(".")[0] == service else others).add(id_)
+        on_owned = await self.load(since_us, collection_ids=owned, paths=False, shapes=False)
+        own = await self.load(since_us, collection_ids=others, service=service, paths=False, shapes=False)
+        return Uses(on_owned.since_us, {**own.by_collection, **on_owned.by_collection}, {})
 
     async def flush(self) -> None:
         """Add what was counted to the registry. It goes on when its caller is cancelled, as the end of a call may be.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aol_cli.drift import Difference, differences, edited_files
+from aol_cli.drift import Difference, counts_in_words, differences, edited_files
 from aol_cli.exits import ExitCode, Failure
 from aol_cli.lineage import moment
 from aol_cli.manifest_files import CheckedManifest, check_manifests, require_manifests, require_no_problems
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aol.admin.v1 import drift_pb2
 
 SAMPLE_DOCUMENTS = 100
+SHOWN_MAX = 200
+_NAMED_MAX = 5
 
 
 def drift(
@@ -39,6 +41,16 @@ def drift(
     sample: Annotated[
         int, typer.Option("--sample", min=0, max=1000, help="Documents of each collection to look at; 0: none.")
     ] = SAMPLE_DOCUMENTS,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=0,
+            help=f"At most N differences, some of each kind; 0: all. {SHOWN_MAX} when not given, of JSON all.",
+            show_default=False,
+        ),
+    ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Write the edits into the files of --manifests.")] = False,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
@@ -50,7 +62,8 @@ def drift(
         raise typer.BadParameter("it needs the files: --manifests PATH", param_hint="--fix")
     checked = check_manifests(require_manifests(manifests)) if manifests else ()
     require_no_problems(checked)
-    request = {"service": service, "since_us": moment_us("--since", since), "sample_documents": sample}
+    most = (0 if fix or as_json else SHOWN_MAX) if limit is None else limit
+    request = {"service": service, "since_us": moment_us("--since", since), "sample_documents": sample, "limit": most}
     answer = asyncio.run(_ask(endpoint, require_token(token_file, data_dir), request, checked))
     found = differences(answer, checked)
     if as_json:
@@ -58,13 +71,13 @@ def drift(
             print_json(item.as_json())
     else:
         _print(answer, found)
-    for collection in answer.not_sampled:
-        say_aside(f"The documents of {collection} could not be looked at.")
-    left = found
+    if answer.not_sampled:
+        say_aside(_not_looked_at(answer.not_sampled))
+    total, left = sum(count.findings for count in answer.counts), found
     if fix:
         _write(edited_files(found, checked), as_json=as_json)
         left = [item for item in found if item.file is None or item.command]
-    if left:
+    if left or total > len(found):
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -89,7 +102,22 @@ def _print(answer: "drift_pb2.GetDriftResponse", found: Sequence[Difference]) ->
         for step in item.mends:
             say(f"    -> {step}")
     known = f"Uses since {shown_time(moment(answer.since_us) or '')}."
-    say(f"{counted(len(found), 'difference')}. {known}" if found else f"No differences. {known}")
+    total = sum(count.findings for count in answer.counts)
+    say(f"{counted(total, 'difference')}: {counts_in_words(answer)}. {known}" if found else f"No differences. {known}")
+    if total > len(found):
+        say(f"These are {len(found):,} of them. `aol drift SERVICE` tells those of one service, --limit 0 all.")
+
+
+def _not_looked_at(collections: Sequence[str]) -> str:
+    """Say of which collections the documents were not looked at, of many by some names."""
+    some = ", ".join(collections[:_NAMED_MAX])
+    more = len(collections) - _NAMED_MAX
+    if more <= 0:
+        return f"The documents of {some} could not be looked at."
+    return (
+        f"The documents of {some} and {counted(more, 'more collection')} could not be looked at. `aol drift SERVICE` "
+        "looks at those of one service, --sample 0 at none."
+    )
 
 
 def _write(texts: dict[Path, str], *, as_json: bool) -> None:

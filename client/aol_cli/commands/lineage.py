@@ -10,11 +10,14 @@ from aol_cli.lineage import ELSEWHERE, WHOLE, Edge, Lineage, edge_as_json, linea
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile, moment_us
-from aol_cli.output import Column, print_json, print_table, say, shown_time
+from aol_cli.output import Column, print_json, print_table, say, say_aside, shown_time
 
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Uses since a date-time, or since 15m, 2h, 1d ago.")
 ]
+
+SHOWN_MAX = 500
+"""So many edges are shown to people, unless they say otherwise; programs that draw Mermaid take no more, as a rule."""
 
 DIRECT_ONLY = (
     "These are those who use it directly. What a service writes elsewhere from what it reads here is not known."
@@ -36,6 +39,16 @@ def lineage(
     service: Annotated[str, typer.Option("--service", metavar="SERVICE", help="Only what this one owns or uses.")] = "",
     since: Since = None,
     form: Annotated[Format, typer.Option("--format", help="A table, JSON, or a picture.")] = Format.TABLE,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=0,
+            help=f"At most N edges, those with the most calls; 0: all. {SHOWN_MAX} when not given, of JSON all.",
+            show_default=False,
+        ),
+    ] = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -43,9 +56,11 @@ def lineage(
 ) -> None:
     """Show services and collections as a graph: what is declared, and what is used."""
     token = require_token(token_file, data_dir)
-    request = {"collection": collection, "service": service, "since_us": moment_us("--since", since)}
+    is_json = as_json or form is Format.JSON
+    most = (0 if is_json else SHOWN_MAX) if limit is None else limit
+    request = {"collection": collection, "service": service, "since_us": moment_us("--since", since), "limit": most}
     found = asyncio.run(_ask(endpoint, token, request))
-    if as_json or form is Format.JSON:
+    if is_json:
         for edge in found.edges:
             print_json(edge_as_json(edge, found))
     elif form is Format.MERMAID:
@@ -58,6 +73,11 @@ def lineage(
         say(svg(found))
     else:
         _print_lineage(found)
+    if found.left_out:
+        say_aside(
+            f"Of {len(found.edges) + found.left_out:,} edges, the {len(found.edges):,} with the most calls are shown: "
+            "--service or --collection asks for what you look for, --limit 0 for all."
+        )
 
 
 def _print_lineage(found: Lineage) -> None:

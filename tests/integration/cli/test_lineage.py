@@ -67,6 +67,22 @@ def test_lineage_tells_declared_edges_from_observed_ones(aol: Aol) -> None:
     assert re.search(r"^lin-owner\.orders +lin-idle +read +nothing +never$", table, re.MULTILINE)
 
 
+def test_of_many_edges_those_with_the_most_calls_are_shown_and_the_others_are_told(aol: Aol) -> None:
+    of_owner = ("lineage", "--service", "lin-owner", "--limit")
+    cut = aol(*of_owner, "1")
+    assert re.search(r"^lin-owner\.orders +lin-reader +read +query 3", cut.stdout, re.MULTILINE)
+    assert "lin-idle" not in cut.stdout
+    assert cut.stdout.endswith(" 2 more edges, with no more calls, not shown.\n")
+    assert cut.stderr.startswith("Of 3 edges, the 1 with the most calls are shown: ")
+    for form in ("mermaid", "svg"):
+        assert "2 more edges, with no more calls, not shown." in aol(*of_owner, "1", "--format", form).stdout
+    assert [edge["service"] for edge in objects(aol(*of_owner, "0", "--json"))] == [
+        "lin-idle",
+        "lin-owner",
+        "lin-reader",
+    ]
+
+
 def test_lineage_is_drawn(aol: Aol, tmp_path: Path) -> None:
     assert "writes 1/hour" in aol("lineage", "--service", "lin-owner", "--format", "mermaid").stdout
     picture = ET.fromstring(aol("lineage", "--service", "lin-owner", "--format", "svg").stdout)

@@ -222,3 +222,37 @@ def test_an_index_that_stored_documents_do_not_fit_is_told_and_exit_code_1(
     path.write_text(text("plan-twins", "1", [{"name": "x", "indexes": [{"fields": ["a"], "type": "unique"}]}]))
     done = aol("apply", str(path), "--allow", "review", code=1)
     assert "these indexes could not be built:\n  plan-twins.x unique(a): " in done.stderr
+
+
+def test_a_service_deploys_its_own_manifest_with_its_own_token_and_no_other(
+    aol: Aol, deployed: Path, tmp_path: Path
+) -> None:
+    token = tmp_path / "shop.token"
+    token.write_text(aol("token", "create", "plan-shop").stdout)
+    own, anothers = (str(deployed / service / "manifest.yaml") for service in ("plan-shop", "plan-reader"))
+    write(deployed, "plan-shop", text("plan-shop", "2", [CHANGED]))
+    write(deployed, "plan-reader", text("plan-reader", "2", [], ASKS))
+    env = {"AOL_DATA_DIR": str(tmp_path / "nowhere"), "AOL_TOKEN_FILE": str(token)}
+    acting = ("--as", "plan-shop")
+    plan = str(tmp_path / "plan.json")
+    shown = aol("plan", own, *acting, "--out", plan, code=3, env=env).stdout
+    assert "breaks plan-reader (declared: a version of its manifest that runs asks for it)" in shown
+    assert "--allow breaking" in aol("apply", "--plan", plan, *acting, code=1, env=env).stderr
+    applied = aol("apply", "--plan", plan, *acting, "--allow", "breaking", env=env).stdout
+    version = int(applied.rsplit("plan-shop: version ", 1)[1])
+    back = ("rollback", "plan-shop", str(version - 1), *acting, "--allow", "destructive")
+    assert f"plan-shop: version {version + 1}\n" in aol(*back, env=env).stdout
+    history = aol("history", "plan-shop", "--json", *acting, env=env).stdout.splitlines()
+    assert [json.loads(line)["applied_by"] for line in history[:3]] == [*["service:plan-shop"] * 2, "operator"]
+    for refused in (("plan", anothers), ("plan", str(deployed)), ("apply", anothers), ("history", "plan-reader")):
+        done = aol(*refused, *acting, code=1 if refused[0] == "plan" else 3, env=env)
+        assert "the credentials are those of plan-shop" in done.stderr
+    assert "calls itself plan-reader" in aol("plan", anothers, "--as", "plan-reader", code=1, env=env).stderr
+    assert "--as SERVICE" in aol("plan", own, code=1, env=env).stderr
+
+
+def test_where_names_are_believed_a_service_deploys_by_its_name(aol: Aol, deployed: Path, tmp_path: Path) -> None:
+    env = {"AOL_DATA_DIR": str(tmp_path / "nowhere")}
+    write(deployed, "plan-reader", text("plan-reader", "2", [], ASKS))
+    shown = aol("apply", str(deployed / "plan-reader"), "--as", "plan-reader", env=env).stdout
+    assert "active   read on plan-shop.items" in shown

@@ -1,6 +1,8 @@
 """Does drift tell what differs, and what mends it, over the whole line?"""
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import pytest
 
 from aol.admin.v1 import admin_pb2, drift_pb2
 from aol.data.v1 import data_broker_pb2 as pb
+from aol_broker.commands import drift as drift_command
+from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.registry.snapshot import Permission
 from aol_broker.request import Peer
 from aol_wire.errors import DataError, Reason
@@ -236,16 +240,47 @@ async def test_drift_of_one_service_is_what_it_owns_and_what_it_holds(shop: Shop
     [
         (drift_pb2.GetDriftRequest(since_us=-1), Reason.BAD_REQUEST),
         (drift_pb2.GetDriftRequest(sample_documents=1001), Reason.BAD_REQUEST),
+        (drift_pb2.GetDriftRequest(limit=-1), Reason.BAD_REQUEST),
         (drift_pb2.GetDriftRequest(manifests=[drift_pb2.ManifestText(text="metadata: [")]), Reason.BAD_MANIFEST),
         (
             drift_pb2.GetDriftRequest(manifests=[drift_pb2.ManifestText(text="metadata: {name: a}")] * 2),
             Reason.BAD_REQUEST,
         ),
     ],
-    ids=["before 1970", "too many documents", "no manifest", "two manifests of a service"],
+    ids=["before 1970", "too many documents", "less than none", "no manifest", "two manifests of a service"],
 )
 async def test_what_cannot_be_asked_is_refused(shop: Shop, request_: drift_pb2.GetDriftRequest, reason: Reason) -> None:
     assert (await shop.line.operator_refusal("GetDrift", request_)).reason is reason
+
+
+async def test_of_many_differences_some_of_each_kind_are_told_and_all_are_counted(shop: Shop) -> None:
+    everything = await shop.drift()
+    kinds = Counter(item.kind for item in everything)
+    assert max(kinds.values()) > 1
+    for limit in (1, len(kinds), len(everything) - 1, len(everything), 0):
+        request = drift_pb2.GetDriftRequest(since_us=shop.begun_us, limit=limit)
+        answer = drift_pb2.GetDriftResponse.FromString((await shop.line.operate("GetDrift", request)).payload)
+        assert len(answer.findings) == (limit or len(everything))
+        assert {item.kind: item.findings for item in answer.counts} == kinds
+        assert [item for item in everything if item in answer.findings] == list(answer.findings)
+        assert len({item.kind for item in answer.findings}) == min(limit or len(kinds), len(kinds))
+
+
+async def test_what_a_call_had_no_time_to_read_the_next_one_reads(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def reading(text: str, source: str) -> Manifest:
+        read.append(parse_manifest(text, source).service)
+        if len(read) == 3:
+            raise asyncio.CancelledError  # as when the call's time is over
+        return parse_manifest(text, source)
+
+    monkeypatch.setattr(drift_command, "_MANIFESTS_AT_A_TIME", 1)
+    monkeypatch.setattr(drift_command, "parse_manifest", reading)
+    with pytest.raises(asyncio.CancelledError):
+        await shop.line.operate("GetDrift", drift_pb2.GetDriftRequest())
+    await shop.drift()
+    assert sorted([*read[:2], *read[3:]]) == ["bank", "guest", "shop", "web"]
 
 
 async def test_documents_that_cannot_be_looked_at_are_told_and_the_rest_is_too(shop: Shop) -> None:

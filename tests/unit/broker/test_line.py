@@ -42,8 +42,13 @@ def test_every_rpc_has_a_verb_and_every_verb_is_an_rpc() -> None:
     assert rpcs == {method: verb.request.DESCRIPTOR.full_name for method, verb in VERBS.items()}
 
 
-def test_every_rpc_of_operators_asks_for_an_operator() -> None:
-    assert {verb.right for method, verb in VERBS.items() if method.startswith(ADMIN)} == {Right.OPERATOR}
+def test_every_rpc_of_operators_asks_for_an_operator_but_for_what_a_service_does_with_its_own_manifest() -> None:
+    rights = {verb.operation: verb.right for method, verb in VERBS.items() if method.startswith(ADMIN)}
+    assert set(rights.values()) == {Right.OPERATOR, Right.DEPLOYER}
+    assert {operation for operation, right in rights.items() if right is Right.DEPLOYER} == {
+        *("plan_manifests", "apply_plan", "seed", "list_manifest_versions", "retire_manifest_version"),
+        *("list_indexes", "list_grants"),
+    }
 
 
 def test_whatever_changes_data_asks_for_more_than_read() -> None:

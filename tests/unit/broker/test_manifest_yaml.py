@@ -2,6 +2,7 @@
 
 import string
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,23 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aol_broker.yaml_events import read_plain
 from aol_broker.yaml_text import (
     MAX_BYTES,
+    MAX_DEPTH,
+    MAX_NODES,
     Problem,
+    YamlDocument,
     YamlError,
     describe_problems,
     did_you_mean,
     format_location,
+    read_any_yaml,
     read_text,
     read_yaml,
 )
 
+EXAMPLES = Path(__file__).parents[3] / "manifests"
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(string.printable),
@@ -185,11 +192,169 @@ empty:
 """
 
 
-@pytest.mark.parametrize("text", [ODD, "", "a: [b, {c: d}]\n", "# only a comment\n"])
-def test_what_was_read_before_is_read_the_same_by_the_fast_parser(text: str) -> None:
-    assert read_yaml(text, known_good=True) == read_yaml(text)
+# What YAML 1.1 and 1.2, or two parsers of it, are known to see differently.
+CORNERS = [
+    ODD,
+    "",
+    "---\na: 1\n...\n",
+    "%YAML 1.2\n---\na: 1\n",
+    "%YAML 9.1\n---\na: 1\n",
+    "a: no\nb: NO\nc: nO\nd: y\ne: True\nf: oN\n",
+    "a: 0o17\nb: 017\nc: 08\nd: 0x1F\ne: 0b11\nf: 1_000\ng: 190:20:30\nh: 1:60\ni: +1\nj: -0",
+    "a: 1e3\nb: 1.e+3\nc: 1.5e3\nd: 1.5e-3\ne: .5\nf: 5.\ng: .inf\nh: -.INF\ni: 190:20:30.15\nj: +.5",
+    "a: ~\nb:\nc: null\nd: Null\ne: nUll\nf: ''",
+    "a: 2001-01-01\nb: 2001-1-1 1:00:00 Z\nc: 2001-13-99\nd: 12:30\ne: 2001-12-14t21:59:43.10-05:00",
+    'a: "no"\nb: \'1\'\nc: "\\u00e9\\x41\\/\\N\\U0001F600"\nd: "\\0"',
+    'a: "\\uD83D\\uDE00"',
+    "a: |\n  one\n   two\n\nb: >-\n  one\n  two\n\n  three\nc: |2+\n    x\n\n",
+    "a: >#comment\n",
+    "a: |-# comment\n  x\n",
+    "a: x # a comment\nb: x#none\n# c\n  # d\nc: # e\n  f\n",
+    "a: plain\n  goes on\n\n  and on\nb: 'it\n  folds'\nc: \"so \\\n  does\"\n",
+    "a: 1\r\nb: |\r\n  x\r\n  y\r\nc: 'q\r\n r'\r\n",
+    "a: 1\rb: 2\r",
+    "\ufeffa: 1",
+    "a: 1\n\ufeffb: 2",
+    "a: é日本😀\xa0x\n日本: 1\n",
+    "a: x\x85b: y",
+    "a: x\u2028b: y",
+    "a:\t1",
+    "a: x\t\nb: \t# c\n",
+    "a: 'x\ty'",
+    "a:\n\t- b",
+    "a: 1\nb: {c: 1, c: 2}",
+    "a: [1, 2, [3, {b: c, 'd': e}], ]\nb: {x, y: , z: 1}\nc: [a: 1, b]\nd: []\ne: {}",
+    "a: [b?, c]\n",
+    "a: {b?: c}\nd: why? because\n?e: f",
+    "a: {b: http://x/?q#f}\n",
+    "? a\n: b\n? [c]\n: d",
+    "a: {b:c, d: :e, -f: -}\n- g: h",
+    "a: &x 1\nb: *x\n&k c: 1\n*x : 2",
+    "a: !!str 1\nb: ! 2\n!!int c: 3",
+    "a: !<tag:yaml.org,2002:str> 1",
+    "a: @b",
+    "a: `b",
+    "a: %b",
+    "a: b: c",
+    "a: 'b' c",
+    "a: [b",
+    "- a\n- b\n",
+    "a:\n- b\n- - c\n  - d\n-   e: f\n    g: h\n",
+    f"{'k' * 1030}: 1",
+    f"a: {'[' * 63}{']' * 63}",
+    f"a: {'[' * 62}{']' * 62}",
+    "\n".join(f"{' ' * depth}a:" for depth in range(63)) + " {}",
+    "\n".join(f"{' ' * depth}a:" for depth in range(64)) + " {}",
+    "<<: {a: 1}\n=: =\n",
+    "a: &x [*x]",
+]
 
 
-def test_the_fast_parser_follows_no_alias_into_itself() -> None:
-    with pytest.raises(YamlError):
-        read_yaml("a: &a [*a]\n", known_good=True)
+def _outcome(read: Callable[[str], YamlDocument], text: str) -> object:
+    """What a text is read as, with the types of its values; or what is wrong with it."""
+    try:
+        document = read(text)
+    except YamlError as error:
+        return error.problems
+    # Of numbers, the text tells 1 from 1.0 and from True, and that NaN is NaN.
+    return repr(document.value), dict(document.lines), dict(document.scalars)
+
+
+@pytest.mark.parametrize("text", CORNERS)
+def test_the_quick_way_reads_and_refuses_what_the_parser_in_python_does(text: str) -> None:
+    assert _outcome(read_yaml, text) == _outcome(read_any_yaml, text)
+
+
+_WORDS = [
+    "a",
+    "-",
+    ":",
+    "{",
+    "}",
+    "[",
+    "]",
+    "#",
+    "'",
+    '"',
+    "\\",
+    "\\n",
+    "no",
+    "0o17",
+    "1e3",
+    "~",
+    "''",
+    "=",
+    "2001-01-01",
+    "12:30",
+    "<<",
+    "é",
+    "😀",
+    "x?y",
+    "a#b",
+    "&a",
+    "*a",
+]
+_SPACED = ("b: ", "key: ", "- ", ": ", "? ", ", ", " ", " # c\n", "!x ", "x: 1\n", "|\n", "|2\n", ">-\n", "%T x\n")
+_ENDS = ("\n", "\n  ", "\n    ", "---\n", "...\n", "\t", "\r\n", "\r", "\ufeff", "\x85")
+_PARTS = st.sampled_from((*_WORDS, *_SPACED, *_ENDS))
+_FOLDED = ("|\n       a\n        b", "a\n       b")
+_SCALARS = st.sampled_from(
+    (*["a", "no", "'q''x'", '"d\\n"', "017", "[b?,c]", "{a,b:}"], "x # c", "[a, {b: c}]", *_FOLDED)
+)
+
+
+def _lines_of(value: object, indent: int) -> str:
+    """A value as a block, its scalars as they are."""
+    pad = " " * indent
+    if isinstance(value, dict):
+        return "".join(f"{pad}{key}:{_below(item, indent)}" for key, item in value.items())
+    assert isinstance(value, list)
+    return "".join(f"{pad}-{_below(item, indent)}" for item in value)
+
+
+def _below(value: object, indent: int) -> str:
+    return f" {value}\n" if isinstance(value, str) or not value else f"\n{_lines_of(value, indent + 2)}"
+
+
+_BLOCKS = st.dictionaries(
+    NAMES,
+    st.recursive(
+        _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda value: _lines_of(value, 0))
+
+
+@given(st.lists(_PARTS, max_size=12).map("".join) | _BLOCKS, st.lists(_PARTS, max_size=3).map("".join), st.integers(0))
+def test_whatever_the_quick_way_reads_the_parser_in_python_reads_the_same(text: str, more: str, place: int) -> None:
+    at = place % (len(text) + 1)
+    for one in (text, f"a:\n  {text}", text[:at] + more + text[at:]):
+        plain = read_plain(one, max_depth=MAX_DEPTH, max_values=MAX_NODES)
+        if plain is not None:
+            assert (repr(plain.value), plain.lines, plain.scalars) == _outcome(read_any_yaml, one)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/manifest.yaml")), ids=lambda file: file.parent.name)
+def test_manifests_as_people_write_them_are_read_the_quick_way(file: Path) -> None:
+    text = file.read_text()
+    for one in (text, text.replace("\n", "\r\n"), f"---\n{text}", f"{text}description: Größe, überall\n"):
+        assert read_plain(one, max_depth=MAX_DEPTH, max_values=MAX_NODES) is not None
+
+
+def test_directives_which_would_stop_the_process_are_not_given_to_libyaml() -> None:
+    directives = "".join(f"%TAG !a{number}! x\n" for number in range(2_000))
+    for text in (f"{directives}---\na: 1\n", f"# a comment\r\n{directives}---\r\na: 1\r\n", "a: 1\n%"):
+        assert read_plain(text, max_depth=MAX_DEPTH, max_values=MAX_NODES) is None
+    assert read_yaml(f"{directives}---\na: 1\n").value == {"a": 1}
+
+
+def test_without_libyaml_everything_is_read_by_the_parser_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert read_yaml("a: [1, {b: no}]").value == {"a": [1, {"b": False}]}
+
+
+@pytest.mark.parametrize("escape", ["\\U00110000", "\\UFFFFFFFF"])
+def test_an_escape_of_no_character_is_a_problem_with_its_line(escape: str) -> None:
+    problem = _problem(f'a: 1\nb: "{escape}"')
+    assert (problem.line, "escape" in problem.text) == (2, True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +65,18 @@ async def test_a_plan_of_several_services_is_applied_whole_and_then_there_is_not
     ]
     again = await planned(line, READER, OWNER)
     assert (list(again.changes), [item.changed for item in again.manifests]) == ([], [False, False])
+
+
+async def test_calls_go_on_while_a_plan_of_many_manifests_is_made(patient: Line) -> None:
+    collections = [{**ITEMS, "name": f"c{number}"} for number in range(20)]
+    planning = asyncio.create_task(planned(patient, *(text(f"s{number}", "1", collections) for number in range(100))))
+    answered = 0
+    while not planning.done():
+        reply = await patient.call("ListCollections", data_pb2.ListCollectionsRequest())
+        assert reply.error is None
+        answered += 1
+    assert len((await planning).changes) == 100 * 20 * 2
+    assert answered > 20
 
 
 async def test_a_plan_is_refused_when_the_registry_has_changed_since_and_changes_nothing(line: Line) -> None:
@@ -157,35 +168,6 @@ async def test_a_failure_half_way_leaves_nothing_of_a_plan_in_the_registry(
     await line.registry.refresh(before.revision + 1)
     assert line.registry.snapshot == before
     await applied(line, plan)
-
-
-async def test_calls_that_are_under_way_go_on_while_a_plan_is_applied(patient: Line) -> None:
-    line = patient
-    await applied(line, await planned(line, text("my-service", "1", [{"name": "things"}])))
-    ended = asyncio.Event()
-    made = 0
-
-    async def call(number: int) -> None:
-        nonlocal made
-        while not ended.is_set():
-            document = json.dumps({"_id": f"{number}-{made}"})
-            for method, message in (
-                ("StoreData", data_pb2.StoreDataRequest(collection="things", document=document)),
-                ("QueryData", data_pb2.QueryDataRequest(collection="things", limit=1)),
-            ):
-                reply = await line.call(method, message)
-                assert reply.error is None, reply.error
-                made += 1
-
-    callers = [asyncio.create_task(call(number)) for number in range(32)]
-    many = [text(f"many-{number}", "1", [{"name": f"c{place}"} for place in range(5)]) for number in range(10)]
-    things = {"name": "things", "indexes": [{"fields": ["a"], "type": "ascending"}]}
-    plan = await planned(line, *many, text("my-service", "2", [things]))
-    done = await applied(line, plan)
-    ended.set()
-    await asyncio.gather(*callers)
-    assert len(done.manifests) == 11
-    assert made > 64
 
 
 async def test_collections_are_made_in_steps_where_there_are_many(tmp_path: Path) -> None:

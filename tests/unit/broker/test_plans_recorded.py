@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 
-from aol.admin.v1 import admin_pb2
 from aol.admin.v1 import plan_pb2 as pb
 from aol.data.v1 import data_broker_pb2 as data_pb2
-from aol_broker.request import Peer
-from aol_wire.errors import Reason
 from aol_wire.ids import now_us
-from line import ADMIN, Line
+from line import Line
 from manifest_samples import text
-from plan_calls import DESTRUCTIVE, applied, planned, refused, request
+from plan_calls import applied, planned, refused
 
 ITEMS: dict[str, Any] = {
     "name": "items",
@@ -47,25 +44,6 @@ async def test_what_was_seen_until_now_counts_in_the_plan_of_a_field_that_goes(l
     assert (declared.service, declared.known) == ("bank", "declared")
     assert (observed.service, observed.known, observed.detail) == ("bank", "observed", "query naming price, once")
     assert before_us <= observed.last_us <= now_us()
-
-
-async def test_a_service_applies_no_manifest_not_even_its_own(line: Line) -> None:
-    """Only operators plan and apply, so that no service's credentials lead to a manifest of another."""
-    plan, before = await planned(line, OWNER), line.registry.snapshot
-    calls = {
-        "PlanManifests": request(OWNER),
-        "ApplyPlan": pb.ApplyPlanRequest(plan=plan, allow=DESTRUCTIVE),
-        "ApplyManifest": admin_pb2.ApplyManifestRequest(manifest=OWNER),
-    }
-    for service in ("shop", "bank"):
-        for method, message in calls.items():
-            reply = await line.pipeline.handle(
-                ADMIN + method, message.SerializeToString(), Peer("test", service=service)
-            )
-            assert reply.error is not None
-            assert reply.error.reason is Reason.NO_CREDENTIALS
-            assert "This call is for operators" in reply.error.message
-    assert line.registry.snapshot == before
 
 
 async def test_what_operators_do_with_plans_is_on_record_by_names_versions_and_digests(line: Line) -> None:

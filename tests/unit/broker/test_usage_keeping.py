@@ -167,3 +167,29 @@ async def test_a_caller_who_goes_away_while_counts_are_written_loses_none(regist
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     assert await calls(counting) == Counter(bank=30)
+
+
+async def test_calls_around_a_service_are_those_on_its_collections_and_its_own_on_others(registry: Registry) -> None:
+    keeping = keeper(registry)
+    note(keeping, 2, service="bank")
+    note(keeping, 3, service="shop")
+    for owner, service in (("bank", "shop"), ("web", "shop"), ("web", "bank"), ("shopping", "web")):
+        record = CollectionRecord(owner, "events", "sqlite")
+        keeping.counter.note(service, record, "count", Count(record.target, None), now_us())
+    found = await keeping.load_around("shop")
+    assert {id_: {use.service: use.calls for use in uses} for id_, uses in found.by_collection.items()} == {
+        "shop.events": {"bank": 2, "shop": 3},
+        "bank.events": {"shop": 1},
+        "web.events": {"shop": 1},
+    }
+    assert {use.path for uses in found.by_collection.values() for use in uses} == {""}
+
+
+async def test_what_is_not_asked_for_is_not_read(registry: Registry) -> None:
+    keeping = keeper(registry)
+    note(keeping)
+    bare, whole = await keeping.load(paths=False, shapes=False), await keeping.load()
+    assert {use.path for use in bare.by_collection["shop.events"]} == {""}
+    assert {use.path for use in whole.by_collection["shop.events"]} == {"", "kind"}
+    assert (len(bare.shapes("shop.events")), len(whole.shapes("shop.events"))) == (0, 1)
+    assert bare.uses("shop.events") == whole.uses("shop.events")

@@ -34,7 +34,8 @@ if _version_not_supported:
 
 class AdminStub(object):
     """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
-    `authorization: Bearer …`.
+    `authorization: Bearer …`; or those of a service, to plan and apply its own manifest: PlanManifests, ApplyPlan,
+    SeedCollection, ListManifestVersions, RetireManifestVersion, ListIndexes, ListGrants.
     """
 
     def __init__(self, channel):
@@ -167,7 +168,8 @@ class AdminStub(object):
 
 class AdminServicer(object):
     """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
-    `authorization: Bearer …`.
+    `authorization: Bearer …`; or those of a service, to plan and apply its own manifest: PlanManifests, ApplyPlan,
+    SeedCollection, ListManifestVersions, RetireManifestVersion, ListIndexes, ListGrants.
     """
 
     def ApplyManifest(self, request, context):
@@ -478,7 +480,8 @@ def add_AdminServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Admin(object):
     """What operators and deployers call. Every call needs the credentials of an operator, as a rule a token,
-    `authorization: Bearer …`.
+    `authorization: Bearer …`; or those of a service, to plan and apply its own manifest: PlanManifests, ApplyPlan,
+    SeedCollection, ListManifestVersions, RetireManifestVersion, ListIndexes, ListGrants.
     """
 
     @staticmethod

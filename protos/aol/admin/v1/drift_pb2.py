@@ -24,25 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/drift.proto\x12\x0c\x61ol.admin.v1\"\x91\x01\n\x0fGetDriftRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12-\n\tmanifests\x18\x03 \x03(\x0b\x32\x1a.aol.admin.v1.ManifestText\x12\x18\n\x10sample_documents\x18\x04 \x01(\x05\x12\x12\n\nrequest_id\x18\x0f \x01(\t\",\n\x0cManifestText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\"g\n\x10GetDriftResponse\x12,\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1a.aol.admin.v1.DriftFinding\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12\x13\n\x0bnot_sampled\x18\x03 \x03(\t\"\xb6\x01\n\x0c\x44riftFinding\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.DriftKind\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12(\n\x04\x65\x64it\x18\x06 \x01(\x0b\x32\x1a.aol.admin.v1.ManifestEdit\x12\x0f\n\x07\x63ommand\x18\x07 \x01(\t\"\x82\x01\n\x0cManifestEdit\x12\x0f\n\x07service\x18\x01 \x01(\t\x12.\n\x07section\x18\x02 \x01(\x0e\x32\x1d.aol.admin.v1.ManifestSection\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0e\n\x06remove\x18\x04 \x01(\x08\x12\r\n\x05\x65ntry\x18\x05 \x01(\t*\xb9\x02\n\tDriftKind\x12\x1a\n\x16\x44RIFT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44RIFT_KIND_UNUSED_GRANT\x10\x01\x12\x1d\n\x19\x44RIFT_KIND_UNDECLARED_USE\x10\x02\x12\x1d\n\x19\x44RIFT_KIND_NOT_REGISTERED\x10\x03\x12\x1b\n\x17\x44RIFT_KIND_NOT_DECLARED\x10\x04\x12 \n\x1c\x44RIFT_KIND_UNREAD_COLLECTION\x10\x05\x12\x1b\n\x17\x44RIFT_KIND_UNUSED_INDEX\x10\x06\x12\x1d\n\x19\x44RIFT_KIND_UNSERVED_QUERY\x10\x07\x12\x1b\n\x17\x44RIFT_KIND_UNSEEN_FIELD\x10\x08\x12\x1d\n\x19\x44RIFT_KIND_UNHINTED_FIELD\x10\t*\xbb\x01\n\x0fManifestSection\x12 \n\x1cMANIFEST_SECTION_UNSPECIFIED\x10\x00\x12 \n\x1cMANIFEST_SECTION_COLLECTIONS\x10\x01\x12$\n MANIFEST_SECTION_ACCESS_REQUESTS\x10\x02\x12\x1c\n\x18MANIFEST_SECTION_INDEXES\x10\x03\x12 \n\x1cMANIFEST_SECTION_SCHEMA_HINT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/drift.proto\x12\x0c\x61ol.admin.v1\"\xa0\x01\n\x0fGetDriftRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12-\n\tmanifests\x18\x03 \x03(\x0b\x32\x1a.aol.admin.v1.ManifestText\x12\x18\n\x10sample_documents\x18\x04 \x01(\x05\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x12\n\nrequest_id\x18\x0f \x01(\t\",\n\x0cManifestText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\"\x91\x01\n\x10GetDriftResponse\x12,\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1a.aol.admin.v1.DriftFinding\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12\x13\n\x0bnot_sampled\x18\x03 \x03(\t\x12(\n\x06\x63ounts\x18\x04 \x03(\x0b\x32\x18.aol.admin.v1.DriftCount\"E\n\nDriftCount\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.DriftKind\x12\x10\n\x08\x66indings\x18\x02 \x01(\x05\"\xb6\x01\n\x0c\x44riftFinding\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.DriftKind\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12(\n\x04\x65\x64it\x18\x06 \x01(\x0b\x32\x1a.aol.admin.v1.ManifestEdit\x12\x0f\n\x07\x63ommand\x18\x07 \x01(\t\"\x82\x01\n\x0cManifestEdit\x12\x0f\n\x07service\x18\x01 \x01(\t\x12.\n\x07section\x18\x02 \x01(\x0e\x32\x1d.aol.admin.v1.ManifestSection\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0e\n\x06remove\x18\x04 \x01(\x08\x12\r\n\x05\x65ntry\x18\x05 \x01(\t*\xb9\x02\n\tDriftKind\x12\x1a\n\x16\x44RIFT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44RIFT_KIND_UNUSED_GRANT\x10\x01\x12\x1d\n\x19\x44RIFT_KIND_UNDECLARED_USE\x10\x02\x12\x1d\n\x19\x44RIFT_KIND_NOT_REGISTERED\x10\x03\x12\x1b\n\x17\x44RIFT_KIND_NOT_DECLARED\x10\x04\x12 \n\x1c\x44RIFT_KIND_UNREAD_COLLECTION\x10\x05\x12\x1b\n\x17\x44RIFT_KIND_UNUSED_INDEX\x10\x06\x12\x1d\n\x19\x44RIFT_KIND_UNSERVED_QUERY\x10\x07\x12\x1b\n\x17\x44RIFT_KIND_UNSEEN_FIELD\x10\x08\x12\x1d\n\x19\x44RIFT_KIND_UNHINTED_FIELD\x10\t*\xbb\x01\n\x0fManifestSection\x12 \n\x1cMANIFEST_SECTION_UNSPECIFIED\x10\x00\x12 \n\x1cMANIFEST_SECTION_COLLECTIONS\x10\x01\x12$\n MANIFEST_SECTION_ACCESS_REQUESTS\x10\x02\x12\x1c\n\x18MANIFEST_SECTION_INDEXES\x10\x03\x12 \n\x1cMANIFEST_SECTION_SCHEMA_HINT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.admin.v1.drift_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DRIFTKIND']._serialized_start=660
-  _globals['_DRIFTKIND']._serialized_end=973
-  _globals['_MANIFESTSECTION']._serialized_start=976
-  _globals['_MANIFESTSECTION']._serialized_end=1163
+  _globals['_DRIFTKIND']._serialized_start=789
+  _globals['_DRIFTKIND']._serialized_end=1102
+  _globals['_MANIFESTSECTION']._serialized_start=1105
+  _globals['_MANIFESTSECTION']._serialized_end=1292
   _globals['_GETDRIFTREQUEST']._serialized_start=43
-  _globals['_GETDRIFTREQUEST']._serialized_end=188
-  _globals['_MANIFESTTEXT']._serialized_start=190
-  _globals['_MANIFESTTEXT']._serialized_end=234
-  _globals['_GETDRIFTRESPONSE']._serialized_start=236
-  _globals['_GETDRIFTRESPONSE']._serialized_end=339
-  _globals['_DRIFTFINDING']._serialized_start=342
-  _globals['_DRIFTFINDING']._serialized_end=524
-  _globals['_MANIFESTEDIT']._serialized_start=527
-  _globals['_MANIFESTEDIT']._serialized_end=657
+  _globals['_GETDRIFTREQUEST']._serialized_end=203
+  _globals['_MANIFESTTEXT']._serialized_start=205
+  _globals['_MANIFESTTEXT']._serialized_end=249
+  _globals['_GETDRIFTRESPONSE']._serialized_start=252
+  _globals['_GETDRIFTRESPONSE']._serialized_end=397
+  _globals['_DRIFTCOUNT']._serialized_start=399
+  _globals['_DRIFTCOUNT']._serialized_end=468
+  _globals['_DRIFTFINDING']._serialized_start=471
+  _globals['_DRIFTFINDING']._serialized_end=653
+  _globals['_MANIFESTEDIT']._serialized_start=656
+  _globals['_MANIFESTEDIT']._serialized_end=786
 # @@protoc_insertion_point(module_scope)

@@ -44,18 +44,20 @@ MANIFEST_SECTION_INDEXES: ManifestSection
 MANIFEST_SECTION_SCHEMA_HINT: ManifestSection
 
 class GetDriftRequest(_message.Message):
-    __slots__ = ("service", "since_us", "manifests", "sample_documents", "request_id")
+    __slots__ = ("service", "since_us", "manifests", "sample_documents", "limit", "request_id")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
     MANIFESTS_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     service: str
     since_us: int
     manifests: _containers.RepeatedCompositeFieldContainer[ManifestText]
     sample_documents: int
+    limit: int
     request_id: str
-    def __init__(self, service: _Optional[str] = ..., since_us: _Optional[int] = ..., manifests: _Optional[_Iterable[_Union[ManifestText, _Mapping]]] = ..., sample_documents: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., since_us: _Optional[int] = ..., manifests: _Optional[_Iterable[_Union[ManifestText, _Mapping]]] = ..., sample_documents: _Optional[int] = ..., limit: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ManifestText(_message.Message):
     __slots__ = ("text", "source")
@@ -66,14 +68,24 @@ class ManifestText(_message.Message):
     def __init__(self, text: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class GetDriftResponse(_message.Message):
-    __slots__ = ("findings", "since_us", "not_sampled")
+    __slots__ = ("findings", "since_us", "not_sampled", "counts")
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
     NOT_SAMPLED_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     findings: _containers.RepeatedCompositeFieldContainer[DriftFinding]
     since_us: int
     not_sampled: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, findings: _Optional[_Iterable[_Union[DriftFinding, _Mapping]]] = ..., since_us: _Optional[int] = ..., not_sampled: _Optional[_Iterable[str]] = ...) -> None: ...
+    counts: _containers.RepeatedCompositeFieldContainer[DriftCount]
+    def __init__(self, findings: _Optional[_Iterable[_Union[DriftFinding, _Mapping]]] = ..., since_us: _Optional[int] = ..., not_sampled: _Optional[_Iterable[str]] = ..., counts: _Optional[_Iterable[_Union[DriftCount, _Mapping]]] = ...) -> None: ...
+
+class DriftCount(_message.Message):
+    __slots__ = ("kind", "findings")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    kind: DriftKind
+    findings: int
+    def __init__(self, kind: _Optional[_Union[DriftKind, str]] = ..., findings: _Optional[int] = ...) -> None: ...
 
 class DriftFinding(_message.Message):
     __slots__ = ("kind", "collection", "service", "subject", "detail", "edit", "command")

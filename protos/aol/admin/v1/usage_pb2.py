@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/usage.proto\x12\x0c\x61ol.admin.v1\x1a\x1c\x61ol/data/v1/collection.proto\"l\n\x11GetLineageRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08since_us\x18\x04 \x01(\x03\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"b\n\x12GetLineageResponse\x12(\n\x05\x65\x64ges\x18\x01 \x03(\x0b\x32\x19.aol.admin.v1.LineageEdge\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12\x10\n\x08until_us\x18\x03 \x01(\x03\"\xf2\x01\n\x0bLineageEdge\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\x08\x12\x0e\n\x06\x65xists\x18\x04 \x01(\x08\x12(\n\x07granted\x18\x05 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12(\n\x07pending\x18\x06 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12*\n\trequested\x18\x07 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12\x1f\n\x04uses\x18\x08 \x03(\x0b\x32\x11.aol.admin.v1.Use\"A\n\x03Use\x12\x0c\n\x04verb\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x03 \x01(\x03\x12\x0f\n\x07last_us\x18\x04 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/usage.proto\x12\x0c\x61ol.admin.v1\x1a\x1c\x61ol/data/v1/collection.proto\"{\n\x11GetLineageRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x10\n\x08since_us\x18\x04 \x01(\x03\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"t\n\x12GetLineageResponse\x12(\n\x05\x65\x64ges\x18\x01 \x03(\x0b\x32\x19.aol.admin.v1.LineageEdge\x12\x10\n\x08since_us\x18\x02 \x01(\x03\x12\x10\n\x08until_us\x18\x03 \x01(\x03\x12\x10\n\x08left_out\x18\x04 \x01(\x05\"\xf2\x01\n\x0bLineageEdge\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\x08\x12\x0e\n\x06\x65xists\x18\x04 \x01(\x08\x12(\n\x07granted\x18\x05 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12(\n\x07pending\x18\x06 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12*\n\trequested\x18\x07 \x03(\x0e\x32\x17.aol.data.v1.Permission\x12\x1f\n\x04uses\x18\x08 \x03(\x0b\x32\x11.aol.admin.v1.Use\"A\n\x03Use\x12\x0c\n\x04verb\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x03 \x01(\x03\x12\x0f\n\x07last_us\x18\x04 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,11 +33,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.admin.v1.usage_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETLINEAGEREQUEST']._serialized_start=72
-  _globals['_GETLINEAGEREQUEST']._serialized_end=180
-  _globals['_GETLINEAGERESPONSE']._serialized_start=182
-  _globals['_GETLINEAGERESPONSE']._serialized_end=280
-  _globals['_LINEAGEEDGE']._serialized_start=283
-  _globals['_LINEAGEEDGE']._serialized_end=525
-  _globals['_USE']._serialized_start=527
-  _globals['_USE']._serialized_end=592
+  _globals['_GETLINEAGEREQUEST']._serialized_end=195
+  _globals['_GETLINEAGERESPONSE']._serialized_start=197
+  _globals['_GETLINEAGERESPONSE']._serialized_end=313
+  _globals['_LINEAGEEDGE']._serialized_start=316
+  _globals['_LINEAGEEDGE']._serialized_end=558
+  _globals['_USE']._serialized_start=560
+  _globals['_USE']._serialized_end=625
 # @@protoc_insertion_point(module_scope)

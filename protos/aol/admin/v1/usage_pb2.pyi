@@ -8,28 +8,32 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetLineageRequest(_message.Message):
-    __slots__ = ("collection", "service", "path", "since_us", "request_id")
+    __slots__ = ("collection", "service", "path", "since_us", "limit", "request_id")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     collection: str
     service: str
     path: str
     since_us: int
+    limit: int
     request_id: str
-    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., path: _Optional[str] = ..., since_us: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., path: _Optional[str] = ..., since_us: _Optional[int] = ..., limit: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetLineageResponse(_message.Message):
-    __slots__ = ("edges", "since_us", "until_us")
+    __slots__ = ("edges", "since_us", "until_us", "left_out")
     EDGES_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
     UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     edges: _containers.RepeatedCompositeFieldContainer[LineageEdge]
     since_us: int
     until_us: int
-    def __init__(self, edges: _Optional[_Iterable[_Union[LineageEdge, _Mapping]]] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ...) -> None: ...
+    left_out: int
+    def __init__(self, edges: _Optional[_Iterable[_Union[LineageEdge, _Mapping]]] = ..., since_us: _Optional[int] = ..., until_us: _Optional[int] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class LineageEdge(_message.Message):
     __slots__ = ("collection", "service", "owner", "exists", "granted", "pending", "requested", "uses")
