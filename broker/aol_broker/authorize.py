@@ -31,6 +31,10 @@ class Right(Enum):
     """To hold `admin` on the collection."""
     GRANT = auto()
     """To hold `admin` on the collection, or to be an operator."""
+    ANSWER = auto()
+    """To own the namespace of the collection, which need not exist, or to be an operator."""
+    PARTY = auto()
+    """To be a service or an operator: what is answered depends on who asks."""
     OPERATOR = auto()
     """To be an operator."""
 
@@ -43,6 +47,9 @@ _PERMISSION = {
     Right.ADMIN: Permission.ADMIN,
     Right.GRANT: Permission.ADMIN,
 }
+# Of these, the collection need not exist.
+_OF_NAMESPACES = (Right.OWNER, Right.ANSWER)
+_OF_OPERATORS_TOO = (Right.ANSWER, Right.PARTY)
 
 
 class Allowed(NamedTuple):
@@ -66,6 +73,8 @@ class Verdict(Enum):
     """It is of a permission that does not cover the call."""
     PENDING = auto()
     """It would, and is only asked for."""
+    REFUSED = auto()
+    """It would, and was asked for and refused."""
     EXPIRED = auto()
     """It did, and its time is over."""
     LIMITED = auto()
@@ -79,8 +88,8 @@ def judge(grant: Grant, right: Right, at_us: int) -> Verdict:
     """
     if right is not Right.ANY and not grant.permission.covers(_PERMISSION[right]):
         return Verdict.OTHER_PERMISSION
-    if grant.state is GrantState.PENDING:
-        return Verdict.PENDING
+    if grant.state is not GrantState.ACTIVE:
+        return Verdict.PENDING if grant.refusal is None else Verdict.REFUSED
     if grant.limits.over(at_us):
         return Verdict.EXPIRED
     # Who could pass on more than it has would have all.
@@ -105,17 +114,21 @@ def authorize(
         return Allowed(None if name is None else _listed(name, snapshot), _OPERATOR)
     if right is Right.GRANT and principal.is_operator:
         return Allowed(_existing(name, snapshot), _OPERATOR)
+    if right in _OF_OPERATORS_TOO and principal.is_operator:
+        return Allowed(None if name is None else snapshot.collection(name.service, name.collection), _OPERATOR)
     if not principal.service:
         raise DataError(
             Reason.NO_CREDENTIALS, "This call is made by a service: name it in the request header 'aol-service'."
         )
-    if right is Right.SERVICE or name is None:
+    if right is Right.SERVICE or right is Right.PARTY or name is None:
         return Allowed(None, _SERVICE)
     record = snapshot.collection(name.service, name.collection)
     if name.service == principal.service:
-        return Allowed(record if right is Right.OWNER else _existing(name, snapshot), _OWNER)
+        return Allowed(record if right in _OF_NAMESPACES else _existing(name, snapshot), _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
+    if right is Right.ANSWER:
+        raise _not_answering(name, principal)
     grants = snapshot.grants_of(name.id, principal.service)
     at_us = now_us() if at_us is None else at_us
     grant = widest(grant for grant in grants if judge(grant, right, at_us) is Verdict.ALLOWS)
@@ -167,6 +180,15 @@ def _not_owner(name: CollectionName, principal: Principal) -> DataError:
     )
 
 
+def _not_answering(name: CollectionName, principal: Principal) -> DataError:
+    return DataError(
+        Reason.GRANT_MISSING,
+        f"Permission denied for collection '{name.id}': requests for access to it are answered by {name.service}, "
+        f"which owns it, and by operators, and {principal.service} is neither.",
+        metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
+    )
+
+
 def _denied(
     name: CollectionName, principal: Principal, right: Right, grants: tuple[Grant, ...], at_us: int
 ) -> DataError:
@@ -199,6 +221,8 @@ def _denied(
             f"{command}",
             metadata={**metadata, "sharing": sharing, "command": command},
         )
+    if (refused := verdicts.get(Verdict.REFUSED)) is not None:
+        return _refused(name, refused, start, metadata)
     request = f"accessRequests:\n  - collection: {name.id}\n    permission: {needed.value}\n    reason: ..."
     indented = request.replace("\n", "\n    ")
     return DataError(
@@ -207,4 +231,20 @@ def _denied(
         f"manifest:\n    {indented}\nand let {name.service} share it there ({sharing}), or let the owner or an "
         f"operator run: {command}",
         metadata={**metadata, "manifest": request, "command": command},
+    )
+
+
+def _refused(name: CollectionName, grant: Grant, start: str, metadata: dict[str, str]) -> DataError:
+    refusal = grant.refusal
+    if refusal is None:
+        raise LookupError("a request that was refused says by whom")
+    at = from_us(refusal.created_us)
+    command = f"aol requests approve {grant.service} {name.id} --permission {grant.permission.value}"
+    facts = {"refused_by": refusal.refused_by, "refused_at": at, "refusal": refusal.reason}
+    return DataError(
+        Reason.GRANT_PENDING,
+        f"{start} has asked for '{grant.permission.value}', and {refusal.refused_by} refused it at {at}. To ask anew, "
+        f"change the request's reason in {grant.service}'s manifest; the owner or an operator who changes their mind "
+        f"runs: {command}\nThe reason of the refusal: {refusal.reason}",
+        metadata={**metadata, "command": command, **facts},
     )

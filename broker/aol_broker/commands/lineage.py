@@ -92,8 +92,11 @@ def edges_of(snapshot: Snapshot, asked: Iterable[AccessAsked], uses: Uses, wante
         _ = edges[id_, record.service]
     for key, grants in snapshot.grants.items():
         for grant in grants:
-            held = edges[key].granted if grant.state is GrantState.ACTIVE else edges[key].pending
-            held.append(grant.permission)
+            # What was refused is among what is requested.
+            if grant.state is GrantState.ACTIVE:
+                edges[key].granted.append(grant.permission)
+            elif grant.state is GrantState.PENDING:
+                edges[key].pending.append(grant.permission)
     for request in asked:
         edges[request.collection_id, request.service].requested.append(request.permission)
     for id_ in uses.by_collection:

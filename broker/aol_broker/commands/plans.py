@@ -205,8 +205,10 @@ class PlanManifests:
 
 
 def _about(candidates: Sequence[Candidate], snapshot: Snapshot) -> set[str]:
-    """Return the collections whose uses matter: the services' own, and those that they ask for or did."""
-    ids = {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
+    """Return the collections whose uses matter: the services' own, those that they ask for or did, and those that they
+    were granted."""
+    services = [item.manifest.service for item in candidates]
+    ids = {id_ for name in services for id_ in (*snapshot.owned_by(name), *snapshot.granted_to(name))}
     manifests = [manifest for item in candidates for manifest in (item.manifest, item.before) if manifest is not None]
     return ids | {request.collection_id for manifest in manifests for request in manifest.access_requests}
 

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from aol_broker.registry import tables
 from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.rows import from_row, limits_from_row
-from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permission, ServiceRecord, Snapshot
+from aol_broker.registry.snapshot import Grant, GrantKey, MintedToken, Permission, Refusal, ServiceRecord, Snapshot
 
-_ACCESS = (tables.sharing, tables.revocations, tables.access_requests, tables.grants)
+_ACCESS = (tables.sharing, tables.revocations, tables.access_requests, tables.grants, tables.refusals)
 _ROWS_AT_A_TIME = 500
 _MANY = 1000
 
@@ -29,6 +29,7 @@ class _Access:
     revoked: list[Permission] = field(default_factory=list)
     requested: list[AccessFact] = field(default_factory=list)
     granted: list[AccessFact] = field(default_factory=list)
+    refused: dict[Permission, Refusal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +134,13 @@ def _grants(rows_of: Mapping[str, Iterable[RowMapping]]) -> dict[GrantKey, tuple
                 access.revoked.append(permission)
             elif table is tables.access_requests:
                 access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
+            elif table is tables.refusals:
+                access.refused[permission] = Refusal(row["refused_by"], row["reason"], row["created_us"])
             else:
                 fact = (permission, row["reason"], row["created_us"], row["granted_by"])
-                access.granted.append(AccessFact(*fact, limits_from_row(row), row["revision"]))
+                access.granted.append(
+                    AccessFact(*fact, limits_from_row(row), row["revision"], bool(row["answers_request"]))
+                )
     derived = {
         key: grants_for(
             *key,
@@ -143,6 +148,7 @@ def _grants(rows_of: Mapping[str, Iterable[RowMapping]]) -> dict[GrantKey, tuple
             revoked=access.revoked,
             requested=access.requested,
             granted=access.granted,
+            refused=access.refused,
         )
         for key, access in facts.items()
     }

@@ -54,15 +54,16 @@ class SecretsPolicy(StrEnum):
 
 
 class GrantState(StrEnum):
-    """Whether a grant holds, was only asked for, or held until its time was over."""
+    """Whether a grant holds, was only asked for, was asked for and refused, or held until its time was over."""
 
     ACTIVE = "active"
     PENDING = "pending"
     EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 class Origin(StrEnum):
-    """Why a grant is there: the owner's manifest, a call, or (pending) just the request."""
+    """Why a grant is there: the owner's manifest, a call, or (pending or refused) just the request."""
 
     SHARING = "sharing"
     GRANT = "grant"
@@ -108,12 +109,23 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Who refused a request, when (microseconds since 1970), and why."""
+
+    refused_by: str
+    reason: str
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A permission of `service`, which may be a pattern, on a collection of another service, held or asked for.
 
-    `granted_by` is empty while it is pending. `created_us` is when it was granted or asked for, in microseconds since
-    1970. `number` is the registry's revision at which it was given as it is; 0 while it is pending, and for those that
-    are older than numbers. `state` knows of no time: see `state_at`.
+    `granted_by` is empty of what was only asked for. `created_us` is when it was granted or asked for, in microseconds
+    since 1970. `number` is the registry's revision at which it was given as it is; 0 of what was only asked for, and of
+    those that are older than numbers. `state` knows of no time: see `state_at`. `refusal` is there when it is refused.
+    `answers_request`: it was granted by a call while a request waited for it; it is `orphaned` when that request is
+    gone, and holds until it is removed.
     """
 
     collection_id: str
@@ -126,6 +138,9 @@ class Grant:
     created_us: int = 0
     limits: Limits = UNLIMITED
     number: int = 0
+    refusal: Refusal | None = None
+    answers_request: bool = False
+    orphaned: bool = False
     name: str = field(init=False, repr=False, compare=False)
     """How audit records name it, for example `grant:read#17`: origin, permission, number."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aol_cli.applying import apply_manifests, not_applied, pending_lines
+from aol_cli.applying import apply_manifests, not_applied, waiting_lines
 from aol_cli.exits import Failure
 from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, require_no_problems
 from aol_cli.operator_calls import operator_calls
@@ -157,5 +157,5 @@ async def _apply(broker: "Broker", manifests: tuple[CheckedManifest, ...]) -> No
     if unseeded:
         raise Failure("\n  ".join(["the manifests are applied, and these seeds could not be stored:", *unseeded]))
     for item in applied:
-        for line in pending_lines(item.pending):
+        for line in waiting_lines(item):
             say_aside(line)

@@ -245,7 +245,7 @@ class AdminServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListGrants(self, request, context):
-        """Lists grants and pending access requests.
+        """Lists grants, and access requests that are pending or refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
