@@ -261,7 +261,7 @@ def with_canaries(request: Message) -> Iterator[Message]:
             yield from (_set(request, field, changed) for changed in with_canaries(part))
 
 
-_NAMES = {"collection", "name", "service", "target_service", "operator", "to_adapter", "source"}
+_NAMES = {"collection", "name", "service", "owner", "target_service", "operator", "to_adapter", "source"}
 """A good name of something that is not there is told: here they are names that are no good."""
 
 

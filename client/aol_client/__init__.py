@@ -6,7 +6,7 @@ async with AOLDataClient("localhost:50051", "my-service") as client:
     events = await client.query("events", filters={"type": "user.login"}, limit=10)
 """
 
-from aol_client.access_requests import AccessRequest, Refusal, RequestAnswer
+from aol_client.access_requests import AccessRequest, RequestAnswer
 from aol_client.client import AOLDataClient
 from aol_client.collection_info import CollectionInfo, IndexInfo, SecurityInfo, StorageInfo
 from aol_client.exceptions import (
@@ -49,7 +49,6 @@ __all__ = [
     "PermissionDeniedError",
     "PreconditionFailedError",
     "QueryPlan",
-    "Refusal",
     "RequestAnswer",
     "SecurityContext",
     "SecurityInfo",

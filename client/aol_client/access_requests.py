@@ -15,20 +15,12 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Who refused a request (`service:my-service`, `operator`), why, and when."""
-
-    refused_by: str
-    reason: str
-    refused_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class AccessRequest:
     """A permission that a service's manifest asks for and that the service does not have.
 
     `collection` is its full name, and need not exist; `service` asks for `permission`, since `created_at`, and says why
-    (`reason`). `state` is `pending`, or `refused`; then `refusal` says by whom and why.
+    (`reason`). `state` is `pending` or `refused`. Of a refused one, `refused_by` (`service:my-service`, `operator`),
+    `refused_at` and `refusal` say by whom, when, and why.
     """
 
     collection: str
@@ -37,7 +29,9 @@ class AccessRequest:
     state: str
     reason: str
     created_at: datetime
-    refusal: Refusal | None = None
+    refused_by: str = ""
+    refused_at: datetime | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +93,9 @@ def access_requests(response: pb.ListAccessRequestsResponse) -> list[AccessReque
             _STATES.get(item.state, "unknown"),
             item.reason,
             _moment(item.created_us),
-            Refusal(item.refusal.refused_by, item.refusal.reason, _moment(item.refusal.created_us))
-            if item.HasField("refusal")
-            else None,
+            item.refusal.refused_by,
+            _moment(item.refusal.created_us) if item.HasField("refusal") else None,
+            item.refusal.reason,
         )
         for item in response.requests
     ]
