@@ -47,9 +47,6 @@ _PERMISSION = {
     Right.ADMIN: Permission.ADMIN,
     Right.GRANT: Permission.ADMIN,
 }
-# Of these, the collection need not exist.
-_OF_NAMESPACES = (Right.OWNER, Right.ANSWER)
-_OF_OPERATORS_TOO = (Right.ANSWER, Right.PARTY)
 
 
 class Allowed(NamedTuple):
@@ -114,7 +111,7 @@ def authorize(
         return Allowed(None if name is None else _listed(name, snapshot), _OPERATOR)
     if right is Right.GRANT and principal.is_operator:
         return Allowed(_existing(name, snapshot), _OPERATOR)
-    if right in _OF_OPERATORS_TOO and principal.is_operator:
+    if principal.is_operator and (right is Right.ANSWER or right is Right.PARTY):
         return Allowed(None if name is None else snapshot.collection(name.service, name.collection), _OPERATOR)
     if not principal.service:
         raise DataError(
@@ -124,7 +121,9 @@ def authorize(
         return Allowed(None, _SERVICE)
     record = snapshot.collection(name.service, name.collection)
     if name.service == principal.service:
-        return Allowed(record if right in _OF_NAMESPACES else _existing(name, snapshot), _OWNER)
+        # Of these two, the collection need not exist.
+        anyway = right is Right.OWNER or right is Right.ANSWER
+        return Allowed(record if anyway else _existing(name, snapshot), _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
     if right is Right.ANSWER:

@@ -16,7 +16,8 @@ _ORPHANED = "the request that it answered is gone; applying a plan removes it"
 class Applied:
     """What one manifest came to.
 
-    `active`, `pending` and `refused` are the service's access requests, as `--json` shows them.
+    `active`, `pending` and `refused` are the service's access requests, as `--json` shows them; `orphaned` is what was
+    granted for requests that it makes no more, when it was applied without a plan.
     """
 
     source: str
@@ -29,6 +30,7 @@ class Applied:
     notices: list[str] = field(default_factory=list)
     seeded: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
+    orphaned: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
@@ -50,16 +52,9 @@ class Applied:
         what = f"version {self.version}" if self.changed else f"version {self.version}, unchanged"
         lines = [f"{self.service}: {what}", *(f"  created  {name}" for name in self.created)]
         lines += [f"  seeded   {seeded_line(item)}" for item in self.seeded]
-        held = (item for item in self.active if not item["orphaned"])
-        lines += [f"  active   {item['permission']} on {item['collection']}" for item in held]
+        lines += [f"  active   {item['permission']} on {item['collection']}" for item in self.active]
         lines += [f"  notice   {text}" for text in self.notices]
-        lines += [f"  orphaned {item['permission']} on {item['collection']}: {_ORPHANED}" for item in self.orphaned]
         return lines + waiting_lines(self)
-
-    @property
-    def orphaned(self) -> list[dict[str, Any]]:
-        """What was granted for requests that the service makes no more."""
-        return [item for item in self.active if item["orphaned"]]
 
 
 def seeded_line(item: dict[str, Any]) -> str:
@@ -69,7 +64,7 @@ def seeded_line(item: dict[str, Any]) -> str:
 
 
 def waiting_lines(applied: Applied) -> list[str]:
-    """Return what waits for its owner, and how the owner or an operator agrees; and what was refused."""
+    """Return what waits for its owner, and how the owner or an operator agrees; what was refused; what is orphaned."""
     lines = []
     for item in applied.pending:
         owner, _, name = item["collection"].partition(".")
@@ -86,6 +81,7 @@ def waiting_lines(applied: Applied) -> list[str]:
             f"  refused  {what}, by {refusal['refused_by']} at {when}: {refusal['reason']}",
             "           To ask anew, change the request's reason.",
         ]
+    lines += [f"  orphaned {item['permission']} on {item['collection']}: {_ORPHANED}" for item in applied.orphaned]
     return lines
 
 
@@ -126,6 +122,7 @@ async def _apply(calls: OperatorCalls, source: str, text: str) -> Applied:
         [grant_as_json(item) for item in answer.pending_grants],
         list(answer.notices),
         refused=[grant_as_json(item) for item in answer.refused_grants],
+        orphaned=[grant_as_json(item) for item in answer.orphaned_grants],
     )
 
 

@@ -62,6 +62,7 @@ class ApplyManifest:
             active_grants=[grant_to_proto(grant) for grant in applied.active],
             pending_grants=[grant_to_proto(grant) for grant in applied.pending],
             refused_grants=[grant_to_proto(grant) for grant in applied.refused],
+            orphaned_grants=[grant_to_proto(grant) for grant in applied.orphaned],
             notices=[
                 notice
                 for collection in work.collections

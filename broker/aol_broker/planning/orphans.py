@@ -10,11 +10,6 @@ from aol_broker.registry.grants import is_asked
 from aol_broker.registry.snapshot import Grant, GrantState, Origin, Snapshot
 
 
-def has_orphans(service: str, snapshot: Snapshot) -> bool:
-    """Whether grants that answered requests of a service are there without them."""
-    return any(grant.orphaned for grant in _granted(service, snapshot))
-
-
 def orphans(manifest: Manifest, snapshot: Snapshot) -> tuple[Grant, ...]:
     """Return the grants that answered requests of a service, and that this manifest of it does not ask for."""
     return tuple(

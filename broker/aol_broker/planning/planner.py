@@ -8,7 +8,7 @@ from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.collections import collection
 from aol_broker.planning.consumers import Consumers, DeployedRequests
 from aol_broker.planning.context import Context
-from aol_broker.planning.orphans import has_orphans, removed
+from aol_broker.planning.orphans import removed
 from aol_broker.planning.sharing import requests
 from aol_broker.registry.deployments import Deployments, ManifestVersion
 from aol_broker.registry.snapshot import Snapshot
@@ -34,7 +34,7 @@ def stands(version: ManifestVersion | None, sha256: str, snapshot: Snapshot) -> 
         return False
     records = (snapshot.collection(version.service, name) for name in version.abstract.collections)
     there = all(record is not None and record.declared for record in records)
-    return there and not has_orphans(version.service, snapshot)
+    return there and not snapshot.orphaned_of(version.service)
 
 
 def plan(

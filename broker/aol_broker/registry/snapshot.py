@@ -247,6 +247,11 @@ class Snapshot:
             return own
         return tuple(sorted({*own, *(id_ for pattern in many for id_ in self._granted[pattern])}))
 
+    def orphaned_of(self, service: str) -> tuple[Grant, ...]:
+        """Return the grants of a service that answered requests which its manifest makes no more, by collection."""
+        ids = self._granted.get(service, ())
+        return tuple(grant for id_ in ids for grant in self.grants[id_, service] if grant.orphaned)
+
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
     groups: defaultdict[str, list[str]] = defaultdict(list)

@@ -38,7 +38,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What applying a manifest did, and where the service's access requests stand now."""
+    """What applying a manifest did, and where the service's access requests stand now. `orphaned` are its grants that
+    answered requests which it makes no more."""
 
     service: str
     version: int
@@ -47,6 +48,7 @@ class Applied:
     active: tuple[Grant, ...]
     pending: tuple[Grant, ...]
     refused: tuple[Grant, ...] = ()
+    orphaned: tuple[Grant, ...] = ()
 
 
 class Registry:
@@ -189,6 +191,7 @@ class Registry:
             tuple(grant for grant in grants if grant.state is GrantState.ACTIVE),
             tuple(grant for grant in grants if grant.state is GrantState.PENDING),
             tuple(grant for grant in grants if grant.state is GrantState.REFUSED),
+            self._snapshot.orphaned_of(manifest.service),
         )
 
     async def apply_plan(self, plan: PlanToApply, applied_by: str) -> AppliedPlan:

@@ -1,9 +1,14 @@
 """What becomes of requests for access that are approved, refused, asked anew or taken back? Against real registries."""
 
 import asyncio
+import contextlib
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aol_broker.access.limits import Limits
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
@@ -288,3 +293,70 @@ async def test_a_plan_removes_orphans_of_its_services_and_a_manifest_by_itself_d
     assert registry.snapshot.services["bank"].manifest_version == version + 1
     await deploy(registry, asker("read"), "back")
     assert held(registry) == ["pending read"]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("share", "ask", "deploy", "grant", "approve", "refuse", "revoke")),
+        st.lists(st.sampled_from((READ, WRITE, ADMIN)), unique=True, max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@given(STEPS)
+@settings(max_examples=25, deadline=None)
+def test_whatever_happens_each_request_is_held_pending_or_refused_and_a_plan_leaves_no_orphan(
+    steps: list[tuple[str, list[Permission]]],
+) -> None:
+    async def happen() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite+aiosqlite:///{folder}/registry.db"
+            registry, fresh = (Registry(url, default_adapter="sqlite") for _ in range(2))
+            await registry.open()
+            asked: list[Permission] = []
+            for number, (step, permissions) in enumerate(steps):
+                asked = permissions if step in {"ask", "deploy"} else asked
+                await take(registry, step, permissions, str(number))
+                check(registry, asked)
+                if step == "deploy":
+                    assert "orphaned" not in " ".join(held(registry))
+            # What is read piece by piece is what is there.
+            await fresh.open()
+            assert fresh.snapshot.grants == registry.snapshot.grants
+            await registry.close()
+            await fresh.close()
+
+    asyncio.run(happen())
+
+
+async def take(registry: Registry, step: str, permissions: list[Permission], name: str) -> None:
+    """Take a step, which may be one that is refused."""
+    # An answer may be to nothing that is asked.
+    with contextlib.suppress(DataError):
+        match step:
+            case "share":
+                await apply(registry, replace(owner(*permissions), version=name))
+            case "ask":
+                await apply(registry, replace(asker(*permissions), version=name))
+            case "deploy":
+                await deploy(registry, replace(asker(*permissions), version=name), name)
+            case "grant":
+                await registry.grant(EVENTS, "bank", (permissions or [READ])[0], "operator")
+            case "approve":
+                await approve(registry, permissions[0] if permissions else None)
+            case "refuse":
+                await refuse(registry, permissions[0] if permissions else None, reason=name)
+            case "revoke":
+                await registry.revoke(EVENTS, "bank", permissions[0] if permissions else None)
+
+
+def check(registry: Registry, asked: list[Permission]) -> None:
+    grants = registry.snapshot.grants_of(EVENTS, "bank")
+    active = [grant.permission for grant in grants if grant.state is GrantState.ACTIVE]
+    waiting = [grant for grant in grants if grant.state is not GrantState.ACTIVE]
+    for item in asked:
+        assert [grant.permission for grant in waiting].count(item) == (not any(held.covers(item) for held in active))
+    for grant in waiting:
+        assert grant.permission in asked
+        assert (grant.refusal is not None) is (grant.state is GrantState.REFUSED)
