@@ -47,6 +47,9 @@ _PERMISSION = {
     Right.ADMIN: Permission.ADMIN,
     Right.GRANT: Permission.ADMIN,
 }
+# Of these, the collection need not exist.
+_OF_NAMESPACES = (Right.OWNER, Right.ANSWER)
+_OF_OPERATORS_TOO = (Right.GRANT, Right.ANSWER, Right.PARTY)
 
 
 class Allowed(NamedTuple):
@@ -109,21 +112,19 @@ def authorize(
     if right is Right.OPERATOR:
         _require_operator(principal)
         return Allowed(None if name is None else _listed(name, snapshot), _OPERATOR)
-    if right is Right.GRANT and principal.is_operator:
-        return Allowed(_existing(name, snapshot), _OPERATOR)
-    if principal.is_operator and (right is Right.ANSWER or right is Right.PARTY):
-        return Allowed(None if name is None else snapshot.collection(name.service, name.collection), _OPERATOR)
+    if principal.is_operator and right in _OF_OPERATORS_TOO:
+        return Allowed(_of_operator(right, name, snapshot), _OPERATOR)
     if not principal.service:
         raise DataError(
             Reason.NO_CREDENTIALS, "This call is made by a service: name it in the request header 'aol-service'."
         )
-    if right is Right.SERVICE or right is Right.PARTY or name is None:
+    if right is Right.SERVICE or name is None:
         return Allowed(None, _SERVICE)
     record = snapshot.collection(name.service, name.collection)
     if name.service == principal.service:
-        # Of these two, the collection need not exist.
-        anyway = right is Right.OWNER or right is Right.ANSWER
-        return Allowed(record if anyway else _existing(name, snapshot), _OWNER)
+        if record is None and right not in _OF_NAMESPACES:
+            raise _absent(name)
+        return Allowed(record, _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
     if right is Right.ANSWER:
@@ -156,17 +157,27 @@ def _listed(name: CollectionName, snapshot: Snapshot) -> CollectionRecord:
     return record
 
 
+def _of_operator(right: Right, name: CollectionName | None, snapshot: Snapshot) -> CollectionRecord | None:
+    if right is Right.GRANT:
+        return _existing(name, snapshot)
+    return None if name is None else snapshot.collection(name.service, name.collection)
+
+
 def _existing(name: CollectionName | None, snapshot: Snapshot) -> CollectionRecord:
     record = snapshot.collection(name.service, name.collection) if name is not None else None
-    if name is None or record is None:
-        written = name.collection if name is not None else ""
-        raise DataError(
-            Reason.COLLECTION_NOT_FOUND,
-            f"Collection '{written}' not found. Request it first, await client.request_collection('{written}'), "
-            "or declare it under dataRequirements.collections in the manifest of its service.",
-            metadata={"collection": name.id if name is not None else ""},
-        )
+    if record is None:
+        raise _absent(name)
     return record
+
+
+def _absent(name: CollectionName | None) -> DataError:
+    written = name.collection if name is not None else ""
+    return DataError(
+        Reason.COLLECTION_NOT_FOUND,
+        f"Collection '{written}' not found. Request it first, await client.request_collection('{written}'), "
+        "or declare it under dataRequirements.collections in the manifest of its service.",
+        metadata={"collection": name.id if name is not None else ""},
+    )
 
 
 def _not_owner(name: CollectionName, principal: Principal) -> DataError:
