@@ -54,18 +54,22 @@ class ListAccessRequests:
         return Answer(pb.ListAccessRequestsResponse(requests=requests), len(requests))
 
     def _found(self, wanted: pb.ListAccessRequestsRequest, principal: Principal) -> Iterator[Grant]:
-        for (collection_id, service), held in sorted(self._registry.snapshot.grants.items()):
-            owner = collection_id.partition(".")[0]
-            if (
-                wanted.collection in ("", collection_id)
-                and wanted.target_service in ("", service)
-                and wanted.owner in ("", owner)
-                and (principal.is_operator or principal.service in (owner, service))
-            ):
-                for grant in held:
-                    refused = grant.state is GrantState.REFUSED
-                    if grant.origin is Origin.REQUEST and (wanted.include_refused or not refused):
-                        yield grant
+        grants = self._registry.snapshot.grants
+        for key in sorted(key for key in grants if _concerns(*key, wanted, principal)):
+            for grant in grants[key]:
+                if grant.origin is Origin.REQUEST and (wanted.include_refused or grant.state is GrantState.PENDING):
+                    yield grant
+
+
+def _concerns(collection_id: str, service: str, wanted: pb.ListAccessRequestsRequest, principal: Principal) -> bool:
+    """Whether requests of a service on a collection are asked for, and may be told to who asks."""
+    owner = collection_id.partition(".")[0]
+    return (
+        wanted.collection in ("", collection_id)
+        and wanted.target_service in ("", service)
+        and wanted.owner in ("", owner)
+        and (principal.is_operator or principal.service in (owner, service))
+    )
 
 
 @dataclass(frozen=True, slots=True)
