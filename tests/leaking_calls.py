@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, seed_pb2, token_pb2, usage_pb2
-from aol.data.v1 import collection_pb2
+from aol.data.v1 import access_request_pb2, collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
 
 SENSITIVE = "zqjxsensitive"
@@ -52,6 +52,7 @@ spec:
     accessRequests:
       - {{collection: {OWNER}.people, permission: read, reason: {ORDINARY}}}
       - {{collection: {OWNER}.plain, permission: read, reason: {ORDINARY}}}
+      - {{collection: {OWNER}.asked, permission: write, reason: {ORDINARY}}}
 """,
 )
 UNREADABLE = ("strict", "silent", "absent", "Not A Name", f"{OWNER}.absent")
@@ -189,6 +190,14 @@ REQUESTS: Mapping[str, Message] = {
     "/aol.data.v1.DataBroker/RevokeAccess": pb.RevokeAccessRequest(
         collection="plain", target_service=READER, permission=collection_pb2.PERMISSION_WRITE
     ),
+    "/aol.data.v1.DataBroker/ListAccessRequests": access_request_pb2.ListAccessRequestsRequest(include_refused=True),
+    # What the first refuses, the second approves.
+    "/aol.data.v1.DataBroker/RefuseAccess": access_request_pb2.RefuseAccessRequest(
+        collection="asked", target_service=READER, reason=SENSITIVE
+    ),
+    "/aol.data.v1.DataBroker/ApproveAccess": access_request_pb2.ApproveAccessRequest(
+        collection="asked", target_service=READER, reason=HIDDEN
+    ),
     "/aol.data.v1.DataBroker/ListCollections": pb.ListCollectionsRequest(),
     "/aol.data.v1.DataBroker/DescribeCollection": pb.DescribeCollectionRequest(collection="people"),
     "/aol.admin.v1.Admin/ApplyManifest": admin_pb2.ApplyManifestRequest(manifest=MANIFESTS[1], source="m.yaml"),
@@ -252,7 +261,7 @@ def with_canaries(request: Message) -> Iterator[Message]:
             yield from (_set(request, field, changed) for changed in with_canaries(part))
 
 
-_NAMES = {"collection", "name", "service", "target_service", "operator", "to_adapter", "source"}
+_NAMES = {"collection", "name", "service", "owner", "target_service", "operator", "to_adapter", "source"}
 """A good name of something that is not there is told: here they are names that are no good."""
 
 

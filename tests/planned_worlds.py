@@ -46,6 +46,7 @@ def world(
     *texts: str,
     older: Sequence[str] = (),
     granted: Sequence[tuple[str, str, Permission]] = (),
+    answered: Sequence[tuple[str, str, Permission]] = (),
     revoked: Sequence[tuple[str, str, Permission]] = (),
 ) -> World:
     manifests = {item.service: item for item in map(parsed, texts)}
@@ -61,6 +62,9 @@ def world(
             facts[request.collection_id, manifest.service]["requested"].append(AccessFact(request.permission, "", 1))
     for collection_id, service, permission in granted:
         facts[collection_id, service]["granted"].append(AccessFact(permission, "", 1, "operator"))
+    for collection_id, service, permission in answered:
+        fact = AccessFact(permission, "", 1, "operator", number=2, answers_request=True)
+        facts[collection_id, service]["granted"].append(fact)
     for collection_id, service, permission in revoked:
         facts[collection_id, service]["revoked"].append(permission)
     grants = {key: grants_for(*key, **parts) for key, parts in facts.items()}

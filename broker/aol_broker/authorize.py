@@ -33,6 +33,10 @@ class Right(Enum):
     """To hold `admin` on the collection, or to be an operator."""
     DEPLOYER = auto()
     """To be an operator; or a service, and then nothing of another's is touched or told, which the command sees to."""
+    ANSWER = auto()
+    """To own the namespace of the collection, which need not exist, or to be an operator."""
+    PARTY = auto()
+    """To be a service or an operator: what is answered depends on who asks."""
     OPERATOR = auto()
     """To be an operator."""
 
@@ -45,6 +49,9 @@ _PERMISSION = {
     Right.ADMIN: Permission.ADMIN,
     Right.GRANT: Permission.ADMIN,
 }
+# Of these, the collection need not exist.
+_OF_NAMESPACES = (Right.OWNER, Right.ANSWER)
+_OF_OPERATORS_TOO = (Right.GRANT, Right.ANSWER, Right.PARTY)
 
 
 class Allowed(NamedTuple):
@@ -68,6 +75,8 @@ class Verdict(Enum):
     """It is of a permission that does not cover the call."""
     PENDING = auto()
     """It would, and is only asked for."""
+    REFUSED = auto()
+    """It would, and was asked for and refused."""
     EXPIRED = auto()
     """It did, and its time is over."""
     LIMITED = auto()
@@ -81,8 +90,8 @@ def judge(grant: Grant, right: Right, at_us: int) -> Verdict:
     """
     if right is not Right.ANY and not grant.permission.covers(_PERMISSION[right]):
         return Verdict.OTHER_PERMISSION
-    if grant.state is GrantState.PENDING:
-        return Verdict.PENDING
+    if grant.state is not GrantState.ACTIVE:
+        return Verdict.PENDING if grant.refusal is None else Verdict.REFUSED
     if grant.limits.over(at_us):
         return Verdict.EXPIRED
     # Who could pass on more than it has would have all.
@@ -106,8 +115,8 @@ def authorize(
         _require_operator(principal)
     if right is Right.OPERATOR or (right is Right.DEPLOYER and principal.is_operator):
         return Allowed(None if name is None else _listed(name, snapshot), _OPERATOR)
-    if right is Right.GRANT and principal.is_operator:
-        return Allowed(_existing(name, snapshot), _OPERATOR)
+    if principal.is_operator and right in _OF_OPERATORS_TOO:
+        return Allowed(_of_operator(right, name, snapshot), _OPERATOR)
     if not principal.service:
         raise DataError(
             Reason.NO_CREDENTIALS, "This call is made by a service: name it in the request header 'aol-service'."
@@ -116,11 +125,15 @@ def authorize(
         return Allowed(None, _SERVICE)
     record = snapshot.collection(name.service, name.collection)
     if name.service == principal.service:
-        return Allowed(record if right is Right.OWNER else _existing(name, snapshot), _OWNER)
+        if record is None and right not in _OF_NAMESPACES:
+            raise _absent(name)
+        return Allowed(record, _OWNER)
     if right is Right.OWNER:
         raise _not_owner(name, principal)
     if right is Right.DEPLOYER:
         raise _not_deployer(name, principal)
+    if right is Right.ANSWER:
+        raise _not_answering(name, principal)
     grants = snapshot.grants_of(name.id, principal.service)
     at_us = now_us() if at_us is None else at_us
     grant = widest(grant for grant in grants if judge(grant, right, at_us) is Verdict.ALLOWS)
@@ -149,17 +162,27 @@ def _listed(name: CollectionName, snapshot: Snapshot) -> CollectionRecord:
     return record
 
 
+def _of_operator(right: Right, name: CollectionName | None, snapshot: Snapshot) -> CollectionRecord | None:
+    if right is Right.GRANT:
+        return _existing(name, snapshot)
+    return None if name is None else snapshot.collection(name.service, name.collection)
+
+
 def _existing(name: CollectionName | None, snapshot: Snapshot) -> CollectionRecord:
     record = snapshot.collection(name.service, name.collection) if name is not None else None
-    if name is None or record is None:
-        written = name.collection if name is not None else ""
-        raise DataError(
-            Reason.COLLECTION_NOT_FOUND,
-            f"Collection '{written}' not found. Request it first, await client.request_collection('{written}'), "
-            "or declare it under dataRequirements.collections in the manifest of its service.",
-            metadata={"collection": name.id if name is not None else ""},
-        )
+    if record is None:
+        raise _absent(name)
     return record
+
+
+def _absent(name: CollectionName | None) -> DataError:
+    written = name.collection if name is not None else ""
+    return DataError(
+        Reason.COLLECTION_NOT_FOUND,
+        f"Collection '{written}' not found. Request it first, await client.request_collection('{written}'), "
+        "or declare it under dataRequirements.collections in the manifest of its service.",
+        metadata={"collection": name.id if name is not None else ""},
+    )
 
 
 def _not_owner(name: CollectionName, principal: Principal) -> DataError:
@@ -177,6 +200,15 @@ def _not_deployer(name: CollectionName, principal: Principal) -> DataError:
         Reason.GRANT_MISSING,
         f"Permission denied for collection '{name.id}': what {name.service} deploys is {name.service}'s and operators' "
         f"to do, and the credentials are those of {principal.service}.",
+        metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
+    )
+
+
+def _not_answering(name: CollectionName, principal: Principal) -> DataError:
+    return DataError(
+        Reason.GRANT_MISSING,
+        f"Permission denied for collection '{name.id}': requests for access to it are answered by {name.service}, "
+        f"which owns it, and by operators, and {principal.service} is neither.",
         metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
     )
 
@@ -213,6 +245,8 @@ def _denied(
             f"{command}",
             metadata={**metadata, "sharing": sharing, "command": command},
         )
+    if (refused := verdicts.get(Verdict.REFUSED)) is not None:
+        return _refused(name, refused, start, metadata)
     request = f"accessRequests:\n  - collection: {name.id}\n    permission: {needed.value}\n    reason: ..."
     indented = request.replace("\n", "\n    ")
     return DataError(
@@ -221,4 +255,20 @@ def _denied(
         f"manifest:\n    {indented}\nand let {name.service} share it there ({sharing}), or let the owner or an "
         f"operator run: {command}",
         metadata={**metadata, "manifest": request, "command": command},
+    )
+
+
+def _refused(name: CollectionName, grant: Grant, start: str, metadata: dict[str, str]) -> DataError:
+    refusal = grant.refusal
+    if refusal is None:
+        raise LookupError("a request that was refused says by whom")
+    at = from_us(refusal.created_us)
+    command = f"aol requests approve {grant.service} {name.id} --permission {grant.permission.value}"
+    facts = {"refused_by": refusal.refused_by, "refused_at": at, "refusal": refusal.reason}
+    return DataError(
+        Reason.GRANT_PENDING,
+        f"{start} has asked for '{grant.permission.value}', and {refusal.refused_by} refused it at {at}. To ask anew, "
+        f"change the request's reason in {grant.service}'s manifest; the owner or an operator who changes their mind "
+        f"runs: {command}\nThe reason of the refusal: {refusal.reason}",
+        metadata={**metadata, "command": command, **facts},
     )

@@ -7,6 +7,7 @@ from aol_broker.audit.log import AuditLog
 from aol_broker.backends import Backends
 from aol_broker.commands import Command
 from aol_broker.commands.access import GrantAccess, RevokeAccess
+from aol_broker.commands.access_requests import ApproveAccess, ListAccessRequests, RefuseAccess
 from aol_broker.commands.access_review import ExplainAccess, ListAccess
 from aol_broker.commands.audit import SearchAudit, SummarizeAudit
 from aol_broker.commands.audit_status import AuditStatus
@@ -63,6 +64,9 @@ def bound_verbs(
         f"/{DATA_SERVICE}/ExplainQuery": ExplainQuery(backends, dispatch),
         f"/{DATA_SERVICE}/GrantAccess": GrantAccess(registry, backends),
         f"/{DATA_SERVICE}/RevokeAccess": RevokeAccess(registry),
+        f"/{DATA_SERVICE}/ListAccessRequests": ListAccessRequests(registry),
+        f"/{DATA_SERVICE}/ApproveAccess": ApproveAccess(registry, backends),
+        f"/{DATA_SERVICE}/RefuseAccess": RefuseAccess(registry),
         f"/{DATA_SERVICE}/ListCollections": ListCollections(registry),
         f"/{DATA_SERVICE}/DescribeCollection": DescribeCollection(registry, dispatch),
         f"/{ADMIN_SERVICE}/ApplyManifest": ApplyManifest(registry, backends, dispatch),

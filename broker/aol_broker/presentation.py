@@ -7,8 +7,8 @@ import orjson
 from google.protobuf.message import Message
 
 from aol.admin.v1 import access_pb2
-from aol.data.v1 import collection_pb2
-from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission
+from aol.data.v1 import access_request_pb2, collection_pb2
+from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Refusal
 from aol_broker.security.policy import SecurityPolicy, TenantRule
 from aol_wire.errors import DataError, Reason
 from aol_wire.field_rules import write_field_rules
@@ -45,6 +45,7 @@ _GRANT_STATES = {
     GrantState.ACTIVE: access_pb2.GRANT_STATE_ACTIVE,
     GrantState.PENDING: access_pb2.GRANT_STATE_PENDING,
     GrantState.EXPIRED: access_pb2.GRANT_STATE_EXPIRED,
+    GrantState.REFUSED: access_pb2.GRANT_STATE_REFUSED,
 }
 
 
@@ -124,7 +125,33 @@ def grant_to_proto(grant: Grant, at_us: int | None = None) -> access_pb2.Grant:
         fields=map(format_path, grant.limits.fields),
         where=grant.limits.where,
         expires_us=grant.limits.expires_us,
-        name="" if grant.state is GrantState.PENDING else grant.name,
+        name=grant.name if grant.state is GrantState.ACTIVE else "",
+        orphaned=grant.orphaned,
+        refusal=_refusal_to_proto(grant.refusal),
+    )
+
+
+def request_to_proto(request: Grant) -> access_request_pb2.AccessRequest:
+    """Return a request that was not granted as those see it who answer it, and those who make it."""
+    refused = request.refusal is not None
+    return access_request_pb2.AccessRequest(
+        collection=request.collection_id,
+        service=request.service,
+        permission=_PERMISSIONS[request.permission],
+        state=access_request_pb2.ACCESS_REQUEST_STATE_REFUSED
+        if refused
+        else access_request_pb2.ACCESS_REQUEST_STATE_PENDING,
+        reason=request.reason,
+        created_us=request.created_us,
+        refusal=_refusal_to_proto(request.refusal),
+    )
+
+
+def _refusal_to_proto(refusal: Refusal | None) -> access_request_pb2.Refusal | None:
+    if refusal is None:
+        return None
+    return access_request_pb2.Refusal(
+        refused_by=refusal.refused_by, reason=refusal.reason, created_us=refusal.created_us
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, seed_pb2, token_pb2, usage_pb2
+from aol.data.v1 import access_request_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.authorize import Right
 from aol_broker.commands import Command
@@ -75,6 +76,15 @@ VERBS: Mapping[str, Verb] = {
     ),
     f"/{DATA_SERVICE}/RevokeAccess": Verb(
         "revoke_access", data_pb2.RevokeAccessRequest, Right.GRANT, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/ListAccessRequests": Verb(
+        "list_access_requests", access_request_pb2.ListAccessRequestsRequest, Right.PARTY
+    ),
+    f"/{DATA_SERVICE}/ApproveAccess": Verb(
+        "approve_access", access_request_pb2.ApproveAccessRequest, Right.ANSWER, writes=True, names="collection"
+    ),
+    f"/{DATA_SERVICE}/RefuseAccess": Verb(
+        "refuse_access", access_request_pb2.RefuseAccessRequest, Right.ANSWER, writes=True, names="collection"
     ),
     f"/{DATA_SERVICE}/ListCollections": Verb("list_collections", data_pb2.ListCollectionsRequest, Right.SERVICE),
     f"/{DATA_SERVICE}/DescribeCollection": Verb(

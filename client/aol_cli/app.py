@@ -103,7 +103,6 @@ def _make_app() -> typer.Typer:
         collections.collections,
         collections.describe,
         access.grants,
-        access_requests.requests,
         access.grant,
         access.revoke,
         query.query,
@@ -122,6 +121,7 @@ def _make_app() -> typer.Typer:
     made.add_typer(audit.app, name="audit")
     made.add_typer(tokens.app, name="token")
     made.add_typer(access_review.app, name="access")
+    made.add_typer(access_requests.app, name="requests")
     made.add_typer(adapter.app, name="adapter")
     made.command()(doctor.doctor)
     made.command()(bench.bench)

@@ -7,11 +7,18 @@ from typing import Any
 from aol_cli.exits import Failure
 from aol_cli.grants import agreeing_command, grant_as_json, sharing_line
 from aol_cli.operator_calls import OperatorCalls
+from aol_cli.output import shown_time
+
+_ORPHANED = "the request that it answered is gone; applying a plan removes it"
 
 
 @dataclass(slots=True)
 class Applied:
-    """What one manifest came to. `active` and `pending` are the service's access requests, as `--json` shows them."""
+    """What one manifest came to.
+
+    `active`, `pending` and `refused` are the service's access requests, as `--json` shows them; `orphaned` is what was
+    granted for requests that it makes no more, when it was applied without a plan.
+    """
 
     source: str
     service: str
@@ -22,6 +29,8 @@ class Applied:
     pending: list[dict[str, Any]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     seeded: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    orphaned: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `--json` shows it."""
@@ -33,6 +42,7 @@ class Applied:
             "created_collections": self.created,
             "active_grants": self.active,
             "pending_grants": self.pending,
+            "refused_grants": self.refused,
             "notices": self.notices,
             "seeded": self.seeded,
         }
@@ -44,7 +54,7 @@ class Applied:
         lines += [f"  seeded   {seeded_line(item)}" for item in self.seeded]
         lines += [f"  active   {item['permission']} on {item['collection']}" for item in self.active]
         lines += [f"  notice   {text}" for text in self.notices]
-        return lines + pending_lines(self.pending)
+        return lines + waiting_lines(self)
 
 
 def seeded_line(item: dict[str, Any]) -> str:
@@ -53,10 +63,10 @@ def seeded_line(item: dict[str, Any]) -> str:
     return f"{item['collection']}: {counts}"
 
 
-def pending_lines(pending: Iterable[dict[str, Any]]) -> list[str]:
-    """Return what waits for its owner, and how the owner or an operator agrees."""
+def waiting_lines(applied: Applied) -> list[str]:
+    """Return what waits for its owner, and how the owner or an operator agrees; what was refused; what is orphaned."""
     lines = []
-    for item in pending:
+    for item in applied.pending:
         owner, _, name = item["collection"].partition(".")
         lines += [
             f"  pending  {item['permission']} on {item['collection']}: {owner} agrees by adding to '{name}' in its "
@@ -64,6 +74,14 @@ def pending_lines(pending: Iterable[dict[str, Any]]) -> list[str]:
             f"             {sharing_line(item)}",
             f"           or an operator runs: {agreeing_command(item)}",
         ]
+    for item in applied.refused:
+        refusal, what = item["refusal"], f"{item['permission']} on {item['collection']}"
+        when = shown_time(refusal["refused_at"])
+        lines += [
+            f"  refused  {what}, by {refusal['refused_by']} at {when}: {refusal['reason']}",
+            "           To ask anew, change the request's reason.",
+        ]
+    lines += [f"  orphaned {item['permission']} on {item['collection']}: {_ORPHANED}" for item in applied.orphaned]
     return lines
 
 
@@ -103,6 +121,8 @@ async def _apply(calls: OperatorCalls, source: str, text: str) -> Applied:
         [grant_as_json(item) for item in answer.active_grants],
         [grant_as_json(item) for item in answer.pending_grants],
         list(answer.notices),
+        refused=[grant_as_json(item) for item in answer.refused_grants],
+        orphaned=[grant_as_json(item) for item in answer.orphaned_grants],
     )
 
 

@@ -88,7 +88,7 @@ async def add_grants(calls: OperatorCalls, applied: Sequence[Applied]) -> None:
     for grant in map(grant_as_json, answer.grants):
         for item in applied:
             if item.service == grant["service"]:
-                (item.active if grant["state"] == "active" else item.pending).append(grant)
+                {"active": item.active, "refused": item.refused}.get(grant["state"], item.pending).append(grant)
 
 
 async def follow_indexes(calls: OperatorCalls, plan: "plan_pb2.Plan", tell: Tell) -> list[str]:

@@ -6,6 +6,7 @@ async with AOLDataClient("localhost:50051", "my-service") as client:
     events = await client.query("events", filters={"type": "user.login"}, limit=10)
 """
 
+from aol_client.access_requests import AccessRequest, RequestAnswer
 from aol_client.client import AOLDataClient
 from aol_client.collection_info import CollectionInfo, IndexInfo, SecurityInfo, StorageInfo
 from aol_client.exceptions import (
@@ -32,6 +33,7 @@ from aol_client.tls import TLS
 __all__ = [
     "TLS",
     "AOLDataClient",
+    "AccessRequest",
     "BulkFailure",
     "BulkWriteError",
     "CollectionInfo",
@@ -47,6 +49,7 @@ __all__ = [
     "PermissionDeniedError",
     "PreconditionFailedError",
     "QueryPlan",
+    "RequestAnswer",
     "SecurityContext",
     "SecurityInfo",
     "StorageInfo",

@@ -6,8 +6,17 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast
 
-from aol.data.v1 import context_pb2
+from aol.data.v1 import access_request_pb2, context_pb2
 from aol.data.v1 import data_broker_pb2 as pb
+from aol_client.access_requests import (
+    AccessRequest,
+    RequestAnswer,
+    access_requests,
+    approval,
+    list_request,
+    refusal,
+    request_answer,
+)
 from aol_client.arguments import endpoint_argument, seconds, service_argument, text_argument
 from aol_client.calls import Caller, Headers
 from aol_client.collection_info import CollectionInfo, collection_info
@@ -25,7 +34,10 @@ from aol_wire.ids import uuid7
 DEFAULT_TIMEOUT_S = 10.0
 
 _NOT_ABOUT_DOCUMENTS = frozenset(
-    {"RequestCollection", "GrantAccess", "RevokeAccess", "ListCollections", "DescribeCollection"}
+    {
+        *("RequestCollection", "ListCollections", "DescribeCollection"),
+        *("GrantAccess", "RevokeAccess", "ListAccessRequests", "ApproveAccess", "RefuseAccess"),
+    }
 )
 
 Answer = TypeVar("Answer")
@@ -186,6 +198,44 @@ class AOLDataClient(DocumentCalls):
         request = revoke_request(collection, target_service, permission)
         response = await self._call("RevokeAccess", request, pb.RevokeAccessResponse, timeout, context)
         return response.revoked
+
+    async def pending_requests(
+        self, *, made: bool = False, refused: bool = False, timeout: float | None = None, context: Context | None = None
+    ) -> list[AccessRequest]:
+        """Return the requests of other services for collections of this one, which wait for its answer; with `made`,
+        those that this service makes of others. `refused`: those that were refused, too."""
+        names = ("", self._service_name) if made else (self._service_name, "")
+        request, answer = list_request(*names, refused=refused), access_request_pb2.ListAccessRequestsResponse
+        return access_requests(await self._call("ListAccessRequests", request, answer, timeout, context))
+
+    async def approve_request(
+        self, collection: str, service: str, permission: str | None = None, **options: Unpack[Granting]
+    ) -> RequestAnswer:
+        """Grant what a service's manifest asks for on an own collection, within limits (`Granting`): one permission, or
+        all that it does not have. Repeating it changes nothing."""
+        request, answer = approval(collection, service, permission, options), access_request_pb2.ApproveAccessResponse
+        timeout, context = options.get("timeout"), options.get("context")
+        response = await self._call("ApproveAccess", request, answer, timeout, context)
+        return request_answer(response.approved, response.already)
+
+    async def refuse_request(
+        self,
+        collection: str,
+        service: str,
+        permission: str | None = None,
+        *,
+        reason: str,
+        timeout: float | None = None,
+        context: Context | None = None,
+    ) -> RequestAnswer:
+        """Refuse what a service's manifest asks for on an own collection: one permission, or all that it does not have.
+
+        `reason` is what the service is told: one line of at most 500 characters. It stays refused until it is granted,
+        shared by a newer manifest, or asked for anew. Repeating it changes nothing.
+        """
+        request, answer = refusal(collection, service, permission, reason), access_request_pb2.RefuseAccessResponse
+        response = await self._call("RefuseAccess", request, answer, timeout, context)
+        return request_answer(response.refused, response.already)
 
     async def list_collections(
         self, *, timeout: float | None = None, context: Context | None = None

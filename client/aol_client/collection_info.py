@@ -102,7 +102,7 @@ def collection_info(collection: collection_pb2.Collection) -> CollectionInfo:
         description=collection.description,
         schema_hint=_json_object(collection.schema_hint),
         indexes=tuple(_index_info(index) for index in collection.indexes),
-        permissions=_permissions(collection.permissions),
+        permissions=permission_names(collection.permissions),
         adapter=collection.adapter,
         soft_delete=collection.soft_delete,
         validation=collection.validation,
@@ -173,7 +173,7 @@ def _name(enum: _EnumType, number: int) -> str:
         return "unknown"
 
 
-def _permissions(numbers: Sequence[int]) -> tuple[str, ...]:
+def permission_names(numbers: Sequence[int]) -> tuple[str, ...]:
     """Return the names of permissions, in which there may be more than one word."""
     known = set(collection_pb2.Permission.values())
     names = (collection_pb2.Permission.Name(number) if number in known else "unknown" for number in numbers)

@@ -38,6 +38,9 @@ EFFECT_OF_RPC: Mapping[str, Effect] = {
     "ExplainQuery": Effect.NONE,
     "GrantAccess": Effect.REPEATABLE,
     "RevokeAccess": Effect.REPEATABLE,
+    "ListAccessRequests": Effect.NONE,
+    "ApproveAccess": Effect.REPEATABLE,
+    "RefuseAccess": Effect.REPEATABLE,
     "ListCollections": Effect.NONE,
     "DescribeCollection": Effect.NONE,
 }

@@ -22,7 +22,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "access.md").read_text(encoding
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = [line for name, body in BLOCK.findall(DOCUMENT) if name == "console" for line in body.splitlines()]
 [SHOWN] = [body for name, body in BLOCK.findall(DOCUMENT) if name == "text"]
-[GRANTING] = [body for name, body in BLOCK.findall(DOCUMENT) if name == "python"]
+GRANTING, ANSWERING = (body for name, body in BLOCK.findall(DOCUMENT) if name == "python")
 CUSTOMER: dict[str, Any] = {"_id": "c1", "name": "Ada", "address": {"city": "London", "street": "A"}, "iban": "GB1"}
 
 Owners = dict[str, AOLDataClient]
@@ -77,7 +77,7 @@ async def run(broker: RunningBroker, command: str, code: int = 0) -> str:
 
 
 async def test_the_documented_commands_do_what_is_said(broker: RunningBroker, owners: Owners, guest: Guest) -> None:
-    fields, where, many, of_service, of_collection, check = COMMANDS
+    fields, where, many, *_, of_service, of_collection, check = COMMANDS
     assert await run(broker, fields) == "city-map now has read on crm.customers, fields name, address.city.\n"
     [seen] = await guest("city-map").query("crm.customers")
     assert own_fields(seen) == {"name": "Ada", "address": {"city": "London"}}
@@ -117,6 +117,90 @@ async def test_the_documented_calls_of_the_sdk_do_the_same(owners: Owners, guest
         await guest("city-map").query("crm.customers", {"iban": "GB1"})
     assert caught.value.reason == "FIELD_DENIED"
     assert await guest("eu-reports").count("shop.orders") == 3
+
+
+ASKING = """\
+metadata: {{name: {service}}}
+spec:
+  dataRequirements:
+    accessRequests:
+      - {{collection: shop.orders, permission: read, reason: sums}}
+      - {{collection: shop.orders, permission: write, reason: corrections}}
+"""
+
+
+async def ask(broker: RunningBroker, folder: Path, *services: str) -> None:
+    for service in services:
+        path = folder / f"{service}.yaml"
+        path.write_text(ASKING.format(service=service))
+        await asyncio.to_thread(aol, broker, "apply", str(path))
+
+
+async def test_the_documented_commands_answer_requests(
+    broker: RunningBroker, owners: Owners, guest: Guest, tmp_path: Path
+) -> None:
+    listing, approving, refusing = COMMANDS[3:6]
+    await ask(broker, tmp_path, "city-map", "eu-reports")
+    assert "To agree: aol requests approve city-map shop.orders --permission read\n" in await run(broker, listing)
+    assert await run(broker, approving) == "city-map now has read on shop.orders.\n"
+    assert await guest("city-map").count("shop.orders") == 6
+    assert (await run(broker, refusing)).splitlines() == [
+        "eu-reports is refused read on shop.orders.",
+        "eu-reports is refused write on shop.orders.",
+    ]
+    shown = await run(broker, listing)
+    assert re.search(r"^shop\.orders +eu-reports +write +refused ", shown, re.M)
+    assert re.search(
+        r"^Refused: write for eu-reports on shop\.orders, by operator at 20.*Z: Use shop\.totals$", shown, re.M
+    )
+    reader = guest("eu-reports")
+    with pytest.raises(PermissionDeniedError, match=r"The reason of the refusal: Use shop\.totals") as caught:
+        await reader.query("shop.orders")
+    assert (caught.value.reason, caught.value.details["refused_by"]) == ("GRANT_PENDING", "operator")
+    # What a service is told of others' requests: nothing.
+    assert await guest("third").pending_requests(made=True, refused=True) == []
+    own = await reader.pending_requests(made=True, refused=True)
+    assert [(item.permission, item.state, item.refusal) for item in own] == [
+        ("read", "refused", "Use shop.totals"),
+        ("write", "refused", "Use shop.totals"),
+    ]
+    for service in ("city-map", "eu-reports"):
+        with pytest.raises(PermissionDeniedError):
+            await guest(service).approve_request("shop.orders", "eu-reports")
+
+
+async def test_the_documented_loop_of_an_owner_answers_requests(
+    broker: RunningBroker, owners: Owners, guest: Guest, tmp_path: Path
+) -> None:
+    await ask(broker, tmp_path, "loop-reports")
+    shop = owners["shop"]
+    waiting = [item for item in await shop.pending_requests() if item.service == "loop-reports"]
+    assert [(item.collection, item.permission, item.reason) for item in waiting] == [
+        ("shop.orders", "read", "sums"),
+        ("shop.orders", "write", "corrections"),
+    ]
+    assert abs(datetime.now(UTC) - waiting[0].created_at) < timedelta(minutes=5)
+    scope: dict[str, Any] = {"client": shop, "timedelta": timedelta}
+    exec("async def answered():\n" + "".join(f"    {line}\n" for line in ANSWERING.splitlines()), scope)
+    await scope["answered"]()
+    assert await shop.pending_requests() == []
+    assert await guest("loop-reports").count("shop.orders") == 6
+    [left] = [item for item in await shop.pending_requests(refused=True) if item.service == "loop-reports"]
+    assert left.refused_at is not None
+    assert (left.permission, left.refused_by, left.refusal) == (
+        "write",
+        "service:shop",
+        "Only we write.",
+    )
+    again = await shop.refuse_request("orders", "loop-reports", "write", reason="Only we write.")
+    assert (again.answered, again.already) == ((), ("write",))
+    with pytest.raises(
+        InvalidRequestError, match=r"loop-reports has 'read' on shop\.orders already, granted by service:shop"
+    ):
+        await shop.refuse_request("orders", "loop-reports", "read", reason="No.")
+    for bad in ({"reason": ""}, {"reason": "two\nlines"}, {"reason": 5}, {"reason": "No.", "permission": "own"}):
+        with pytest.raises(InvalidRequestError):
+            await shop.refuse_request("orders", "loop-reports", **bad)
 
 
 async def test_an_explanation_tells_nothing_of_what_is_out_of_reach(owners: Owners, guest: Guest) -> None:

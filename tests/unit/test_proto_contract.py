@@ -11,7 +11,7 @@ from google.rpc import code_pb2
 
 from aol.adapter.v1 import adapter_pb2, filter_pb2
 from aol.admin.v1 import access_pb2, admin_pb2, audit_pb2, drift_pb2, plan_pb2, seed_pb2, token_pb2, usage_pb2
-from aol.data.v1 import collection_pb2, context_pb2, data_broker_pb2, document_pb2, error_pb2
+from aol.data.v1 import access_request_pb2, collection_pb2, context_pb2, data_broker_pb2, document_pb2, error_pb2
 from aol.frames.v1 import frames_pb2
 from aol_wire.errors import CODE_OF_REASON, Reason
 
@@ -31,6 +31,7 @@ FILES: tuple[FileDescriptor, ...] = tuple(
         usage_pb2,
         plan_pb2,
         seed_pb2,
+        access_request_pb2,
         collection_pb2,
         context_pb2,
         data_broker_pb2,
@@ -54,6 +55,9 @@ CALLS = {
         "ExplainQuery",
         "GrantAccess",
         "RevokeAccess",
+        "ListAccessRequests",
+        "ApproveAccess",
+        "RefuseAccess",
         "ListCollections",
         "DescribeCollection",
     },

@@ -85,6 +85,9 @@ def _steps(right: Right, service: str, name: CollectionName, snapshot: Snapshot,
         yield Step(StepResult.YES, f"{service} owns it, and has every right on it")
         return
     yield Step(StepResult.NO, f"{service} is not its owner, {name.service}")
+    if right in _OF_OWNERS:
+        yield Step(StepResult.NO, "no grant covers the call")
+        return
     grants = snapshot.grants_of(name.id, service)
     if not grants:
         yield Step(StepResult.NO, "nothing of it was granted to that service, by name or by a pattern, or asked for")
@@ -98,12 +101,14 @@ _SAID = {
     Verdict.ALLOWS: "it covers the call",
     Verdict.OTHER_PERMISSION: "it does not cover the call",
     Verdict.PENDING: "it would cover the call, and the owner has not agreed yet",
+    Verdict.REFUSED: "it would cover the call",
     Verdict.EXPIRED: "it covered the call until its time was over",
     Verdict.LIMITED: "only one without limits lets access be given and taken",
 }
 
 
 _OF_DOCUMENTS = (Right.READ, Right.WRITE)
+_OF_OWNERS = (Right.OWNER, Right.ANSWER)
 
 
 def _context(record: CollectionRecord, principal: Principal, snapshot: Snapshot) -> Step:
@@ -117,11 +122,15 @@ def _context(record: CollectionRecord, principal: Principal, snapshot: Snapshot)
 
 
 def _of(grant: Grant) -> str:
+    if (refusal := grant.refusal) is not None:
+        asked = f"{grant.permission.value} was asked for, and refused by {refusal.refused_by}"
+        return f"{asked} at {from_us(refusal.created_us)} ({refusal.reason})"
     if grant.state is GrantState.PENDING:
         return f"{grant.permission.value} was asked for"
     to = f" to {grant.service}" if is_pattern(grant.service) else ""
     limits = limits_text(grant.limits)
-    return f"{grant.name}{to} by {grant.granted_by}{f' ({limits})' if limits else ''}"
+    orphaned = ", orphaned" if grant.orphaned else ""
+    return f"{grant.name}{to} by {grant.granted_by}{f' ({limits})' if limits else ''}{orphaned}"
 
 
 def _reached(chosen: Grant, others: bool) -> Iterator[Step]:

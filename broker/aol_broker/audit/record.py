@@ -167,9 +167,12 @@ def recorded_arguments(operation: str, arguments: Any) -> bytes:
 def _recorded_arguments(operation: str, arguments: Any) -> Json:
     shown: Json = None
     match operation:
-        case "grant_access" | "revoke_access":
+        case "grant_access" | "revoke_access" | "approve_access" | "refuse_access":
             permission: Json = _PERMISSIONS.get(arguments.permission, arguments.permission)
             shown = {"permission": permission, "target_service": _grantee(arguments.target_service)}
+        case "list_access_requests":
+            collection, service = _id(arguments.collection), _grantee(arguments.target_service)
+            shown = {"collection": collection, "owner": _grantee(arguments.owner), "target_service": service}
         case "list_access" | "explain_access":
             shown = {"collection": _id(arguments.collection), "service": _grantee(arguments.service)}
         case "apply_manifest":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as pb
+from aol.data.v1.access_request_pb2 import ApproveAccessRequest
 from aol_broker.access.limits import Limits
 from aol_broker.access.limits_parser import needed_by, parse_limits
 from aol_broker.access.service_patterns import check_grantee, is_pattern
@@ -43,17 +44,8 @@ class GrantAccess:
         if is_pattern(arguments.target_service) and not request.principal.is_operator:
             raise _not_many(known(record), arguments.target_service)
         permission = permission_of(arguments.permission)
-        _require_giver(permission, request.principal, known(record))
-        if len(arguments.reason) > GRANT_REASON_MAX_CHARACTERS:
-            raise DataError.invalid(Reason.TOO_LARGE, "reason", f"at most {GRANT_REASON_MAX_CHARACTERS:,} characters")
-        limits = parse_limits(arguments.fields, arguments.where, arguments.expires_us)
-        if limits.narrow and permission not in _OF_DOCUMENTS:
-            raise DataError.invalid(
-                Reason.BAD_REQUEST, "fields" if limits.fields else "where", f"'{permission.value}' is of no documents"
-            )
-        if limits.over(now_us()):
-            raise DataError.invalid(Reason.BAD_REQUEST, "expires_us", "that time is over already")
-        require(self._backends.of(known(record)), needed_by(limits))
+        limits = limits_to_give(arguments, known(record), self._backends)
+        require_giver(permission, limits, request.principal, known(record))
         return ToGrant(permission, limits)
 
     async def dispatch(
@@ -70,6 +62,22 @@ class GrantAccess:
         )
         made = granted is not Granted.UNCHANGED
         return Answer(pb.GrantAccessResponse(granted=made, replaced=granted is Granted.REPLACED), int(made))
+
+
+def limits_to_give(
+    arguments: pb.GrantAccessRequest | ApproveAccessRequest, record: CollectionRecord, backends: Backends
+) -> Limits:
+    """Return what a permission shall be limited to, once it is known that this can be.
+
+    :raises DataError: BAD_REQUEST, TOO_LARGE, CAPABILITY_UNSUPPORTED, ADAPTER_DOWN.
+    """
+    if len(arguments.reason) > GRANT_REASON_MAX_CHARACTERS:
+        raise DataError.invalid(Reason.TOO_LARGE, "reason", f"at most {GRANT_REASON_MAX_CHARACTERS:,} characters")
+    limits = parse_limits(arguments.fields, arguments.where, arguments.expires_us)
+    if limits.over(now_us()):
+        raise DataError.invalid(Reason.BAD_REQUEST, "expires_us", "that time is over already")
+    require(backends.of(record), needed_by(limits))
+    return limits
 
 
 class RevokeAccess:
@@ -121,11 +129,14 @@ def _not_many(record: CollectionRecord, pattern: str) -> DataError:
     )
 
 
-def _require_giver(permission: Permission, principal: Principal, record: CollectionRecord) -> None:
+def require_giver(permission: Permission, limits: Limits, principal: Principal, record: CollectionRecord) -> None:
     """Return if a caller that may grant may grant this: who holds `admin` must not get more by giving it to itself.
 
-    :raises DataError: GRANT_MISSING.
+    :raises DataError: GRANT_MISSING; BAD_REQUEST, a permission that is of no documents is limited to some.
     """
+    if limits.narrow and permission not in _OF_DOCUMENTS:
+        where = "fields" if limits.fields else "where"
+        raise DataError.invalid(Reason.BAD_REQUEST, where, f"'{permission.value}' is of no documents")
     if principal.is_operator or permission in _OF_DOCUMENTS:
         return
     if permission is Permission.ASSERT_CONTEXT and principal.service == record.service:

@@ -16,7 +16,6 @@ from aol_broker.drift.declared import not_declared, not_registered, unread_colle
 from aol_broker.drift.fields import SAMPLE_MAX_DOCUMENTS, field_findings, sample
 from aol_broker.drift.finding import Edit, Finding, Kind, Known
 from aol_broker.drift.indexes import unserved_queries, unused_indexes
-from aol_broker.garbage import collecting_nothing
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.presentation import within_one_answer
 from aol_broker.registry.declarations import AppliedManifest, access_asked, applied_manifests, made_us
@@ -25,6 +24,7 @@ from aol_broker.registry.store import Registry
 from aol_broker.request import Answer, Request
 from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.errors import DataError, Reason
+from aol_wire.garbage import collecting_nothing
 from aol_wire.ids import now_us
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
 from aol_wire.names import check_service

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from aol.admin.v1 import usage_pb2 as pb
 from aol.data.v1 import collection_pb2
-from aol_broker.garbage import collecting_nothing
 from aol_broker.presentation import permission_to_proto, within_one_answer
 from aol_broker.registry.declarations import AccessAsked, access_asked
 from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Snapshot
@@ -19,6 +18,7 @@ from aol_broker.usage.keeper import UsageKeeper
 from aol_broker.usage.uses import Use, Uses
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
+from aol_wire.garbage import collecting_nothing
 from aol_wire.ids import now_us
 from aol_wire.names import check_service
 from aol_wire.paths import format_path, parse_path
@@ -125,8 +125,11 @@ def edges_of(snapshot: Snapshot, asked: Iterable[AccessAsked], uses: Uses, wante
     # Grants are made when they are read: those that are not wanted are not.
     for key in [key for key in snapshot.grants if _is_wanted(key, wanted)]:
         for grant in snapshot.grants[key]:
-            held = edges[key].granted if grant.state is GrantState.ACTIVE else edges[key].pending
-            held.append(grant.permission)
+            # What was refused is among what is requested.
+            if grant.state is GrantState.ACTIVE:
+                edges[key].granted.append(grant.permission)
+            elif grant.state is GrantState.PENDING:
+                edges[key].pending.append(grant.permission)
     for request in asked:
         key = (request.collection_id, request.service)
         if _is_wanted(key, wanted):

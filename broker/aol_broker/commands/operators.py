@@ -63,6 +63,8 @@ class ApplyManifest:
             created_collections=applied.created,
             active_grants=[grant_to_proto(grant) for grant in applied.active],
             pending_grants=[grant_to_proto(grant) for grant in applied.pending],
+            refused_grants=[grant_to_proto(grant) for grant in applied.refused],
+            orphaned_grants=[grant_to_proto(grant) for grant in applied.orphaned],
             notices=[
                 notice
                 for collection in work.collections
@@ -131,7 +133,7 @@ class ListAllCollections:
 
 
 class ListGrants:
-    """Lists grants and pending access requests."""
+    """Lists grants, and access requests that are pending or refused."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

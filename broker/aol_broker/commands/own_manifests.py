@@ -76,7 +76,10 @@ def _operators_only(before: CollectionRecord, after: CollectionRecord) -> Iterat
 
 
 def as_told(change: Change) -> Change:
-    """Return a change as the owner of the manifest may see it: of others' manifests, no versions."""
+    """Return a change as the owner of the manifest may see it: of others' manifests, no versions; of its grants, no
+    limits, as a condition may name fields that it does not see."""
+    if change.path.startswith(f"{change.service}.grants."):
+        change = replace(change, before=change.before.partition(", ")[0])
     return replace(change, consumers=tuple(dict.fromkeys(map(_told, change.consumers))))
 
 

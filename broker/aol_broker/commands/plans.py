@@ -9,7 +9,6 @@ from aol_broker.backends import Backends
 from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
 from aol_broker.commands.own_manifests import as_told, check_count, check_owner, check_rights
 from aol_broker.dispatch import Dispatch
-from aol_broker.garbage import collecting_nothing
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.plan_settings import PlanSettings
 from aol_broker.planning.changes import Change
@@ -23,6 +22,7 @@ from aol_broker.request import Answer, Principal, Request
 from aol_broker.usage.keeper import UsageKeeper
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
+from aol_wire.garbage import collecting_nothing
 from aol_wire.ids import now_us
 
 _COUNT_TIMEOUT_S = 2.0
@@ -236,8 +236,10 @@ class PlanManifests:
 
 
 def _about(candidates: Sequence[Candidate], snapshot: Snapshot) -> set[str]:
-    """Return the collections whose uses matter: the services' own, and those that they ask for or did."""
-    ids = {id_ for item in candidates for id_ in snapshot.owned_by(item.manifest.service)}
+    """Return the collections whose uses matter: the services' own, those that they ask for or did, and those that they
+    were granted."""
+    services = [item.manifest.service for item in candidates]
+    ids = {id_ for name in services for id_ in (*snapshot.owned_by(name), *snapshot.granted_to(name))}
     manifests = [manifest for item in candidates for manifest in (item.manifest, item.before) if manifest is not None]
     return ids | {request.collection_id for manifest in manifests for request in manifest.access_requests}
 

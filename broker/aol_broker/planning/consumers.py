@@ -114,13 +114,20 @@ class Consumers:
         )
 
     def granted_by_call(
-        self, collection_id: str, service: str, permission: Permission, limits: Limits | None = None
+        self,
+        collection_id: str,
+        service: str,
+        permission: Permission,
+        limits: Limits | None = None,
+        *,
+        besides: Collection[Grant] = (),
     ) -> bool:
-        """Whether a service holds a permission by a call, and depends on no manifest: within no narrower limits than
-        these, or in any."""
+        """Whether a service holds a permission by a call, `besides` what ends, and depends on no manifest: within no
+        narrower limits than these, or in any."""
         return any(
             grant.origin is Origin.GRANT
             and grant.permission.covers(permission)
+            and grant not in besides
             and self._is_active(grant)
             and (limits is None or not narrowed(limits, grant.limits))
             for grant in self._snapshot.grants_of(collection_id, service)

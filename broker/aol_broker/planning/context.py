@@ -12,13 +12,14 @@ from aol_broker.registry.snapshot import Permission, Snapshot
 @dataclass(frozen=True, slots=True)
 class Context:
     """`planned` are the manifests that the plan applies, by service; `documents`, by collection, how many a collection
-    holds that is no longer declared, as far as that is known."""
+    holds that is no longer declared, as far as that is known; `at_us` is the time, in microseconds since 1970."""
 
     snapshot: Snapshot
     deployments: Deployments
     consumers: Consumers
     planned: Mapping[str, Manifest] = field(default_factory=dict)
     documents: Mapping[str, int] = field(default_factory=dict)
+    at_us: int = 0
 
     def shares(self, collection_id: str, service: str, permission: Permission) -> bool:
         """Whether the owner's manifest lets a service have a permission, once the plan is applied."""

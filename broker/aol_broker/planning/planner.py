@@ -8,6 +8,7 @@ from aol_broker.planning.changes import Action, Change, Grade
 from aol_broker.planning.collections import collection
 from aol_broker.planning.consumers import Consumers, DeployedRequests
 from aol_broker.planning.context import Context
+from aol_broker.planning.orphans import removed
 from aol_broker.planning.sharing import requests
 from aol_broker.registry.deployments import Deployments, ManifestVersion
 from aol_broker.registry.snapshot import Snapshot
@@ -24,14 +25,16 @@ class Candidate:
 
 
 def stands(version: ManifestVersion | None, sha256: str, snapshot: Snapshot) -> bool:
-    """Whether a text is a service's newest, and its collections are all there: applying it changes nothing.
+    """Whether a text is a service's newest, its collections are all there, and no grants are that it asks for no more:
+    applying it changes nothing.
 
     Of versions of before abstracts were written down, it is not known; then this is False.
     """
     if version is None or version.sha256 != sha256 or version.abstract is None:
         return False
     records = (snapshot.collection(version.service, name) for name in version.abstract.collections)
-    return all(record is not None and record.declared for record in records)
+    there = all(record is not None and record.declared for record in records)
+    return there and not snapshot.orphaned_of(version.service)
 
 
 def plan(
@@ -51,7 +54,8 @@ def plan(
     """
     planned = {item.manifest.service: item.manifest for item in candidates}
     running = list(_running(planned, deployments, replaces))
-    context = Context(snapshot, deployments, Consumers(running, snapshot, uses, at_us), planned, dict(documents or {}))
+    consumers = Consumers(running, snapshot, uses, at_us)
+    context = Context(snapshot, deployments, consumers, planned, dict(documents or {}), at_us)
     ordered = sorted(candidates, key=lambda item: item.manifest.service)
     return [change for item in ordered for change in _changes(item, context)]
 
@@ -76,7 +80,7 @@ def _deployed(version: ManifestVersion) -> DeployedRequests:
 
 def _changes(item: Candidate, context: Context) -> Iterator[Change]:
     manifest, service = item.manifest, item.manifest.service
-    found = [*_collections(item, context), *requests(item.before, manifest, context)]
+    found = [*_collections(item, context), *requests(item.before, manifest, context), *removed(manifest, context)]
     old = item.before.version if item.before is not None else ""
     if manifest.version != old and item.before is not None:
         reason = "the service's own word for its version"

@@ -1,12 +1,13 @@
 """What do changes of who may have access, and of what a service asks for, come to?"""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.planning.changes import Action, Change, Consumer, Grade
 from aol_broker.planning.context import Context
 from aol_broker.planning.limits import Narrowed, narrowed, words
-from aol_broker.registry.snapshot import Permission
+from aol_broker.planning.orphans import orphans
+from aol_broker.registry.snapshot import Grant, GrantState, Permission
 
 _Key = tuple[str, Permission]
 
@@ -43,14 +44,17 @@ def requests(before: Manifest | None, after: Manifest, context: Context) -> Iter
     """Yield what a service asks for, and no longer does."""
     old = {(item.collection_id, item.permission): item for item in before.access_requests} if before else {}
     new = {(item.collection_id, item.permission): item for item in after.access_requests}
+    ending = orphans(after, context.snapshot)
     for key in sorted({*old, *new}):
         where = f"{after.service}.accessRequests.{key[0]}.{key[1]}"
         if key not in old:
             yield _asking(after.service, new[key], where, context)
         elif key not in new:
-            yield _asking_no_more(after.service, old[key], where, context)
+            yield _asking_no_more(after.service, old[key], where, ending, context)
         elif old[key] != new[key]:
             reason = "what is said about a request is something else"
+            if _is_refused(after.service, new[key], context):
+                reason = "it was refused, and is asked anew"
             yield Change(after.service, where, Action.CHANGED, Grade.SAFE, reason, old[key].reason, new[key].reason)
 
 
@@ -65,13 +69,24 @@ def _asking(service: str, request: AccessRequest, where: str, context: Context) 
     return Change(service, where, Action.ADDED, Grade.SAFE, reason, after=f"{permission} on {collection_id}")
 
 
-def _asking_no_more(service: str, request: AccessRequest, where: str, context: Context) -> Change:
+def _is_refused(service: str, request: AccessRequest, context: Context) -> bool:
+    grants = context.snapshot.grants_of(request.collection_id, service)
+    return any(item.state is GrantState.REFUSED and item.permission is request.permission for item in grants)
+
+
+def _asking_no_more(
+    service: str, request: AccessRequest, where: str, ending: Collection[Grant], context: Context
+) -> Change:
+    """:param ending: the grants that end with requests that are gone; their own changes say what that comes to."""
     collection_id, permission = request.collection_id, request.permission
     said = f"{permission} on {collection_id}"
     broken: tuple[Consumer, ...] = ()
-    if context.consumers.granted_by_call(collection_id, service, permission):
+    if context.consumers.granted_by_call(collection_id, service, permission, besides=ending):
         reason = f"it is still granted by a call; `aol revoke {collection_id} {service} {permission}` ends that"
         return Change(service, where, Action.REMOVED, Grade.NEEDS_REVIEW, reason, before=said)
+    if context.consumers.granted_by_call(collection_id, service, permission):
+        reason = "what was granted as the answer to it ends with it"
+        return Change(service, where, Action.REMOVED, Grade.SAFE, reason, before=said)
     if _shared_now(collection_id, service, permission, context):
         broken = context.consumers.declaring(collection_id, service, permission)
         broken += context.consumers.observed(collection_id, service, permission)

@@ -4,6 +4,7 @@ from enum import Enum, auto
 
 from aol_broker.access.limits import Limits
 from aol_broker.registry import tables
+from aol_broker.registry.grants import is_asked
 from aol_broker.registry.rows import limits_from_row, limits_to_row
 from aol_broker.registry.snapshot import Permission
 from aol_broker.registry.writer import Writer
@@ -28,10 +29,16 @@ async def grant(
     reason: str,
     limits: Limits,
 ) -> Granted:
-    """Grant a permission within limits, in place of the same permission within others."""
-    key: dict[str, object] = {"collection_id": collection_id, "service": service, "permission": permission.value}
+    """Grant a permission within limits, in place of the same permission within others.
+
+    An orphaned grant that is granted again is one that nobody asked for from then on. Refusals that it covers end.
+    """
+    of = {"collection_id": collection_id, "service": service}
+    key: dict[str, object] = {**of, "permission": permission.value}
     before = await writer.select(tables.grants, **key)
-    if before and limits_from_row(before[0]) == limits:
+    asked = [Permission(row["permission"]) for row in await writer.select(tables.access_requests, **of)]
+    same = bool(before) and limits_from_row(before[0]) == limits
+    if same and not (before[0]["answers_request"] and not is_asked(permission, asked)):
         return Granted.UNCHANGED
     row = {
         "granted_by": granted_by,
@@ -39,13 +46,17 @@ async def grant(
         "created_us": writer.now_us,
         "revision": writer.revision,
         **limits_to_row(limits),
+        "answers_request": any(permission.covers(item) for item in asked),
     }
     if before:
         await writer.update(tables.grants, key, **row)
     else:
         await writer.insert(tables.grants, {**key, **row})
+    for refusal in await writer.select(tables.refusals, **of):
+        if permission.covers(Permission(refusal["permission"])):
+            await writer.delete(tables.refusals, **of, permission=refusal["permission"])
     await writer.touch([collection_id])
-    return Granted.REPLACED if before else Granted.NEW
+    return Granted.REPLACED if before and not same else Granted.NEW
 
 
 async def revoke(writer: Writer, collection_id: str, service: str, permission: Permission | None) -> bool:

@@ -8,8 +8,9 @@ from aol_broker.registry.declaring import declared, requested, undeclared
 from aol_broker.registry.deployments import abstract_of, abstract_to_text, digest
 from aol_broker.registry.move_changes import not_dropped, refuse_moving
 from aol_broker.registry.moves import move_from_row
+from aol_broker.registry.request_changes import forget_refusals, remove_orphans
 from aol_broker.registry.rows import limits_to_row
-from aol_broker.registry.snapshot import CollectionRecord
+from aol_broker.registry.snapshot import CollectionRecord, Permission
 from aol_broker.registry.writer import Writer
 
 
@@ -32,13 +33,15 @@ async def apply_manifest(
     """Make the registry say what a manifest says; return the version of the manifest and the collections made.
 
     Applying the text of the newest version again changes nothing, unless a collection of it was dropped since. `plan`
-    is the id of the plan that it is part of.
+    is the id of the plan that it is part of, which says that grants are removed that the service asks for no more;
+    without one, nobody was told so, and they stay.
     """
     service = manifest.service
     version = int((await writer.service(service))["manifest_version"])
     newest = await writer.select(tables.manifests, service=service, version=version)
     before = await writer.records(service=service)
-    if newest and newest[0]["text"] == text and _stands(manifest, before):
+    ended = await remove_orphans(writer, service, manifest.access_requests) if plan else set()
+    if newest and newest[0]["text"] == text and _stands(manifest, before) and not ended:
         return version, ()
     version += 1
     row = {
@@ -59,12 +62,12 @@ async def apply_manifest(
     created = await writer.store(changed, before, applied_by)
     await _share(writer, manifest)
     asked = await _ask(writer, service, manifest.access_requests)
-    await writer.touch({*before, *created, *asked})
+    await writer.touch({*before, *created, *asked, *ended})
     return version, created
 
 
 async def drop_collection(writer: Writer, collection_id: str) -> bool:
-    """Forget a collection, and what is shared and granted of it; return whether it was known.
+    """Forget a collection, and what is shared, granted and refused of it; return whether it was known.
 
     What others ask for stays asked: a request need not be on a collection that exists.
 
@@ -74,7 +77,7 @@ async def drop_collection(writer: Writer, collection_id: str) -> bool:
         return False
     for row in await writer.select(tables.moves, collection_id=collection_id):
         raise not_dropped(move_from_row(row))
-    for table in (tables.collections, tables.sharing, tables.revocations, tables.grants):
+    for table in (tables.collections, tables.sharing, tables.revocations, tables.grants, tables.refusals):
         await writer.delete(table, collection_id=collection_id)
     await writer.touch([collection_id])
     return True
@@ -98,7 +101,18 @@ def _records(manifest: Manifest, before: Mapping[str, CollectionRecord], adapter
 
 
 async def _share(writer: Writer, manifest: Manifest) -> None:
-    """Replace what the owner shares, and forget what it revoked of that: the manifest is its newest word."""
+    """Replace what the owner shares; forget what it revoked and refused of that: the manifest is its newest word."""
+    shared = {
+        (f"{manifest.service}.{declaration.name}", item.service, asked.value)
+        for declaration in manifest.collections
+        for item in declaration.sharing
+        for asked in Permission
+        if item.permission.covers(asked)
+    }
+    for row in await writer.select_owned(tables.refusals, manifest.service):
+        key = (row["collection_id"], row["service"], row["permission"])
+        if key in shared:
+            await writer.delete(tables.refusals, collection_id=key[0], service=key[1], permission=key[2])
     await writer.delete_owned(tables.sharing, manifest.service)
     await writer.delete_owned(tables.revocations, manifest.service)
     rows = (
@@ -117,6 +131,7 @@ async def _share(writer: Writer, manifest: Manifest) -> None:
 
 async def _ask(writer: Writer, service: str, wanted: tuple[AccessRequest, ...]) -> set[str]:
     """Replace what the service asks for; return the collections that this is about, before and after."""
+    anew = await forget_refusals(writer, service, wanted)
     asked = await writer.select(tables.access_requests, service=service)
     since_us = {(row["collection_id"], row["permission"]): row["created_us"] for row in asked}
     await writer.delete(tables.access_requests, service=service)
@@ -126,9 +141,10 @@ async def _ask(writer: Writer, service: str, wanted: tuple[AccessRequest, ...]) 
             "service": service,
             "permission": request.permission.value,
             "reason": request.reason,
-            "created_us": since_us.get((request.collection_id, request.permission.value), writer.now_us),
+            "created_us": writer.now_us if key in anew else since_us.get(key, writer.now_us),
         }
         for request in wanted
+        for key in [(request.collection_id, request.permission.value)]
     )
     await writer.insert(tables.access_requests, *rows)
     return {collection_id for collection_id, _ in since_us} | {request.collection_id for request in wanted}

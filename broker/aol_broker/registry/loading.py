@@ -10,7 +10,6 @@ from typing import TypeVar
 from sqlalchemy import RowMapping, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from aol_broker.garbage import collecting_nothing
 from aol_broker.registry import tables
 from aol_broker.registry.grants import AccessFact, Share, grants_for
 from aol_broker.registry.lazy_mapping import LazyMapping
@@ -22,11 +21,13 @@ from aol_broker.registry.snapshot import (
     GrantKey,
     MintedToken,
     Permission,
+    Refusal,
     ServiceRecord,
     Snapshot,
 )
+from aol_wire.garbage import collecting_nothing
 
-_ACCESS = (tables.sharing, tables.revocations, tables.access_requests, tables.grants)
+_ACCESS = (tables.sharing, tables.revocations, tables.access_requests, tables.grants, tables.refusals)
 _GIVING = frozenset({tables.access_requests.name, tables.grants.name})
 _MANY = 1000
 
@@ -46,6 +47,7 @@ class _Access:
     revoked: list[Permission] = field(default_factory=list)
     requested: list[AccessFact] = field(default_factory=list)
     granted: list[AccessFact] = field(default_factory=list)
+    refused: dict[Permission, Refusal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +156,20 @@ def _grants(key: GrantKey, rows: _AccessRows) -> tuple[Grant, ...]:
             access.revoked.append(permission)
         elif name == tables.access_requests.name:
             access.requested.append(AccessFact(permission, row["reason"], row["created_us"]))
+        elif name == tables.refusals.name:
+            access.refused[permission] = Refusal(row["refused_by"], row["reason"], row["created_us"])
         else:
             fact = (permission, row["reason"], row["created_us"], row["granted_by"])
-            access.granted.append(AccessFact(*fact, limits_from_row(row), row["revision"]))
+            access.granted.append(
+                AccessFact(*fact, limits_from_row(row), row["revision"], bool(row["answers_request"]))
+            )
     return grants_for(
         *key,
         shared=access.shared,
         revoked=access.revoked,
         requested=access.requested,
         granted=access.granted,
+        refused=access.refused,
     )
 
 

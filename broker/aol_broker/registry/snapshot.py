@@ -55,15 +55,16 @@ class SecretsPolicy(StrEnum):
 
 
 class GrantState(StrEnum):
-    """Whether a grant holds, was only asked for, or held until its time was over."""
+    """Whether a grant holds, was only asked for, was asked for and refused, or held until its time was over."""
 
     ACTIVE = "active"
     PENDING = "pending"
     EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 class Origin(StrEnum):
-    """Why a grant is there: the owner's manifest, a call, or (pending) just the request."""
+    """Why a grant is there: the owner's manifest, a call, or (pending or refused) just the request."""
 
     SHARING = "sharing"
     GRANT = "grant"
@@ -109,12 +110,23 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Who refused a request, when (microseconds since 1970), and why."""
+
+    refused_by: str
+    reason: str
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A permission of `service`, which may be a pattern, on a collection of another service, held or asked for.
 
-    `granted_by` is empty while it is pending. `created_us` is when it was granted or asked for, in microseconds since
-    1970. `number` is the registry's revision at which it was given as it is; 0 while it is pending, and for those that
-    are older than numbers. `state` knows of no time: see `state_at`.
+    `granted_by` is empty of what was only asked for. `created_us` is when it was granted or asked for, in microseconds
+    since 1970. `number` is the registry's revision at which it was given as it is; 0 of what was only asked for, and of
+    those that are older than numbers. `state` knows of no time: see `state_at`. `refusal` is there when it is refused.
+    `answers_request`: it was granted by a call while a request waited for it; it is `orphaned` when that request is
+    gone, and holds until it is removed.
     """
 
     collection_id: str
@@ -127,6 +139,9 @@ class Grant:
     created_us: int = 0
     limits: Limits = UNLIMITED
     number: int = 0
+    refusal: Refusal | None = None
+    answers_request: bool = False
+    orphaned: bool = False
     name: str = field(init=False, repr=False, compare=False)
     """How audit records name it, for example `grant:read#17`: origin, permission, number."""
 
@@ -234,6 +249,11 @@ class Snapshot:
         if not many:
             return own
         return tuple(sorted({*own, *(id_ for pattern in many for id_ in self._granted[pattern])}))
+
+    def orphaned_of(self, service: str) -> tuple[Grant, ...]:
+        """Return the grants of a service that answered requests which its manifest makes no more, by collection."""
+        ids = self._granted.get(service, ())
+        return tuple(grant for id_ in ids for grant in self.grants[id_, service] if grant.orphaned)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:

@@ -38,7 +38,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What applying a manifest did, and where the service's access requests stand now."""
+    """What applying a manifest did, and where the service's access requests stand now. `orphaned` are its grants that
+    answered requests which it makes no more."""
 
     service: str
     version: int
@@ -46,6 +47,8 @@ class Applied:
     created: tuple[str, ...]
     active: tuple[Grant, ...]
     pending: tuple[Grant, ...]
+    refused: tuple[Grant, ...] = ()
+    orphaned: tuple[Grant, ...] = ()
 
 
 class Registry:
@@ -161,7 +164,7 @@ class Registry:
         existing = self._snapshot.collections.get(record.collection_id)
         if existing is not None and requested(existing, record) == existing:
             return self._snapshot, False
-        created = await self._change(lambda writer: collection_changes.request_collection(writer, record, created_by))
+        created = await self.change(lambda writer: collection_changes.request_collection(writer, record, created_by))
         return self._snapshot, created
 
     async def apply_manifest(self, manifest: Manifest, text: str, source: str, applied_by: str) -> Applied:
@@ -177,7 +180,7 @@ class Registry:
             )
             return version, created, writer.changed
 
-        version, created, changed = await self._change(apply)
+        version, created, changed = await self.change(apply)
         asked = {request.collection_id for request in manifest.access_requests}
         grants = [grant for id_ in sorted(asked) for grant in self._snapshot.grants_of(id_, manifest.service)]
         return Applied(
@@ -187,6 +190,8 @@ class Registry:
             created,
             tuple(grant for grant in grants if grant.state is GrantState.ACTIVE),
             tuple(grant for grant in grants if grant.state is GrantState.PENDING),
+            tuple(grant for grant in grants if grant.state is GrantState.REFUSED),
+            self._snapshot.orphaned_of(manifest.service),
         )
 
     async def apply_plan(self, plan: PlanToApply, applied_by: str) -> AppliedPlan:
@@ -194,7 +199,7 @@ class Registry:
 
         :raises DataError: VERSION_MISMATCH, the registry is at another revision than the plan was made for.
         """
-        return await self._change(
+        return await self.change(
             lambda writer: plan_changes.apply_plan(writer, plan, applied_by=applied_by, adapter=self._default_adapter)
         )
 
@@ -203,16 +208,16 @@ class Registry:
 
         :raises DataError: BAD_REQUEST, there is no such version, or it is the newest.
         """
-        return await self._change(lambda writer: plan_changes.retire(writer, service, version))
+        return await self.change(lambda writer: plan_changes.retire(writer, service, version))
 
     async def drop_collection(self, collection_id: str) -> bool:
-        """Forget a collection, and what is shared and granted of it; return whether it was known.
+        """Forget a collection, and what is shared, granted and refused of it; return whether it was known.
 
         What other services ask for stays asked.
 
         :raises DataError: BAD_REQUEST, a copy of it to another adapter is not over.
         """
-        return await self._change(lambda writer: collection_changes.drop_collection(writer, collection_id))
+        return await self.change(lambda writer: collection_changes.drop_collection(writer, collection_id))
 
     async def grant(
         self,
@@ -232,7 +237,7 @@ class Registry:
         """
         if permission is not Permission.BYPASS_SECURITY:
             _refuse_owner(collection_id, service)
-        return await self._change(
+        return await self.change(
             lambda writer: access_changes.grant(
                 writer, collection_id, service, permission, granted_by=granted_by, reason=reason, limits=limits
             )
@@ -249,7 +254,7 @@ class Registry:
         """
         if permission is not Permission.BYPASS_SECURITY:
             _refuse_owner(collection_id, service)
-        return await self._change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
+        return await self.change(lambda writer: access_changes.revoke(writer, collection_id, service, permission))
 
     async def mint_token(
         self,
@@ -262,7 +267,7 @@ class Registry:
         lifetime_s: int = 0,
     ) -> MintedToken:
         """Keep a token of a service, or of an operator, by the SHA-256 of its text; a `lifetime_s` of 0 is for ever."""
-        return await self._change(
+        return await self.change(
             lambda writer: token_changes.mint(
                 writer,
                 token_id,
@@ -276,7 +281,7 @@ class Registry:
 
     async def revoke_token(self, token_id: str) -> bool:
         """Revoke a token; return whether there was one of this id that was not revoked already."""
-        return await self._change(lambda writer: token_changes.revoke(writer, token_id))
+        return await self.change(lambda writer: token_changes.revoke(writer, token_id))
 
     async def move_of(self, collection_id: str) -> Move | None:
         """Return how far a collection is that moves to another adapter; None when it does not."""
@@ -287,32 +292,37 @@ class Registry:
 
     async def begin_move(self, move: Move) -> bool:
         """Mark a collection as one that moves; return false when it moves already, or is kept elsewhere by now."""
-        return await self._change(lambda writer: move_changes.begin(writer, move))
+        return await self.change(lambda writer: move_changes.begin(writer, move))
 
     async def advance_move(self, before: Move, after: Move) -> bool:
         """Write what a step of a move came to; return false, with nothing written, when it is not `before` any more."""
-        return await self._change(lambda writer: move_changes.advance(writer, before, after))
+        return await self.change(lambda writer: move_changes.advance(writer, before, after))
 
     async def finish_move(self, before: Move) -> bool:
         """Have the target keep the collection; return false, with nothing written, when it is not `before` any more."""
-        return await self._change(lambda writer: move_changes.switch(writer, before))
+        return await self.change(lambda writer: move_changes.switch(writer, before))
 
     async def abandon_move(self, collection_id: str) -> Move | None:
         """Give a move up and let writes through; return it, None when there is none."""
-        return await self._change(lambda writer: move_changes.abandon(writer, collection_id))
+        return await self.change(lambda writer: move_changes.abandon(writer, collection_id))
 
     async def forget_move(self, move: Move) -> None:
         """Forget a move that was given up, once what it has copied is dropped."""
-        await self._change(lambda writer: move_changes.forget(writer, move))
+        await self.change(lambda writer: move_changes.forget(writer, move))
 
     async def secret(self, name: str) -> bytes:
         """Return the random key of a name, SECRET_BYTES long, which all brokers of this registry share."""
         if name not in self._secrets:
-            self._secrets[name] = await self._change(lambda writer: _secret(writer, name))
+            self._secrets[name] = await self.change(lambda writer: _secret(writer, name))
         return self._secrets[name]
 
-    async def _change(self, change: Callable[[Writer], Awaitable[T]]) -> T:
-        """Run a change in a task of its own, so that a caller who is cancelled does not leave it half seen."""
+    async def change(self, change: Callable[[Writer], Awaitable[T]]) -> T:
+        """Run a change in one transaction, for what has no method here; return what it returns.
+
+        It runs in a task of its own, so that a caller who is cancelled does not leave it half seen.
+
+        :raises DataError: what it raises; then nothing was changed.
+        """
         task = asyncio.create_task(self._change_now(change))
         self._changes.add(task)
         task.add_done_callback(self._changed)

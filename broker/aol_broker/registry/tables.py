@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text, false
 
 _NAME = 63
 _COLLECTION_ID = 127
@@ -120,7 +120,7 @@ access_requests = Table(
     Index(None, "service"),
 )
 
-# What owners and operators granted by a call; `service` may be a pattern.
+# What owners and operators granted by a call; `service` may be a pattern. `answers_request`: it was asked for then.
 grants = Table(
     "grants",
     metadata,
@@ -131,6 +131,22 @@ grants = Table(
     Column("reason", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     *_limits(),
+    Column("answers_request", Boolean, nullable=False, server_default=false()),
+    Index(None, "service"),
+)
+
+# Requests that owners and operators refused, as long as they are asked as they were.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("collection_id", String(_COLLECTION_ID), primary_key=True),
+    Column("service", String(_NAME), primary_key=True),
+    Column("permission", String(_PERMISSION), primary_key=True),
+    Column("refused_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index(None, "service"),
 )
 
 # Opaque tokens that were minted. Of the token itself there is its SHA-256 only. One names either a service or an

@@ -66,6 +66,11 @@ class Writer:
         if (await self._connection.execute(statement)).rowcount:
             self.changed = True
 
+    async def select_owned(self, table: Table, service: str) -> list[RowMapping]:
+        """Return the rows about the collections of a service."""
+        owned = select(tables.collections.c.collection_id).where(tables.collections.c.service == service)
+        return list((await self._connection.execute(select(table).where(table.c.collection_id.in_(owned)))).mappings())
+
     async def delete_owned(self, table: Table, service: str) -> None:
         """Remove the rows about the collections of a service."""
         owned = select(tables.collections.c.collection_id).where(tables.collections.c.service == service)

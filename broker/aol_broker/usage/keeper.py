@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import structlog
 
-from aol_broker.garbage import collecting_nothing
 from aol_broker.registry.store import Registry
 from aol_broker.registry.usage_store import Kept, UsageStore
 from aol_broker.settings_sections import UsageSettings
@@ -16,6 +15,7 @@ from aol_broker.usage.counter import HOUR_US, Count, Counter
 from aol_broker.usage.rows import Names, ShapeKey, UseKey, rows_of
 from aol_broker.usage.uses import Uses
 from aol_wire.errors import DataError
+from aol_wire.garbage import collecting_nothing
 
 WAITING_ROWS_MAX = 100_000
 """While the registry is away, counts are kept in memory up to so many rows; what needs more rows is not counted."""

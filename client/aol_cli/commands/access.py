@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aol_cli.grants import agreeing_command, grant_as_json, limits_as_json, limits_text
+from aol_cli.grants import agreeing_command, grant_as_json, limits_as_json, limits_text, refusal_line, state_word
 from aol_cli.moments import parse_end
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
@@ -17,7 +17,7 @@ from aol_cli.query_options import parse_filter
 if TYPE_CHECKING:
     from aol.data.v1 import data_broker_pb2
 
-_STATE_STYLES = {"active": "green", "pending": "yellow", "expired": "red"}
+_STATE_STYLES = {"active": "green", "pending": "yellow", "expired": "red", "refused": "red", "orphaned": "yellow"}
 
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection")]
 Service = Annotated[
@@ -48,7 +48,7 @@ def grants(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List grants, and requests that wait for one."""
+    """List grants, and requests that wait for one or were refused."""
     found = asyncio.run(list_grants(endpoint, require_token(token_file, data_dir), collection, service))
     if as_json:
         for item in found:
@@ -69,7 +69,7 @@ def grants(
             item["collection"],
             item["service"],
             item["permission"],
-            item["state"],
+            state_word(item),
             limits_text(item),
             item["granted_by"] or "nobody yet",
             shown_time(item["created_at"]),
@@ -81,6 +81,8 @@ def grants(
     for item in found:
         if item["state"] == "pending":
             say(f"To agree: {agreeing_command(item)}")
+        if item["refusal"] is not None:
+            say(refusal_line(item))
 
 
 async def list_grants(endpoint: str, token: str, collection: str, service: str) -> list[dict[str, Any]]:
@@ -116,13 +118,13 @@ def grant(
     from aol.data.v1 import data_broker_pb2 as pb
 
     request = pb.GrantAccessRequest(
-        collection=_full(collection),
+        collection=full_name(collection),
         target_service=service,
         permission=_number(permission),
         reason=reason,
         fields=_fields(fields),
         where=_where(where),
-        expires_us=_end_us(expires),
+        expires_us=end_us(expires),
     )
     answer = asyncio.run(_grant(endpoint, require_token(token_file, data_dir), request))
     if as_json:
@@ -160,7 +162,8 @@ def _where(text: str | None) -> str:
     return text
 
 
-def _end_us(text: str | None) -> int:
+def end_us(text: str | None) -> int:
+    """Return when access ends, in microseconds since 1970, of `--expires`; 0 when it does not by itself."""
     if text is None:
         return 0
     end = parse_end(text)
@@ -188,7 +191,7 @@ def revoke(
     from aol.data.v1 import data_broker_pb2 as pb
 
     request = pb.RevokeAccessRequest(
-        collection=_full(collection),
+        collection=full_name(collection),
         target_service=service,
         permission=None if permission is None else _number(permission),
     )
@@ -221,8 +224,8 @@ def _number(permission: Permission) -> Any:
     return permission_value(permission.value)
 
 
-def _full(collection: str) -> str:
-    """An operator has no namespace of its own in which a bare name could be looked up."""
+def full_name(collection: str) -> str:
+    """Return the name of a collection as it was given: an operator has no namespace to look a bare name up in."""
     if "." not in collection:
         raise typer.BadParameter("write service.collection", param_hint="COLLECTION")
     return collection

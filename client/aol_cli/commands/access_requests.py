@@ -1,18 +1,34 @@
-"""Which requests for access wait for their owner? `aol requests`."""
+"""Which requests for access wait for their owner, and what is the answer? `aol requests`."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aol_cli.commands.access import list_grants
-from aol_cli.grants import agreeing_command
+from aol_cli.command_groups import ListByDefault
+from aol_cli.commands.access import Permission, end_us, full_name
+from aol_cli.grants import answering_command, permission_word, refusal_line, request_as_json
+from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import Column, print_json, print_table, say, shown_time
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def requests(
+_STATE_STYLES = {"pending": "yellow", "refused": "red"}
+
+app = typer.Typer(cls=ListByDefault, help="List requests for access, and approve or refuse them.")
+
+Asking = Annotated[str, typer.Argument(metavar="SERVICE", help="The service that asks.")]
+Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="service.collection")]
+Asked = Annotated[
+    Permission | None, typer.Option("--permission", help="What it asks for; all that it waits for when not given.")
+]
+
+
+@app.command("list")
+def list_requests(
     *,
     owner: Annotated[
         str, typer.Option("--service", metavar="OWNER", help="Only on collections of this service, which agrees.")
@@ -23,35 +39,125 @@ def requests(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List requests for access that wait for the owner, and what agrees to them."""
-    listed = asyncio.run(list_grants(endpoint, require_token(token_file, data_dir), collection, ""))
-    waiting = [
-        {
-            "collection": item["collection"],
-            "service": item["service"],
-            "permission": item["permission"],
-            "reason": item["reason"],
-            "created_at": item["created_at"],
-            "command": agreeing_command(item),
-        }
-        for item in listed
-        if item["state"] == "pending" and owner in ("", item["collection"].partition(".")[0])
-    ]
+    """List requests for access that wait for the owner or were refused, and what answers them."""
+    found = asyncio.run(_list(endpoint, require_token(token_file, data_dir), owner, collection))
     if as_json:
-        for item in waiting:
-            print_json(item)
+        for item in found:
+            print_json({**item, "command": answering_command("approve", item)})
         return
     columns = (
         Column("collection"),
         Column("service"),
         Column("permission"),
+        Column("state", styles=_STATE_STYLES),
         Column("since", optional=True),
         Column("reason", optional=True, shrinks=True),
     )
     rows = (
-        (item["collection"], item["service"], item["permission"], shown_time(item["created_at"]), item["reason"])
-        for item in waiting
+        (
+            item["collection"],
+            item["service"],
+            item["permission"],
+            item["state"],
+            shown_time(item["created_at"]),
+            item["reason"],
+        )
+        for item in found
     )
     print_table(columns, rows, empty="No requests wait.")
-    for item in waiting:
-        say(f"To agree: {item['command']}")
+    for item in found:
+        say(f"To agree: {answering_command('approve', item)}" if item["refusal"] is None else refusal_line(item))
+
+
+@app.command("approve")
+def approve(
+    *,
+    service: Asking,
+    collection: Collection,
+    permission: Asked = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the grant.")] = "",
+    expires: Annotated[
+        str | None, typer.Option("--expires", metavar="TIME", help="Until a date-time, or for so long: 90d, 12h.")
+    ] = None,
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Grant what a service's manifest asks for."""
+    from aol.data.v1 import access_request_pb2 as pb
+
+    request = pb.ApproveAccessRequest(
+        collection=full_name(collection),
+        target_service=service,
+        permission=_number(permission),
+        reason=reason,
+        expires_us=end_us(expires),
+    )
+    answer = asyncio.run(
+        _answer(endpoint, require_token(token_file, data_dir), "ApproveAccess", request, pb.ApproveAccessResponse)
+    )
+    approved, already = _words(answer.approved), _words(answer.already)
+    if as_json:
+        print_json({"collection": collection, "service": service, "approved": approved, "already": already})
+        return
+    for word in approved:
+        say(f"{service} now has {word} on {collection}.")
+    for word in already:
+        say(f"{service} had {word} on {collection} already.")
+
+
+@app.command("refuse")
+def refuse(
+    *,
+    service: Asking,
+    collection: Collection,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the service that asks is told.")],
+    permission: Asked = None,
+    endpoint: Endpoint = DEFAULT_ENDPOINT,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse what a service's manifest asks for. It stays so until it is approved, shared, or asked for anew."""
+    from aol.data.v1 import access_request_pb2 as pb
+
+    request = pb.RefuseAccessRequest(
+        collection=full_name(collection), target_service=service, permission=_number(permission), reason=reason
+    )
+    answer = asyncio.run(
+        _answer(endpoint, require_token(token_file, data_dir), "RefuseAccess", request, pb.RefuseAccessResponse)
+    )
+    refused, already = _words(answer.refused), _words(answer.already)
+    if as_json:
+        print_json({"collection": collection, "service": service, "refused": refused, "already": already})
+        return
+    for word in refused:
+        say(f"{service} is refused {word} on {collection}.")
+    for word in already:
+        say(f"{service} had been refused {word} on {collection} already, for the same reason.")
+
+
+async def _list(endpoint: str, token: str, owner: str, collection: str) -> list[dict[str, Any]]:
+    from aol.data.v1 import access_request_pb2 as pb
+
+    request = pb.ListAccessRequestsRequest(owner=owner, collection=collection, include_refused=True)
+    answer = await _answer(endpoint, token, "ListAccessRequests", request, pb.ListAccessRequestsResponse)
+    return [request_as_json(item) for item in answer.requests]
+
+
+async def _answer(endpoint: str, token: str, rpc: str, request: Any, answer: type[Any]) -> Any:
+    async with operator_calls(endpoint, token) as calls:
+        return await calls.data(rpc, request, answer)
+
+
+def _words(numbers: "Iterable[int]") -> list[str]:
+    from aol.data.v1 import collection_pb2
+
+    return [permission_word(collection_pb2.Permission, number) for number in numbers]
+
+
+def _number(permission: Permission | None) -> Any:
+    from aol_client.arguments import permission_value
+
+    return None if permission is None else permission_value(permission.value)

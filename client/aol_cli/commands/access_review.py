@@ -4,10 +4,10 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from aol_cli.command_groups import ListByDefault
 from aol_cli.exits import ExitCode
-from aol_cli.grants import grant_as_json, limits_text
+from aol_cli.grants import grant_as_json, limits_text, refusal_line, state_word
 from aol_cli.operator_calls import operator_calls
 from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
@@ -16,25 +16,11 @@ from aol_cli.output import Column, print_json, print_table, say, shown_time
 if TYPE_CHECKING:
     from aol.admin.v1 import access_pb2
 
-_STATE_STYLES = {"active": "green", "pending": "yellow", "expired": "red"}
+_STATE_STYLES = {"active": "green", "pending": "yellow", "expired": "red", "refused": "red", "orphaned": "yellow"}
 _MARKS = {"yes": "yes", "no": "no", "limit": "only"}
 
 
-class _ListByDefault(TyperGroup):
-    """`aol access SERVICE` is short for `aol access list SERVICE`."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] not in self.commands:
-            args = ["list", *args]
-        return super().resolve_command(ctx, args)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(cls=_ListByDefault, help="Show who may do what, and why.", no_args_is_help=True)
+app = typer.Typer(cls=ListByDefault, help="Show who may do what, and why.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -75,7 +61,7 @@ def list_access(
             item["collection"],
             item["service"],
             item["permission"],
-            item["state"],
+            state_word(item),
             item["name"] or item["origin"],
             limits_text(item),
             item["granted_by"],
@@ -85,6 +71,9 @@ def list_access(
         for item in found
     ]
     print_table(columns, rows, empty=f"{service} may use no collection.")
+    for item in found:
+        if item["refusal"] is not None:
+            say(refusal_line(item))
 
 
 @app.command("check")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aol_cli.applying import apply_manifests, not_applied, pending_lines
+from aol_cli.applying import apply_manifests, not_applied, waiting_lines
 from aol_cli.exits import Failure
 from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, require_no_problems
 from aol_cli.operator_calls import operator_calls
@@ -95,7 +95,7 @@ def serve(
 def _settings(path: Path | None, overrides: dict[str, object]) -> "Settings":
     from aol_wire import garbage
 
-    with garbage.left_while_loading():
+    with garbage.collecting_nothing():
         from aol_broker.settings import SettingsError, load_settings
 
     try:
@@ -115,7 +115,7 @@ def _run(
 
     # Before anything of gRPC is loaded.
     grpc_engine.choose()
-    with garbage.left_while_loading():
+    with garbage.collecting_nothing():
         import uvloop
 
         from aol_broker import logs
@@ -161,5 +161,5 @@ async def _apply(broker: "Broker", manifests: tuple[CheckedManifest, ...]) -> No
     if unseeded:
         raise Failure("\n  ".join(["the manifests are applied, and these seeds could not be stored:", *unseeded]))
     for item in applied:
-        for line in pending_lines(item.pending):
+        for line in waiting_lines(item):
             say_aside(line)

@@ -8,6 +8,7 @@ import pytest
 
 from aol.admin.v1 import admin_pb2, seed_pb2
 from aol.admin.v1 import plan_pb2 as pb
+from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.identities.opaque_tokens import OpaqueTokens
 from aol_broker.identities.routing import Identities
@@ -15,7 +16,7 @@ from aol_broker.identities.token_text import digest, new_token, token_id
 from aol_broker.registry.snapshot import Permission
 from aol_broker.request import Peer, Reply
 from aol_wire.errors import DataError, Reason
-from line import ADMIN, TOKEN, Line
+from line import ADMIN, DATA, TOKEN, Line
 from manifest_samples import text
 from plan_calls import DESTRUCTIVE, applied, planned, request
 
@@ -268,3 +269,22 @@ async def test_where_names_are_not_believed_the_token_says_whose_manifest_it_is(
         ("shop", BANK): Reason.GRANT_MISSING,
         ("", BANK): Reason.GRANT_MISSING,
     }
+
+
+async def test_the_condition_of_a_grant_that_goes_with_its_request_is_not_told(line: Line) -> None:
+    asking = text("shop", "2", [ITEMS], [{"collection": "bank.books", "permission": "write", "reason": "sums"}])
+    await applied(line, await planned(line, asking))
+    grant = data_pb2.GrantAccessRequest(
+        collection="bank.books",
+        target_service="shop",
+        permission=collection_pb2.PERMISSION_WRITE,
+        where='{"secret": 1}',
+    )
+    reply = await line.pipeline.handle(
+        DATA + "GrantAccess", grant.SerializeToString(), Peer("test", authorization=f"Bearer {TOKEN}")
+    )
+    assert reply.error is None, reply.error
+    told = await plan_of(line, text("shop", "3", [ITEMS]))
+    (change,) = (change for change in told.changes if ".grants." in change.path)
+    assert change.before == "write on bank.books by operator"
+    assert "secret" not in str(told)

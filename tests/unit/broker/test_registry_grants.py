@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from aol_broker.manifest.declaration import AccessRequest, DeclaredCollection, Manifest, Sharing
 from aol_broker.registry.access_changes import Granted
 from aol_broker.registry.grants import AccessFact, Share, grants_for
-from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission
+from aol_broker.registry.snapshot import CollectionRecord, GrantState, Permission, Refusal
 from aol_broker.registry.store import Registry
 from aol_wire.errors import DataError, Reason
 
@@ -62,9 +62,13 @@ def test_grants_follow_from_what_was_said(
     assert [f"{grant.state} {grant.origin} {grant.permission}" for grant in grants] == expected
 
 
-@given(PERMISSIONS, PERMISSIONS, PERMISSIONS, PERMISSIONS)
+@given(PERMISSIONS, PERMISSIONS, PERMISSIONS, PERMISSIONS, PERMISSIONS)
 def test_every_request_is_answered_and_nothing_holds_without_a_cause(
-    shared: list[Permission], revoked: list[Permission], requested: list[Permission], granted: list[Permission]
+    shared: list[Permission],
+    revoked: list[Permission],
+    requested: list[Permission],
+    granted: list[Permission],
+    refused: list[Permission],
 ) -> None:
     grants = grants_for(
         "shop.events",
@@ -73,12 +77,16 @@ def test_every_request_is_answered_and_nothing_holds_without_a_cause(
         revoked=revoked,
         requested=[AccessFact(item, "", 1) for item in requested],
         granted=[AccessFact(item, "", 1, "shop") for item in granted],
+        refused={item: Refusal("shop", "No.", 1) for item in refused},
     )
+    turned_down = {grant.permission for grant in grants if grant.state is GrantState.REFUSED}
     active = {grant.permission for grant in grants if grant.state is GrantState.ACTIVE}
     pending = {grant.permission for grant in grants if grant.state is GrantState.PENDING}
     for item in requested:
-        assert item in pending or any(held.covers(item) for held in active)
-    for item in pending:
+        assert item in pending | turned_down or any(held.covers(item) for held in active)
+    assert turned_down <= set(refused)
+    assert not pending & set(refused)
+    for item in pending | turned_down:
         assert item in requested
         assert not any(held.covers(item) for held in active)
     for item in active - set(granted):

@@ -110,7 +110,7 @@ async def test_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(
         await registry.open()
     await registry.close()
     assert "9999" in str(refused.value)
-    assert "0010" in str(refused.value)
+    assert "0011" in str(refused.value)
     async with database.reading() as connection:
         assert await connection.run_sync(current_revision) == "9999"
         assert "from_the_future" in await connection.run_sync(_table_names)

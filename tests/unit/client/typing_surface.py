@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, assert_type
 
 from aol_client import (
+    AccessRequest,
     AOLDataClient,
     BulkWriteError,
     CollectionInfo,
@@ -13,6 +14,7 @@ from aol_client import (
     IndexInfo,
     PermissionDeniedError,
     QueryPlan,
+    RequestAnswer,
     SecurityContext,
     SecurityInfo,
     StorageInfo,
@@ -55,6 +57,10 @@ async def surface(manifest: dict[str, Any], now: datetime) -> None:
         assert_type(plan.proposed_index, str)
         assert_type(await client.grant_access(collection="a", target_service="b", permission="read"), bool)
         assert_type(await client.revoke_access("a", "b"), bool)
+        assert_type(await client.pending_requests(made=True, refused=True), list[AccessRequest])
+        assert_type(await client.approve_request("a", "b", "read", reason="x", fields=["n"]), RequestAnswer)
+        assert_type((await client.refuse_request("a", "b", reason="x")).answered, tuple[str, ...])
+        client.refuse_request("a", "b")  # type: ignore[call-arg, unused-coroutine]
         assert_type(await client.list_collections(), list[CollectionInfo])
         described = await client.describe_collection("a")
         assert_type(described.indexes, tuple[IndexInfo, ...])

@@ -22,30 +22,31 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aol.data.v1 import access_request_pb2 as aol_dot_data_dot_v1_dot_access__request__pb2
 from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ol/admin/v1/access.proto\x12\x0c\x61ol.admin.v1\x1a\x1c\x61ol/data/v1/collection.proto\"\x8b\x02\n\x05Grant\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.aol.admin.v1.GrantState\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x12\n\ngranted_by\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\ncreated_us\x18\x08 \x01(\x03\x12\x0e\n\x06\x66ields\x18\t \x03(\t\x12\r\n\x05where\x18\n \x01(\t\x12\x12\n\nexpires_us\x18\x0b \x01(\x03\x12\x0c\n\x04name\x18\x0c \x01(\t\"L\n\x11ListAccessRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListAccessResponse\x12#\n\x06\x61\x63\x63\x65ss\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"]\n\x14\x45xplainAccessRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04verb\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x94\x01\n\x15\x45xplainAccessResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\'\n\x05steps\x18\x03 \x03(\x0b\x32\x18.aol.admin.v1.AccessStep\x12\r\n\x05right\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65nial\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"n\n\nAccessStep\x12.\n\x06result\x18\x01 \x01(\x0e\x32\x1e.aol.admin.v1.AccessStepResult\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\"\n\x05grant\x18\x03 \x01(\x0b\x32\x13.aol.admin.v1.Grant*s\n\nGrantState\x12\x1b\n\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GRANT_STATE_ACTIVE\x10\x01\x12\x17\n\x13GRANT_STATE_PENDING\x10\x02\x12\x17\n\x13GRANT_STATE_EXPIRED\x10\x03*\x8b\x01\n\x10\x41\x63\x63\x65ssStepResult\x12\"\n\x1e\x41\x43\x43\x45SS_STEP_RESULT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43\x45SS_STEP_RESULT_YES\x10\x01\x12\x19\n\x15\x41\x43\x43\x45SS_STEP_RESULT_NO\x10\x02\x12\x1c\n\x18\x41\x43\x43\x45SS_STEP_RESULT_LIMIT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ol/admin/v1/access.proto\x12\x0c\x61ol.admin.v1\x1a aol/data/v1/access_request.proto\x1a\x1c\x61ol/data/v1/collection.proto\"\xc4\x02\n\x05Grant\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.aol.admin.v1.GrantState\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12\x12\n\ngranted_by\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x12\n\ncreated_us\x18\x08 \x01(\x03\x12\x0e\n\x06\x66ields\x18\t \x03(\t\x12\r\n\x05where\x18\n \x01(\t\x12\x12\n\nexpires_us\x18\x0b \x01(\x03\x12\x0c\n\x04name\x18\x0c \x01(\t\x12\x10\n\x08orphaned\x18\r \x01(\x08\x12%\n\x07refusal\x18\x0e \x01(\x0b\x32\x14.aol.data.v1.Refusal\"L\n\x11ListAccessRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListAccessResponse\x12#\n\x06\x61\x63\x63\x65ss\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"]\n\x14\x45xplainAccessRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04verb\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x94\x01\n\x15\x45xplainAccessResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\'\n\x05steps\x18\x03 \x03(\x0b\x32\x18.aol.admin.v1.AccessStep\x12\r\n\x05right\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65nial\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"n\n\nAccessStep\x12.\n\x06result\x18\x01 \x01(\x0e\x32\x1e.aol.admin.v1.AccessStepResult\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\"\n\x05grant\x18\x03 \x01(\x0b\x32\x13.aol.admin.v1.Grant*\x8c\x01\n\nGrantState\x12\x1b\n\x17GRANT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GRANT_STATE_ACTIVE\x10\x01\x12\x17\n\x13GRANT_STATE_PENDING\x10\x02\x12\x17\n\x13GRANT_STATE_EXPIRED\x10\x03\x12\x17\n\x13GRANT_STATE_REFUSED\x10\x04*\x8b\x01\n\x10\x41\x63\x63\x65ssStepResult\x12\"\n\x1e\x41\x43\x43\x45SS_STEP_RESULT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41\x43\x43\x45SS_STEP_RESULT_YES\x10\x01\x12\x19\n\x15\x41\x43\x43\x45SS_STEP_RESULT_NO\x10\x02\x12\x1c\n\x18\x41\x43\x43\x45SS_STEP_RESULT_LIMIT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.admin.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GRANTSTATE']._serialized_start=838
-  _globals['_GRANTSTATE']._serialized_end=953
-  _globals['_ACCESSSTEPRESULT']._serialized_start=956
-  _globals['_ACCESSSTEPRESULT']._serialized_end=1095
-  _globals['_GRANT']._serialized_start=74
-  _globals['_GRANT']._serialized_end=341
-  _globals['_LISTACCESSREQUEST']._serialized_start=343
-  _globals['_LISTACCESSREQUEST']._serialized_end=419
-  _globals['_LISTACCESSRESPONSE']._serialized_start=421
-  _globals['_LISTACCESSRESPONSE']._serialized_end=478
-  _globals['_EXPLAINACCESSREQUEST']._serialized_start=480
-  _globals['_EXPLAINACCESSREQUEST']._serialized_end=573
-  _globals['_EXPLAINACCESSRESPONSE']._serialized_start=576
-  _globals['_EXPLAINACCESSRESPONSE']._serialized_end=724
-  _globals['_ACCESSSTEP']._serialized_start=726
-  _globals['_ACCESSSTEP']._serialized_end=836
+  _globals['_GRANTSTATE']._serialized_start=930
+  _globals['_GRANTSTATE']._serialized_end=1070
+  _globals['_ACCESSSTEPRESULT']._serialized_start=1073
+  _globals['_ACCESSSTEPRESULT']._serialized_end=1212
+  _globals['_GRANT']._serialized_start=108
+  _globals['_GRANT']._serialized_end=432
+  _globals['_LISTACCESSREQUEST']._serialized_start=434
+  _globals['_LISTACCESSREQUEST']._serialized_end=510
+  _globals['_LISTACCESSRESPONSE']._serialized_start=512
+  _globals['_LISTACCESSRESPONSE']._serialized_end=569
+  _globals['_EXPLAINACCESSREQUEST']._serialized_start=571
+  _globals['_EXPLAINACCESSREQUEST']._serialized_end=664
+  _globals['_EXPLAINACCESSRESPONSE']._serialized_start=667
+  _globals['_EXPLAINACCESSRESPONSE']._serialized_end=815
+  _globals['_ACCESSSTEP']._serialized_start=817
+  _globals['_ACCESSSTEP']._serialized_end=927
 # @@protoc_insertion_point(module_scope)

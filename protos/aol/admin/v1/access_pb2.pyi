@@ -1,3 +1,4 @@
+from aol.data.v1 import access_request_pb2 as _access_request_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -14,6 +15,7 @@ class GrantState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_STATE_ACTIVE: _ClassVar[GrantState]
     GRANT_STATE_PENDING: _ClassVar[GrantState]
     GRANT_STATE_EXPIRED: _ClassVar[GrantState]
+    GRANT_STATE_REFUSED: _ClassVar[GrantState]
 
 class AccessStepResult(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,13 +27,14 @@ GRANT_STATE_UNSPECIFIED: GrantState
 GRANT_STATE_ACTIVE: GrantState
 GRANT_STATE_PENDING: GrantState
 GRANT_STATE_EXPIRED: GrantState
+GRANT_STATE_REFUSED: GrantState
 ACCESS_STEP_RESULT_UNSPECIFIED: AccessStepResult
 ACCESS_STEP_RESULT_YES: AccessStepResult
 ACCESS_STEP_RESULT_NO: AccessStepResult
 ACCESS_STEP_RESULT_LIMIT: AccessStepResult
 
 class Grant(_message.Message):
-    __slots__ = ("collection", "service", "permission", "state", "origin", "granted_by", "reason", "created_us", "fields", "where", "expires_us", "name")
+    __slots__ = ("collection", "service", "permission", "state", "origin", "granted_by", "reason", "created_us", "fields", "where", "expires_us", "name", "orphaned", "refusal")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     PERMISSION_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +47,8 @@ class Grant(_message.Message):
     WHERE_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_US_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    ORPHANED_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
     collection: str
     service: str
     permission: _collection_pb2.Permission
@@ -56,7 +61,9 @@ class Grant(_message.Message):
     where: str
     expires_us: int
     name: str
-    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., state: _Optional[_Union[GrantState, str]] = ..., origin: _Optional[str] = ..., granted_by: _Optional[str] = ..., reason: _Optional[str] = ..., created_us: _Optional[int] = ..., fields: _Optional[_Iterable[str]] = ..., where: _Optional[str] = ..., expires_us: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    orphaned: bool
+    refusal: _access_request_pb2.Refusal
+    def __init__(self, collection: _Optional[str] = ..., service: _Optional[str] = ..., permission: _Optional[_Union[_collection_pb2.Permission, str]] = ..., state: _Optional[_Union[GrantState, str]] = ..., origin: _Optional[str] = ..., granted_by: _Optional[str] = ..., reason: _Optional[str] = ..., created_us: _Optional[int] = ..., fields: _Optional[_Iterable[str]] = ..., where: _Optional[str] = ..., expires_us: _Optional[int] = ..., name: _Optional[str] = ..., orphaned: bool = ..., refusal: _Optional[_Union[_access_request_pb2.Refusal, _Mapping]] = ...) -> None: ...
 
 class ListAccessRequest(_message.Message):
     __slots__ = ("service", "collection", "request_id")

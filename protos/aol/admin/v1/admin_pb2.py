@@ -32,65 +32,65 @@ from aol.admin.v1 import usage_pb2 as aol_dot_admin_dot_v1_dot_usage__pb2
 from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/admin.proto\x12\x0c\x61ol.admin.v1\x1a\x19\x61ol/admin/v1/access.proto\x1a\x18\x61ol/admin/v1/audit.proto\x1a\x18\x61ol/admin/v1/drift.proto\x1a\x17\x61ol/admin/v1/plan.proto\x1a\x17\x61ol/admin/v1/seed.proto\x1a\x18\x61ol/admin/v1/token.proto\x1a\x18\x61ol/admin/v1/usage.proto\x1a\x1c\x61ol/data/v1/collection.proto\"L\n\x14\x41pplyManifestRequest\x12\x10\n\x08manifest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xd1\x01\n\x15\x41pplyManifestResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x1b\n\x13\x63reated_collections\x18\x04 \x03(\t\x12*\n\ractive_grants\x18\x05 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12+\n\x0epending_grants\x18\x06 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12\x0f\n\x07notices\x18\x07 \x03(\t\")\n\x13ListServicesRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"?\n\x14ListServicesResponse\x12\'\n\x08services\x18\x01 \x03(\x0b\x32\x15.aol.admin.v1.Service\"_\n\x07Service\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10manifest_version\x18\x02 \x01(\x03\x12\x18\n\x10\x63ollection_count\x18\x03 \x01(\x03\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\"=\n\x16ListCollectionsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"P\n\x15\x44ropCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x86\x01\n\x16\x44ropCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection\x12\x1b\n\x0e\x64ocument_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x08\x42\x11\n\x0f_document_count\"L\n\x11ListGrantsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListGrantsResponse\x12#\n\x06grants\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"\x8f\x03\n\x12SearchAuditRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x10\n\x08since_us\x18\x05 \x01(\x03\x12\x10\n\x08until_us\x18\x06 \x01(\x03\x12\r\n\x05limit\x18\x07 \x01(\x05\x12\x11\n\tafter_seq\x18\x08 \x01(\x03\x12\x11\n\tprincipal\x18\t \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\n \x01(\t\x12\r\n\x05\x66ield\x18\x0b \x01(\t\x12\x1b\n\x13recorded_request_id\x18\x0c \x01(\t\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x0c\n\x04text\x18\x0e \x01(\t\x12\x0e\n\x06stages\x18\x10 \x03(\t\x12\x12\n\nunresolved\x18\x11 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x12 \x01(\x08\x12\x0c\n\x04user\x18\x13 \x01(\t\x12\x0e\n\x06tenant\x18\x14 \x01(\t\x12\x10\n\x08security\x18\x15 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x13SearchAuditResponse\x12\x0f\n\x07records\x18\x01 \x03(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"(\n\x12\x41uditStatusRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x8a\x02\n\x13\x41uditStatusResponse\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x13\n\x0b\x64urable_seq\x18\x02 \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x14\n\x0copen_segment\x18\x04 \x01(\t\x12\x15\n\rsegment_count\x18\x05 \x01(\x03\x12\x15\n\rsegment_bytes\x18\x06 \x01(\x03\x12\x12\n\noldest_seq\x18\x07 \x01(\x03\x12\x11\n\toldest_us\x18\x08 \x01(\x03\x12&\n\x05sinks\x18\t \x03(\x0b\x32\x17.aol.admin.v1.AuditSink\x12*\n\x07\x61nchors\x18\n \x03(\x0b\x32\x19.aol.admin.v1.AuditAnchor\"\xce\x01\n\tAuditSink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03lag\x18\x04 \x01(\x03\x12\x0e\n\x06lag_us\x18\x05 \x01(\x03\x12+\n\x05state\x18\x06 \x01(\x0e\x32\x1c.aol.admin.v1.AuditSinkState\x12\x18\n\x10\x66\x61iling_since_us\x18\x07 \x01(\x03\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x0f\n\x07skipped\x18\t \x01(\x03\x12\x0f\n\x07missing\x18\n \x01(\x03\"1\n\x0b\x41uditAnchor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61nchored_seq\x18\x02 \x01(\x03\"S\n\x15\x43opyCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nto_adapter\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xf8\x01\n\x16\x43opyCollectionResponse\x12&\n\x05phase\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.CopyPhase\x12\x14\n\x0c\x66rom_adapter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x0e\n\x06\x63opied\x18\x05 \x01(\x03\x12\x10\n\x08\x63ompared\x18\x06 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x07 \x01(\t\x12\x32\n\x0b\x64ifferences\x18\x08 \x01(\x0b\x32\x1d.aol.admin.v1.CopyDifferences\x12\x15\n\ralready_there\x18\t \x01(\x08\"a\n\x0f\x43opyDifferences\x12\x0f\n\x07missing\x18\x01 \x01(\x03\x12\x12\n\nunexpected\x18\x02 \x01(\x03\x12\x11\n\tdifferent\x18\x03 \x01(\x03\x12\x16\n\x0e\x66\x61iled_indexes\x18\x04 \x03(\t\":\n\x10\x41\x62ortCopyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x11\x41\x62ortCopyResponse\x12\x0f\n\x07\x61\x62orted\x18\x01 \x01(\x08\x12\x0f\n\x07\x61\x64\x61pter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\":\n\x15HashAuditValueRequest\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"&\n\x16HashAuditValueResponse\x12\x0c\n\x04hmac\x18\x01 \x01(\t*m\n\x0e\x41uditSinkState\x12 \n\x1c\x41UDIT_SINK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41UDIT_SINK_STATE_OK\x10\x01\x12 \n\x1c\x41UDIT_SINK_STATE_BACKING_OFF\x10\x02*\xd1\x01\n\tCopyPhase\x12\x1a\n\x16\x43OPY_PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OPY_PHASE_MARKED\x10\x01\x12\x16\n\x12\x43OPY_PHASE_COPYING\x10\x02\x12\x17\n\x13\x43OPY_PHASE_INDEXING\x10\x03\x12\x17\n\x13\x43OPY_PHASE_SETTLING\x10\x04\x12\x18\n\x14\x43OPY_PHASE_VERIFYING\x10\x05\x12\x13\n\x0f\x43OPY_PHASE_DONE\x10\x06\x12\x18\n\x14\x43OPY_PHASE_DIFFERENT\x10\x07\x32\xcd\x10\n\x05\x41\x64min\x12X\n\rApplyManifest\x12\".aol.admin.v1.ApplyManifestRequest\x1a#.aol.admin.v1.ApplyManifestResponse\x12X\n\rPlanManifests\x12\".aol.admin.v1.PlanManifestsRequest\x1a#.aol.admin.v1.PlanManifestsResponse\x12L\n\tApplyPlan\x12\x1e.aol.admin.v1.ApplyPlanRequest\x1a\x1f.aol.admin.v1.ApplyPlanResponse\x12[\n\x0eSeedCollection\x12#.aol.admin.v1.SeedCollectionRequest\x1a$.aol.admin.v1.SeedCollectionResponse\x12m\n\x14ListManifestVersions\x12).aol.admin.v1.ListManifestVersionsRequest\x1a*.aol.admin.v1.ListManifestVersionsResponse\x12p\n\x15RetireManifestVersion\x12*.aol.admin.v1.RetireManifestVersionRequest\x1a+.aol.admin.v1.RetireManifestVersionResponse\x12R\n\x0bListIndexes\x12 .aol.admin.v1.ListIndexesRequest\x1a!.aol.admin.v1.ListIndexesResponse\x12U\n\x0cListServices\x12!.aol.admin.v1.ListServicesRequest\x1a\".aol.admin.v1.ListServicesResponse\x12^\n\x0fListCollections\x12$.aol.admin.v1.ListCollectionsRequest\x1a%.aol.admin.v1.ListCollectionsResponse\x12[\n\x0e\x44ropCollection\x12#.aol.admin.v1.DropCollectionRequest\x1a$.aol.admin.v1.DropCollectionResponse\x12O\n\nListGrants\x12\x1f.aol.admin.v1.ListGrantsRequest\x1a .aol.admin.v1.ListGrantsResponse\x12O\n\nListAccess\x12\x1f.aol.admin.v1.ListAccessRequest\x1a .aol.admin.v1.ListAccessResponse\x12X\n\rExplainAccess\x12\".aol.admin.v1.ExplainAccessRequest\x1a#.aol.admin.v1.ExplainAccessResponse\x12R\n\x0bSearchAudit\x12 .aol.admin.v1.SearchAuditRequest\x1a!.aol.admin.v1.SearchAuditResponse\x12[\n\x0eSummarizeAudit\x12#.aol.admin.v1.SummarizeAuditRequest\x1a$.aol.admin.v1.SummarizeAuditResponse\x12R\n\x0b\x41uditStatus\x12 .aol.admin.v1.AuditStatusRequest\x1a!.aol.admin.v1.AuditStatusResponse\x12[\n\x0e\x43opyCollection\x12#.aol.admin.v1.CopyCollectionRequest\x1a$.aol.admin.v1.CopyCollectionResponse\x12L\n\tAbortCopy\x12\x1e.aol.admin.v1.AbortCopyRequest\x1a\x1f.aol.admin.v1.AbortCopyResponse\x12[\n\x0eHashAuditValue\x12#.aol.admin.v1.HashAuditValueRequest\x1a$.aol.admin.v1.HashAuditValueResponse\x12R\n\x0b\x43reateToken\x12 .aol.admin.v1.CreateTokenRequest\x1a!.aol.admin.v1.CreateTokenResponse\x12O\n\nListTokens\x12\x1f.aol.admin.v1.ListTokensRequest\x1a .aol.admin.v1.ListTokensResponse\x12R\n\x0bRevokeToken\x12 .aol.admin.v1.RevokeTokenRequest\x1a!.aol.admin.v1.RevokeTokenResponse\x12O\n\nGetLineage\x12\x1f.aol.admin.v1.GetLineageRequest\x1a .aol.admin.v1.GetLineageResponse\x12I\n\x08GetDrift\x12\x1d.aol.admin.v1.GetDriftRequest\x1a\x1e.aol.admin.v1.GetDriftResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ol/admin/v1/admin.proto\x12\x0c\x61ol.admin.v1\x1a\x19\x61ol/admin/v1/access.proto\x1a\x18\x61ol/admin/v1/audit.proto\x1a\x18\x61ol/admin/v1/drift.proto\x1a\x17\x61ol/admin/v1/plan.proto\x1a\x17\x61ol/admin/v1/seed.proto\x1a\x18\x61ol/admin/v1/token.proto\x1a\x18\x61ol/admin/v1/usage.proto\x1a\x1c\x61ol/data/v1/collection.proto\"L\n\x14\x41pplyManifestRequest\x12\x10\n\x08manifest\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xac\x02\n\x15\x41pplyManifestResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x1b\n\x13\x63reated_collections\x18\x04 \x03(\t\x12*\n\ractive_grants\x18\x05 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12+\n\x0epending_grants\x18\x06 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12\x0f\n\x07notices\x18\x07 \x03(\t\x12+\n\x0erefused_grants\x18\x08 \x03(\x0b\x32\x13.aol.admin.v1.Grant\x12,\n\x0forphaned_grants\x18\t \x03(\x0b\x32\x13.aol.admin.v1.Grant\")\n\x13ListServicesRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"?\n\x14ListServicesResponse\x12\'\n\x08services\x18\x01 \x03(\x0b\x32\x15.aol.admin.v1.Service\"_\n\x07Service\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10manifest_version\x18\x02 \x01(\x03\x12\x18\n\x10\x63ollection_count\x18\x03 \x01(\x03\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\"=\n\x16ListCollectionsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"P\n\x15\x44ropCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x86\x01\n\x16\x44ropCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection\x12\x1b\n\x0e\x64ocument_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x08\x42\x11\n\x0f_document_count\"L\n\x11ListGrantsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x12ListGrantsResponse\x12#\n\x06grants\x18\x01 \x03(\x0b\x32\x13.aol.admin.v1.Grant\"\x8f\x03\n\x12SearchAuditRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x10\n\x08since_us\x18\x05 \x01(\x03\x12\x10\n\x08until_us\x18\x06 \x01(\x03\x12\r\n\x05limit\x18\x07 \x01(\x05\x12\x11\n\tafter_seq\x18\x08 \x01(\x03\x12\x11\n\tprincipal\x18\t \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\n \x01(\t\x12\r\n\x05\x66ield\x18\x0b \x01(\t\x12\x1b\n\x13recorded_request_id\x18\x0c \x01(\t\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x0c\n\x04text\x18\x0e \x01(\t\x12\x0e\n\x06stages\x18\x10 \x03(\t\x12\x12\n\nunresolved\x18\x11 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x12 \x01(\x08\x12\x0c\n\x04user\x18\x13 \x01(\t\x12\x0e\n\x06tenant\x18\x14 \x01(\t\x12\x10\n\x08security\x18\x15 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x13SearchAuditResponse\x12\x0f\n\x07records\x18\x01 \x03(\t\x12\x0e\n\x06\x62roker\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"(\n\x12\x41uditStatusRequest\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\x8a\x02\n\x13\x41uditStatusResponse\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x13\n\x0b\x64urable_seq\x18\x02 \x01(\x03\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x14\n\x0copen_segment\x18\x04 \x01(\t\x12\x15\n\rsegment_count\x18\x05 \x01(\x03\x12\x15\n\rsegment_bytes\x18\x06 \x01(\x03\x12\x12\n\noldest_seq\x18\x07 \x01(\x03\x12\x11\n\toldest_us\x18\x08 \x01(\x03\x12&\n\x05sinks\x18\t \x03(\x0b\x32\x17.aol.admin.v1.AuditSink\x12*\n\x07\x61nchors\x18\n \x03(\x0b\x32\x19.aol.admin.v1.AuditAnchor\"\xce\x01\n\tAuditSink\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03lag\x18\x04 \x01(\x03\x12\x0e\n\x06lag_us\x18\x05 \x01(\x03\x12+\n\x05state\x18\x06 \x01(\x0e\x32\x1c.aol.admin.v1.AuditSinkState\x12\x18\n\x10\x66\x61iling_since_us\x18\x07 \x01(\x03\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x0f\n\x07skipped\x18\t \x01(\x03\x12\x0f\n\x07missing\x18\n \x01(\x03\"1\n\x0b\x41uditAnchor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x61nchored_seq\x18\x02 \x01(\x03\"S\n\x15\x43opyCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nto_adapter\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\xf8\x01\n\x16\x43opyCollectionResponse\x12&\n\x05phase\x18\x01 \x01(\x0e\x32\x17.aol.admin.v1.CopyPhase\x12\x14\n\x0c\x66rom_adapter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x0e\n\x06\x63opied\x18\x05 \x01(\x03\x12\x10\n\x08\x63ompared\x18\x06 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x07 \x01(\t\x12\x32\n\x0b\x64ifferences\x18\x08 \x01(\x0b\x32\x1d.aol.admin.v1.CopyDifferences\x12\x15\n\ralready_there\x18\t \x01(\x08\"a\n\x0f\x43opyDifferences\x12\x0f\n\x07missing\x18\x01 \x01(\x03\x12\x12\n\nunexpected\x18\x02 \x01(\x03\x12\x11\n\tdifferent\x18\x03 \x01(\x03\x12\x16\n\x0e\x66\x61iled_indexes\x18\x04 \x03(\t\":\n\x10\x41\x62ortCopyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x11\x41\x62ortCopyResponse\x12\x0f\n\x07\x61\x62orted\x18\x01 \x01(\x08\x12\x0f\n\x07\x61\x64\x61pter\x18\x02 \x01(\t\x12\x12\n\nto_adapter\x18\x03 \x01(\t\":\n\x15HashAuditValueRequest\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"&\n\x16HashAuditValueResponse\x12\x0c\n\x04hmac\x18\x01 \x01(\t*m\n\x0e\x41uditSinkState\x12 \n\x1c\x41UDIT_SINK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41UDIT_SINK_STATE_OK\x10\x01\x12 \n\x1c\x41UDIT_SINK_STATE_BACKING_OFF\x10\x02*\xd1\x01\n\tCopyPhase\x12\x1a\n\x16\x43OPY_PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OPY_PHASE_MARKED\x10\x01\x12\x16\n\x12\x43OPY_PHASE_COPYING\x10\x02\x12\x17\n\x13\x43OPY_PHASE_INDEXING\x10\x03\x12\x17\n\x13\x43OPY_PHASE_SETTLING\x10\x04\x12\x18\n\x14\x43OPY_PHASE_VERIFYING\x10\x05\x12\x13\n\x0f\x43OPY_PHASE_DONE\x10\x06\x12\x18\n\x14\x43OPY_PHASE_DIFFERENT\x10\x07\x32\xcd\x10\n\x05\x41\x64min\x12X\n\rApplyManifest\x12\".aol.admin.v1.ApplyManifestRequest\x1a#.aol.admin.v1.ApplyManifestResponse\x12X\n\rPlanManifests\x12\".aol.admin.v1.PlanManifestsRequest\x1a#.aol.admin.v1.PlanManifestsResponse\x12L\n\tApplyPlan\x12\x1e.aol.admin.v1.ApplyPlanRequest\x1a\x1f.aol.admin.v1.ApplyPlanResponse\x12[\n\x0eSeedCollection\x12#.aol.admin.v1.SeedCollectionRequest\x1a$.aol.admin.v1.SeedCollectionResponse\x12m\n\x14ListManifestVersions\x12).aol.admin.v1.ListManifestVersionsRequest\x1a*.aol.admin.v1.ListManifestVersionsResponse\x12p\n\x15RetireManifestVersion\x12*.aol.admin.v1.RetireManifestVersionRequest\x1a+.aol.admin.v1.RetireManifestVersionResponse\x12R\n\x0bListIndexes\x12 .aol.admin.v1.ListIndexesRequest\x1a!.aol.admin.v1.ListIndexesResponse\x12U\n\x0cListServices\x12!.aol.admin.v1.ListServicesRequest\x1a\".aol.admin.v1.ListServicesResponse\x12^\n\x0fListCollections\x12$.aol.admin.v1.ListCollectionsRequest\x1a%.aol.admin.v1.ListCollectionsResponse\x12[\n\x0e\x44ropCollection\x12#.aol.admin.v1.DropCollectionRequest\x1a$.aol.admin.v1.DropCollectionResponse\x12O\n\nListGrants\x12\x1f.aol.admin.v1.ListGrantsRequest\x1a .aol.admin.v1.ListGrantsResponse\x12O\n\nListAccess\x12\x1f.aol.admin.v1.ListAccessRequest\x1a .aol.admin.v1.ListAccessResponse\x12X\n\rExplainAccess\x12\".aol.admin.v1.ExplainAccessRequest\x1a#.aol.admin.v1.ExplainAccessResponse\x12R\n\x0bSearchAudit\x12 .aol.admin.v1.SearchAuditRequest\x1a!.aol.admin.v1.SearchAuditResponse\x12[\n\x0eSummarizeAudit\x12#.aol.admin.v1.SummarizeAuditRequest\x1a$.aol.admin.v1.SummarizeAuditResponse\x12R\n\x0b\x41uditStatus\x12 .aol.admin.v1.AuditStatusRequest\x1a!.aol.admin.v1.AuditStatusResponse\x12[\n\x0e\x43opyCollection\x12#.aol.admin.v1.CopyCollectionRequest\x1a$.aol.admin.v1.CopyCollectionResponse\x12L\n\tAbortCopy\x12\x1e.aol.admin.v1.AbortCopyRequest\x1a\x1f.aol.admin.v1.AbortCopyResponse\x12[\n\x0eHashAuditValue\x12#.aol.admin.v1.HashAuditValueRequest\x1a$.aol.admin.v1.HashAuditValueResponse\x12R\n\x0b\x43reateToken\x12 .aol.admin.v1.CreateTokenRequest\x1a!.aol.admin.v1.CreateTokenResponse\x12O\n\nListTokens\x12\x1f.aol.admin.v1.ListTokensRequest\x1a .aol.admin.v1.ListTokensResponse\x12R\n\x0bRevokeToken\x12 .aol.admin.v1.RevokeTokenRequest\x1a!.aol.admin.v1.RevokeTokenResponse\x12O\n\nGetLineage\x12\x1f.aol.admin.v1.GetLineageRequest\x1a .aol.admin.v1.GetLineageResponse\x12I\n\x08GetDrift\x12\x1d.aol.admin.v1.GetDriftRequest\x1a\x1e.aol.admin.v1.GetDriftResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.admin.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDITSINKSTATE']._serialized_start=2958
-  _globals['_AUDITSINKSTATE']._serialized_end=3067
-  _globals['_COPYPHASE']._serialized_start=3070
-  _globals['_COPYPHASE']._serialized_end=3279
+  _globals['_AUDITSINKSTATE']._serialized_start=3049
+  _globals['_AUDITSINKSTATE']._serialized_end=3158
+  _globals['_COPYPHASE']._serialized_start=3161
+  _globals['_COPYPHASE']._serialized_end=3370
   _globals['_APPLYMANIFESTREQUEST']._serialized_start=253
   _globals['_APPLYMANIFESTREQUEST']._serialized_end=329
   _globals['_APPLYMANIFESTRESPONSE']._serialized_start=332
-  _globals['_APPLYMANIFESTRESPONSE']._serialized_end=541
-  _globals['_LISTSERVICESREQUEST']._serialized_start=543
-  _globals['_LISTSERVICESREQUEST']._serialized_end=584
-  _globals['_LISTSERVICESRESPONSE']._serialized_start=586
-  _globals['_LISTSERVICESRESPONSE']._serialized_end=649
-  _globals['_SERVICE']._serialized_start=651
-  _globals['_SERVICE']._serialized_end=746
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=748
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=809
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=811
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=882
-  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=884
-  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=964
-  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=967
-  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=1101
-  _globals['_LISTGRANTSREQUEST']._serialized_start=1103
-  _globals['_LISTGRANTSREQUEST']._serialized_end=1179
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=1181
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=1238
-  _globals['_SEARCHAUDITREQUEST']._serialized_start=1241
-  _globals['_SEARCHAUDITREQUEST']._serialized_end=1640
-  _globals['_SEARCHAUDITRESPONSE']._serialized_start=1642
-  _globals['_SEARCHAUDITRESPONSE']._serialized_end=1715
-  _globals['_AUDITSTATUSREQUEST']._serialized_start=1717
-  _globals['_AUDITSTATUSREQUEST']._serialized_end=1757
-  _globals['_AUDITSTATUSRESPONSE']._serialized_start=1760
-  _globals['_AUDITSTATUSRESPONSE']._serialized_end=2026
-  _globals['_AUDITSINK']._serialized_start=2029
-  _globals['_AUDITSINK']._serialized_end=2235
-  _globals['_AUDITANCHOR']._serialized_start=2237
-  _globals['_AUDITANCHOR']._serialized_end=2286
-  _globals['_COPYCOLLECTIONREQUEST']._serialized_start=2288
-  _globals['_COPYCOLLECTIONREQUEST']._serialized_end=2371
-  _globals['_COPYCOLLECTIONRESPONSE']._serialized_start=2374
-  _globals['_COPYCOLLECTIONRESPONSE']._serialized_end=2622
-  _globals['_COPYDIFFERENCES']._serialized_start=2624
-  _globals['_COPYDIFFERENCES']._serialized_end=2721
-  _globals['_ABORTCOPYREQUEST']._serialized_start=2723
-  _globals['_ABORTCOPYREQUEST']._serialized_end=2781
-  _globals['_ABORTCOPYRESPONSE']._serialized_start=2783
-  _globals['_ABORTCOPYRESPONSE']._serialized_end=2856
-  _globals['_HASHAUDITVALUEREQUEST']._serialized_start=2858
-  _globals['_HASHAUDITVALUEREQUEST']._serialized_end=2916
-  _globals['_HASHAUDITVALUERESPONSE']._serialized_start=2918
-  _globals['_HASHAUDITVALUERESPONSE']._serialized_end=2956
-  _globals['_ADMIN']._serialized_start=3282
-  _globals['_ADMIN']._serialized_end=5407
+  _globals['_APPLYMANIFESTRESPONSE']._serialized_end=632
+  _globals['_LISTSERVICESREQUEST']._serialized_start=634
+  _globals['_LISTSERVICESREQUEST']._serialized_end=675
+  _globals['_LISTSERVICESRESPONSE']._serialized_start=677
+  _globals['_LISTSERVICESRESPONSE']._serialized_end=740
+  _globals['_SERVICE']._serialized_start=742
+  _globals['_SERVICE']._serialized_end=837
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=839
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=900
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=902
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=973
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_start=975
+  _globals['_DROPCOLLECTIONREQUEST']._serialized_end=1055
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_start=1058
+  _globals['_DROPCOLLECTIONRESPONSE']._serialized_end=1192
+  _globals['_LISTGRANTSREQUEST']._serialized_start=1194
+  _globals['_LISTGRANTSREQUEST']._serialized_end=1270
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=1272
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=1329
+  _globals['_SEARCHAUDITREQUEST']._serialized_start=1332
+  _globals['_SEARCHAUDITREQUEST']._serialized_end=1731
+  _globals['_SEARCHAUDITRESPONSE']._serialized_start=1733
+  _globals['_SEARCHAUDITRESPONSE']._serialized_end=1806
+  _globals['_AUDITSTATUSREQUEST']._serialized_start=1808
+  _globals['_AUDITSTATUSREQUEST']._serialized_end=1848
+  _globals['_AUDITSTATUSRESPONSE']._serialized_start=1851
+  _globals['_AUDITSTATUSRESPONSE']._serialized_end=2117
+  _globals['_AUDITSINK']._serialized_start=2120
+  _globals['_AUDITSINK']._serialized_end=2326
+  _globals['_AUDITANCHOR']._serialized_start=2328
+  _globals['_AUDITANCHOR']._serialized_end=2377
+  _globals['_COPYCOLLECTIONREQUEST']._serialized_start=2379
+  _globals['_COPYCOLLECTIONREQUEST']._serialized_end=2462
+  _globals['_COPYCOLLECTIONRESPONSE']._serialized_start=2465
+  _globals['_COPYCOLLECTIONRESPONSE']._serialized_end=2713
+  _globals['_COPYDIFFERENCES']._serialized_start=2715
+  _globals['_COPYDIFFERENCES']._serialized_end=2812
+  _globals['_ABORTCOPYREQUEST']._serialized_start=2814
+  _globals['_ABORTCOPYREQUEST']._serialized_end=2872
+  _globals['_ABORTCOPYRESPONSE']._serialized_start=2874
+  _globals['_ABORTCOPYRESPONSE']._serialized_end=2947
+  _globals['_HASHAUDITVALUEREQUEST']._serialized_start=2949
+  _globals['_HASHAUDITVALUEREQUEST']._serialized_end=3007
+  _globals['_HASHAUDITVALUERESPONSE']._serialized_start=3009
+  _globals['_HASHAUDITVALUERESPONSE']._serialized_end=3047
+  _globals['_ADMIN']._serialized_start=3373
+  _globals['_ADMIN']._serialized_end=5498
 # @@protoc_insertion_point(module_scope)

@@ -54,7 +54,7 @@ class ApplyManifestRequest(_message.Message):
     def __init__(self, manifest: _Optional[str] = ..., source: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ApplyManifestResponse(_message.Message):
-    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants", "notices")
+    __slots__ = ("service", "version", "changed", "created_collections", "active_grants", "pending_grants", "notices", "refused_grants", "orphaned_grants")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,8 @@ class ApplyManifestResponse(_message.Message):
     ACTIVE_GRANTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_GRANTS_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_GRANTS_FIELD_NUMBER: _ClassVar[int]
+    ORPHANED_GRANTS_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: int
     changed: bool
@@ -69,7 +71,9 @@ class ApplyManifestResponse(_message.Message):
     active_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
     pending_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
     notices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+    refused_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
+    orphaned_grants: _containers.RepeatedCompositeFieldContainer[_access_pb2.Grant]
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[int] = ..., changed: bool = ..., created_collections: _Optional[_Iterable[str]] = ..., active_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., pending_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., notices: _Optional[_Iterable[str]] = ..., refused_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ..., orphaned_grants: _Optional[_Iterable[_Union[_access_pb2.Grant, _Mapping]]] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
     __slots__ = ("request_id",)

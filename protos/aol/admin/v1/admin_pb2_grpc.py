@@ -239,7 +239,7 @@ class AdminServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DropCollection(self, request, context):
-        """Drops a collection with all its documents, and what was shared and granted of it. What others asked for stays asked.
+        """Drops a collection with all its documents, and what was shared, granted and refused of it. What others asked for stays asked.
         After a failure, repeating it finishes it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -247,7 +247,7 @@ class AdminServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListGrants(self, request, context):
-        """Lists grants and pending access requests.
+        """Lists grants, and access requests that are pending or refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -22,76 +22,77 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aol.data.v1 import access_request_pb2 as aol_dot_data_dot_v1_dot_access__request__pb2
 from aol.data.v1 import collection_pb2 as aol_dot_data_dot_v1_dot_collection__pb2
 from aol.data.v1 import context_pb2 as aol_dot_data_dot_v1_dot_context__pb2
 from aol.data.v1 import document_pb2 as aol_dot_data_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ol/data/v1/data_broker.proto\x12\x0b\x61ol.data.v1\x1a\x1c\x61ol/data/v1/collection.proto\x1a\x19\x61ol/data/v1/context.proto\x1a\x1a\x61ol/data/v1/document.proto\"\xbe\x01\n\x18RequestCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bschema_hint\x18\x02 \x01(\t\x12\'\n\x07indexes\x18\x03 \x03(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"C\n\x19RequestCollectionResponse\x12\x15\n\rcollection_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\x90\x01\n\x10StoreDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"P\n\x11StoreDataResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x15\n\rwas_duplicate\x18\x03 \x01(\x08\"\xa3\x01\n\x11StoreBatchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x03(\t\x12\x14\n\x0c\x64ocument_ids\x18\x03 \x03(\t\x12\x0e\n\x06\x61tomic\x18\x04 \x01(\x08\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"m\n\x12StoreBatchResponse\x12\x14\n\x0c\x64ocument_ids\x18\x01 \x03(\t\x12\x14\n\x0cstored_count\x18\x02 \x01(\x03\x12+\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x19.aol.data.v1.BatchFailure\"-\n\x0c\x42\x61tchFailure\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\x0c\"\xaf\x02\n\x10QueryDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\"\n\x04sort\x18\x03 \x03(\x0b\x32\x14.aol.data.v1.SortKey\x12\x12\n\nprojection\x18\x04 \x03(\t\x12\x12\n\x05limit\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04skip\x18\x06 \x01(\x03\x12\x12\n\npage_token\x18\x07 \x01(\t\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12)\n\x07\x64\x65leted\x18\t \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x08\n\x06_limit\"M\n\x11QueryDataResponse\x12\x1f\n\x04page\x18\x01 \x01(\x0b\x32\x11.aol.data.v1.Page\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa4\x01\n\x10\x43ountDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12)\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\"\n\x11\x43ountDataResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"\xf1\x01\n\x11UpdateDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x0e\n\x06update\x18\x03 \x01(\t\x12\x11\n\tallow_all\x18\x04 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affectedB\r\n\x0b_if_version\"+\n\x12UpdateDataResponse\x12\x15\n\rupdated_count\x18\x01 \x01(\x03\"\xe1\x01\n\x11\x44\x65leteDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tallow_all\x18\x03 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affectedB\r\n\x0b_if_version\"+\n\x12\x44\x65leteDataResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\"\xba\x01\n\x12RestoreDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tallow_all\x18\x03 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affected\"-\n\x13RestoreDataResponse\x12\x16\n\x0erestored_count\x18\x01 \x01(\x03\"\xb8\x01\n\x10PurgeDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tallow_all\x18\x03 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affected\")\n\x11PurgeDataResponse\x12\x14\n\x0cpurged_count\x18\x01 \x01(\x03\"\xf7\x01\n\x13\x45xplainQueryRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\"\n\x04sort\x18\x03 \x03(\x0b\x32\x14.aol.data.v1.SortKey\x12\x12\n\x05limit\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04skip\x18\x05 \x01(\x03\x12)\n\x07\x64\x65leted\x18\x06 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x08\n\x06_limit\"\xf7\x01\n\x14\x45xplainQueryResponse\x12\x1a\n\x12\x66ilter_pushed_down\x18\x01 \x01(\x08\x12\x18\n\x10sort_pushed_down\x18\x02 \x01(\x08\x12\r\n\x05index\x18\x03 \x01(\t\x12\x1b\n\x13\x65stimated_documents\x18\x04 \x01(\x03\x12\x1a\n\x12\x65xamined_documents\x18\x05 \x01(\x03\x12\x1a\n\x12returned_documents\x18\x06 \x01(\x03\x12.\n\x0eproposed_index\x18\x07 \x01(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x15\n\rproposed_line\x18\x08 \x01(\t\"\xf3\x01\n\x12GrantAccessRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\x0etarget_service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x66ields\x18\x05 \x03(\t\x12\r\n\x05where\x18\x06 \x01(\t\x12\x12\n\nexpires_us\x18\x07 \x01(\x03\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"8\n\x13GrantAccessResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x08\x12\x10\n\x08replaced\x18\x02 \x01(\x08\"\xb1\x01\n\x13RevokeAccessRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\x0etarget_service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x14RevokeAccessResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x08\x12\x10\n\x08still_by\x18\x02 \x03(\t\"[\n\x16ListCollectionsRequest\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"r\n\x19\x44\x65scribeCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x1a\x44\x65scribeCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection2\xa0\t\n\nDataBroker\x12\x62\n\x11RequestCollection\x12%.aol.data.v1.RequestCollectionRequest\x1a&.aol.data.v1.RequestCollectionResponse\x12J\n\tStoreData\x12\x1d.aol.data.v1.StoreDataRequest\x1a\x1e.aol.data.v1.StoreDataResponse\x12M\n\nStoreBatch\x12\x1e.aol.data.v1.StoreBatchRequest\x1a\x1f.aol.data.v1.StoreBatchResponse\x12J\n\tQueryData\x12\x1d.aol.data.v1.QueryDataRequest\x1a\x1e.aol.data.v1.QueryDataResponse\x12J\n\tCountData\x12\x1d.aol.data.v1.CountDataRequest\x1a\x1e.aol.data.v1.CountDataResponse\x12M\n\nUpdateData\x12\x1e.aol.data.v1.UpdateDataRequest\x1a\x1f.aol.data.v1.UpdateDataResponse\x12M\n\nDeleteData\x12\x1e.aol.data.v1.DeleteDataRequest\x1a\x1f.aol.data.v1.DeleteDataResponse\x12P\n\x0bRestoreData\x12\x1f.aol.data.v1.RestoreDataRequest\x1a .aol.data.v1.RestoreDataResponse\x12J\n\tPurgeData\x12\x1d.aol.data.v1.PurgeDataRequest\x1a\x1e.aol.data.v1.PurgeDataResponse\x12S\n\x0c\x45xplainQuery\x12 .aol.data.v1.ExplainQueryRequest\x1a!.aol.data.v1.ExplainQueryResponse\x12P\n\x0bGrantAccess\x12\x1f.aol.data.v1.GrantAccessRequest\x1a .aol.data.v1.GrantAccessResponse\x12S\n\x0cRevokeAccess\x12 .aol.data.v1.RevokeAccessRequest\x1a!.aol.data.v1.RevokeAccessResponse\x12\\\n\x0fListCollections\x12#.aol.data.v1.ListCollectionsRequest\x1a$.aol.data.v1.ListCollectionsResponse\x12\x65\n\x12\x44\x65scribeCollection\x12&.aol.data.v1.DescribeCollectionRequest\x1a\'.aol.data.v1.DescribeCollectionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ol/data/v1/data_broker.proto\x12\x0b\x61ol.data.v1\x1a aol/data/v1/access_request.proto\x1a\x1c\x61ol/data/v1/collection.proto\x1a\x19\x61ol/data/v1/context.proto\x1a\x1a\x61ol/data/v1/document.proto\"\xbe\x01\n\x18RequestCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bschema_hint\x18\x02 \x01(\t\x12\'\n\x07indexes\x18\x03 \x03(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"C\n\x19RequestCollectionResponse\x12\x15\n\rcollection_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"\x90\x01\n\x10StoreDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"P\n\x11StoreDataResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x15\n\rwas_duplicate\x18\x03 \x01(\x08\"\xa3\x01\n\x11StoreBatchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x03(\t\x12\x14\n\x0c\x64ocument_ids\x18\x03 \x03(\t\x12\x0e\n\x06\x61tomic\x18\x04 \x01(\x08\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"m\n\x12StoreBatchResponse\x12\x14\n\x0c\x64ocument_ids\x18\x01 \x03(\t\x12\x14\n\x0cstored_count\x18\x02 \x01(\x03\x12+\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x19.aol.data.v1.BatchFailure\"-\n\x0c\x42\x61tchFailure\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0e\n\x06status\x18\x02 \x01(\x0c\"\xaf\x02\n\x10QueryDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\"\n\x04sort\x18\x03 \x03(\x0b\x32\x14.aol.data.v1.SortKey\x12\x12\n\nprojection\x18\x04 \x03(\t\x12\x12\n\x05limit\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04skip\x18\x06 \x01(\x03\x12\x12\n\npage_token\x18\x07 \x01(\t\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12)\n\x07\x64\x65leted\x18\t \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x08\n\x06_limit\"M\n\x11QueryDataResponse\x12\x1f\n\x04page\x18\x01 \x01(\x0b\x32\x11.aol.data.v1.Page\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa4\x01\n\x10\x43ountDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12)\n\x07\x64\x65leted\x18\x03 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"\"\n\x11\x43ountDataResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"\xf1\x01\n\x11UpdateDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x0e\n\x06update\x18\x03 \x01(\t\x12\x11\n\tallow_all\x18\x04 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affectedB\r\n\x0b_if_version\"+\n\x12UpdateDataResponse\x12\x15\n\rupdated_count\x18\x01 \x01(\x03\"\xe1\x01\n\x11\x44\x65leteDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tallow_all\x18\x03 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nif_version\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affectedB\r\n\x0b_if_version\"+\n\x12\x44\x65leteDataResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x03\"\xba\x01\n\x12RestoreDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tallow_all\x18\x03 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affected\"-\n\x13RestoreDataResponse\x12\x16\n\x0erestored_count\x18\x01 \x01(\x03\"\xb8\x01\n\x10PurgeDataRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x11\n\tallow_all\x18\x03 \x01(\x08\x12\x19\n\x0cmax_affected\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x0f\n\r_max_affected\")\n\x11PurgeDataResponse\x12\x14\n\x0cpurged_count\x18\x01 \x01(\x03\"\xf7\x01\n\x13\x45xplainQueryRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\"\n\x04sort\x18\x03 \x03(\x0b\x32\x14.aol.data.v1.SortKey\x12\x12\n\x05limit\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04skip\x18\x05 \x01(\x03\x12)\n\x07\x64\x65leted\x18\x06 \x01(\x0e\x32\x18.aol.data.v1.DeletedMode\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\tB\x08\n\x06_limit\"\xf7\x01\n\x14\x45xplainQueryResponse\x12\x1a\n\x12\x66ilter_pushed_down\x18\x01 \x01(\x08\x12\x18\n\x10sort_pushed_down\x18\x02 \x01(\x08\x12\r\n\x05index\x18\x03 \x01(\t\x12\x1b\n\x13\x65stimated_documents\x18\x04 \x01(\x03\x12\x1a\n\x12\x65xamined_documents\x18\x05 \x01(\x03\x12\x1a\n\x12returned_documents\x18\x06 \x01(\x03\x12.\n\x0eproposed_index\x18\x07 \x01(\x0b\x32\x16.aol.data.v1.IndexSpec\x12\x15\n\rproposed_line\x18\x08 \x01(\t\"\xf3\x01\n\x12GrantAccessRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\x0etarget_service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x66ields\x18\x05 \x03(\t\x12\r\n\x05where\x18\x06 \x01(\t\x12\x12\n\nexpires_us\x18\x07 \x01(\x03\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"8\n\x13GrantAccessResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x08\x12\x10\n\x08replaced\x18\x02 \x01(\x08\"\xb1\x01\n\x13RevokeAccessRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\x0etarget_service\x18\x02 \x01(\t\x12+\n\npermission\x18\x03 \x01(\x0e\x32\x17.aol.data.v1.Permission\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"9\n\x14RevokeAccessResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x08\x12\x10\n\x08still_by\x18\x02 \x03(\t\"[\n\x16ListCollectionsRequest\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"G\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.aol.data.v1.Collection\"r\n\x19\x44\x65scribeCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12-\n\x07\x63ontext\x18\x0e \x01(\x0b\x32\x1c.aol.data.v1.SecurityContext\x12\x12\n\nrequest_id\x18\x0f \x01(\t\"I\n\x1a\x44\x65scribeCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.aol.data.v1.Collection2\xb4\x0b\n\nDataBroker\x12\x62\n\x11RequestCollection\x12%.aol.data.v1.RequestCollectionRequest\x1a&.aol.data.v1.RequestCollectionResponse\x12J\n\tStoreData\x12\x1d.aol.data.v1.StoreDataRequest\x1a\x1e.aol.data.v1.StoreDataResponse\x12M\n\nStoreBatch\x12\x1e.aol.data.v1.StoreBatchRequest\x1a\x1f.aol.data.v1.StoreBatchResponse\x12J\n\tQueryData\x12\x1d.aol.data.v1.QueryDataRequest\x1a\x1e.aol.data.v1.QueryDataResponse\x12J\n\tCountData\x12\x1d.aol.data.v1.CountDataRequest\x1a\x1e.aol.data.v1.CountDataResponse\x12M\n\nUpdateData\x12\x1e.aol.data.v1.UpdateDataRequest\x1a\x1f.aol.data.v1.UpdateDataResponse\x12M\n\nDeleteData\x12\x1e.aol.data.v1.DeleteDataRequest\x1a\x1f.aol.data.v1.DeleteDataResponse\x12P\n\x0bRestoreData\x12\x1f.aol.data.v1.RestoreDataRequest\x1a .aol.data.v1.RestoreDataResponse\x12J\n\tPurgeData\x12\x1d.aol.data.v1.PurgeDataRequest\x1a\x1e.aol.data.v1.PurgeDataResponse\x12S\n\x0c\x45xplainQuery\x12 .aol.data.v1.ExplainQueryRequest\x1a!.aol.data.v1.ExplainQueryResponse\x12P\n\x0bGrantAccess\x12\x1f.aol.data.v1.GrantAccessRequest\x1a .aol.data.v1.GrantAccessResponse\x12S\n\x0cRevokeAccess\x12 .aol.data.v1.RevokeAccessRequest\x1a!.aol.data.v1.RevokeAccessResponse\x12\x65\n\x12ListAccessRequests\x12&.aol.data.v1.ListAccessRequestsRequest\x1a\'.aol.data.v1.ListAccessRequestsResponse\x12V\n\rApproveAccess\x12!.aol.data.v1.ApproveAccessRequest\x1a\".aol.data.v1.ApproveAccessResponse\x12S\n\x0cRefuseAccess\x12 .aol.data.v1.RefuseAccessRequest\x1a!.aol.data.v1.RefuseAccessResponse\x12\\\n\x0fListCollections\x12#.aol.data.v1.ListCollectionsRequest\x1a$.aol.data.v1.ListCollectionsResponse\x12\x65\n\x12\x44\x65scribeCollection\x12&.aol.data.v1.DescribeCollectionRequest\x1a\'.aol.data.v1.DescribeCollectionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aol.data.v1.data_broker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REQUESTCOLLECTIONREQUEST']._serialized_start=132
-  _globals['_REQUESTCOLLECTIONREQUEST']._serialized_end=322
-  _globals['_REQUESTCOLLECTIONRESPONSE']._serialized_start=324
-  _globals['_REQUESTCOLLECTIONRESPONSE']._serialized_end=391
-  _globals['_STOREDATAREQUEST']._serialized_start=394
-  _globals['_STOREDATAREQUEST']._serialized_end=538
-  _globals['_STOREDATARESPONSE']._serialized_start=540
-  _globals['_STOREDATARESPONSE']._serialized_end=620
-  _globals['_STOREBATCHREQUEST']._serialized_start=623
-  _globals['_STOREBATCHREQUEST']._serialized_end=786
-  _globals['_STOREBATCHRESPONSE']._serialized_start=788
-  _globals['_STOREBATCHRESPONSE']._serialized_end=897
-  _globals['_BATCHFAILURE']._serialized_start=899
-  _globals['_BATCHFAILURE']._serialized_end=944
-  _globals['_QUERYDATAREQUEST']._serialized_start=947
-  _globals['_QUERYDATAREQUEST']._serialized_end=1250
-  _globals['_QUERYDATARESPONSE']._serialized_start=1252
-  _globals['_QUERYDATARESPONSE']._serialized_end=1329
-  _globals['_COUNTDATAREQUEST']._serialized_start=1332
-  _globals['_COUNTDATAREQUEST']._serialized_end=1496
-  _globals['_COUNTDATARESPONSE']._serialized_start=1498
-  _globals['_COUNTDATARESPONSE']._serialized_end=1532
-  _globals['_UPDATEDATAREQUEST']._serialized_start=1535
-  _globals['_UPDATEDATAREQUEST']._serialized_end=1776
-  _globals['_UPDATEDATARESPONSE']._serialized_start=1778
-  _globals['_UPDATEDATARESPONSE']._serialized_end=1821
-  _globals['_DELETEDATAREQUEST']._serialized_start=1824
-  _globals['_DELETEDATAREQUEST']._serialized_end=2049
-  _globals['_DELETEDATARESPONSE']._serialized_start=2051
-  _globals['_DELETEDATARESPONSE']._serialized_end=2094
-  _globals['_RESTOREDATAREQUEST']._serialized_start=2097
-  _globals['_RESTOREDATAREQUEST']._serialized_end=2283
-  _globals['_RESTOREDATARESPONSE']._serialized_start=2285
-  _globals['_RESTOREDATARESPONSE']._serialized_end=2330
-  _globals['_PURGEDATAREQUEST']._serialized_start=2333
-  _globals['_PURGEDATAREQUEST']._serialized_end=2517
-  _globals['_PURGEDATARESPONSE']._serialized_start=2519
-  _globals['_PURGEDATARESPONSE']._serialized_end=2560
-  _globals['_EXPLAINQUERYREQUEST']._serialized_start=2563
-  _globals['_EXPLAINQUERYREQUEST']._serialized_end=2810
-  _globals['_EXPLAINQUERYRESPONSE']._serialized_start=2813
-  _globals['_EXPLAINQUERYRESPONSE']._serialized_end=3060
-  _globals['_GRANTACCESSREQUEST']._serialized_start=3063
-  _globals['_GRANTACCESSREQUEST']._serialized_end=3306
-  _globals['_GRANTACCESSRESPONSE']._serialized_start=3308
-  _globals['_GRANTACCESSRESPONSE']._serialized_end=3364
-  _globals['_REVOKEACCESSREQUEST']._serialized_start=3367
-  _globals['_REVOKEACCESSREQUEST']._serialized_end=3544
-  _globals['_REVOKEACCESSRESPONSE']._serialized_start=3546
-  _globals['_REVOKEACCESSRESPONSE']._serialized_end=3603
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=3605
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=3696
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=3698
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=3769
-  _globals['_DESCRIBECOLLECTIONREQUEST']._serialized_start=3771
-  _globals['_DESCRIBECOLLECTIONREQUEST']._serialized_end=3885
-  _globals['_DESCRIBECOLLECTIONRESPONSE']._serialized_start=3887
-  _globals['_DESCRIBECOLLECTIONRESPONSE']._serialized_end=3960
-  _globals['_DATABROKER']._serialized_start=3963
-  _globals['_DATABROKER']._serialized_end=5147
+  _globals['_REQUESTCOLLECTIONREQUEST']._serialized_start=166
+  _globals['_REQUESTCOLLECTIONREQUEST']._serialized_end=356
+  _globals['_REQUESTCOLLECTIONRESPONSE']._serialized_start=358
+  _globals['_REQUESTCOLLECTIONRESPONSE']._serialized_end=425
+  _globals['_STOREDATAREQUEST']._serialized_start=428
+  _globals['_STOREDATAREQUEST']._serialized_end=572
+  _globals['_STOREDATARESPONSE']._serialized_start=574
+  _globals['_STOREDATARESPONSE']._serialized_end=654
+  _globals['_STOREBATCHREQUEST']._serialized_start=657
+  _globals['_STOREBATCHREQUEST']._serialized_end=820
+  _globals['_STOREBATCHRESPONSE']._serialized_start=822
+  _globals['_STOREBATCHRESPONSE']._serialized_end=931
+  _globals['_BATCHFAILURE']._serialized_start=933
+  _globals['_BATCHFAILURE']._serialized_end=978
+  _globals['_QUERYDATAREQUEST']._serialized_start=981
+  _globals['_QUERYDATAREQUEST']._serialized_end=1284
+  _globals['_QUERYDATARESPONSE']._serialized_start=1286
+  _globals['_QUERYDATARESPONSE']._serialized_end=1363
+  _globals['_COUNTDATAREQUEST']._serialized_start=1366
+  _globals['_COUNTDATAREQUEST']._serialized_end=1530
+  _globals['_COUNTDATARESPONSE']._serialized_start=1532
+  _globals['_COUNTDATARESPONSE']._serialized_end=1566
+  _globals['_UPDATEDATAREQUEST']._serialized_start=1569
+  _globals['_UPDATEDATAREQUEST']._serialized_end=1810
+  _globals['_UPDATEDATARESPONSE']._serialized_start=1812
+  _globals['_UPDATEDATARESPONSE']._serialized_end=1855
+  _globals['_DELETEDATAREQUEST']._serialized_start=1858
+  _globals['_DELETEDATAREQUEST']._serialized_end=2083
+  _globals['_DELETEDATARESPONSE']._serialized_start=2085
+  _globals['_DELETEDATARESPONSE']._serialized_end=2128
+  _globals['_RESTOREDATAREQUEST']._serialized_start=2131
+  _globals['_RESTOREDATAREQUEST']._serialized_end=2317
+  _globals['_RESTOREDATARESPONSE']._serialized_start=2319
+  _globals['_RESTOREDATARESPONSE']._serialized_end=2364
+  _globals['_PURGEDATAREQUEST']._serialized_start=2367
+  _globals['_PURGEDATAREQUEST']._serialized_end=2551
+  _globals['_PURGEDATARESPONSE']._serialized_start=2553
+  _globals['_PURGEDATARESPONSE']._serialized_end=2594
+  _globals['_EXPLAINQUERYREQUEST']._serialized_start=2597
+  _globals['_EXPLAINQUERYREQUEST']._serialized_end=2844
+  _globals['_EXPLAINQUERYRESPONSE']._serialized_start=2847
+  _globals['_EXPLAINQUERYRESPONSE']._serialized_end=3094
+  _globals['_GRANTACCESSREQUEST']._serialized_start=3097
+  _globals['_GRANTACCESSREQUEST']._serialized_end=3340
+  _globals['_GRANTACCESSRESPONSE']._serialized_start=3342
+  _globals['_GRANTACCESSRESPONSE']._serialized_end=3398
+  _globals['_REVOKEACCESSREQUEST']._serialized_start=3401
+  _globals['_REVOKEACCESSREQUEST']._serialized_end=3578
+  _globals['_REVOKEACCESSRESPONSE']._serialized_start=3580
+  _globals['_REVOKEACCESSRESPONSE']._serialized_end=3637
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=3639
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=3730
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=3732
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=3803
+  _globals['_DESCRIBECOLLECTIONREQUEST']._serialized_start=3805
+  _globals['_DESCRIBECOLLECTIONREQUEST']._serialized_end=3919
+  _globals['_DESCRIBECOLLECTIONRESPONSE']._serialized_start=3921
+  _globals['_DESCRIBECOLLECTIONRESPONSE']._serialized_end=3994
+  _globals['_DATABROKER']._serialized_start=3997
+  _globals['_DATABROKER']._serialized_end=5457
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from aol.data.v1 import access_request_pb2 as _access_request_pb2
 from aol.data.v1 import collection_pb2 as _collection_pb2
 from aol.data.v1 import context_pb2 as _context_pb2
 from aol.data.v1 import document_pb2 as _document_pb2

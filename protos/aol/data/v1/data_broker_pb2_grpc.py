@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from aol.data.v1 import access_request_pb2 as aol_dot_data_dot_v1_dot_access__request__pb2
 from aol.data.v1 import data_broker_pb2 as aol_dot_data_dot_v1_dot_data__broker__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
@@ -99,6 +100,21 @@ class DataBrokerStub(object):
                 '/aol.data.v1.DataBroker/RevokeAccess',
                 request_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RevokeAccessRequest.SerializeToString,
                 response_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RevokeAccessResponse.FromString,
+                _registered_method=True)
+        self.ListAccessRequests = channel.unary_unary(
+                '/aol.data.v1.DataBroker/ListAccessRequests',
+                request_serializer=aol_dot_data_dot_v1_dot_access__request__pb2.ListAccessRequestsRequest.SerializeToString,
+                response_deserializer=aol_dot_data_dot_v1_dot_access__request__pb2.ListAccessRequestsResponse.FromString,
+                _registered_method=True)
+        self.ApproveAccess = channel.unary_unary(
+                '/aol.data.v1.DataBroker/ApproveAccess',
+                request_serializer=aol_dot_data_dot_v1_dot_access__request__pb2.ApproveAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_data_dot_v1_dot_access__request__pb2.ApproveAccessResponse.FromString,
+                _registered_method=True)
+        self.RefuseAccess = channel.unary_unary(
+                '/aol.data.v1.DataBroker/RefuseAccess',
+                request_serializer=aol_dot_data_dot_v1_dot_access__request__pb2.RefuseAccessRequest.SerializeToString,
+                response_deserializer=aol_dot_data_dot_v1_dot_access__request__pb2.RefuseAccessResponse.FromString,
                 _registered_method=True)
         self.ListCollections = channel.unary_unary(
                 '/aol.data.v1.DataBroker/ListCollections',
@@ -205,6 +221,30 @@ class DataBrokerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccessRequests(self, request, context):
+        """Lists requests for access that wait or were refused: those on the caller's own collections and those that it made; for
+        operators, all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveAccess(self, request, context):
+        """Grants what a service's manifest asks for. For the owner of the collection and for operators. Repeating it changes
+        nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefuseAccess(self, request, context):
+        """Refuses what a service's manifest asks for. For the owner of the collection and for operators. It stays refused until
+        it is granted, shared by a newer manifest of the owner, or asked for anew. Repeating it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCollections(self, request, context):
         """Lists the collections that the caller may use.
         """
@@ -281,6 +321,21 @@ def add_DataBrokerServicer_to_server(servicer, server):
                     servicer.RevokeAccess,
                     request_deserializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RevokeAccessRequest.FromString,
                     response_serializer=aol_dot_data_dot_v1_dot_data__broker__pb2.RevokeAccessResponse.SerializeToString,
+            ),
+            'ListAccessRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccessRequests,
+                    request_deserializer=aol_dot_data_dot_v1_dot_access__request__pb2.ListAccessRequestsRequest.FromString,
+                    response_serializer=aol_dot_data_dot_v1_dot_access__request__pb2.ListAccessRequestsResponse.SerializeToString,
+            ),
+            'ApproveAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveAccess,
+                    request_deserializer=aol_dot_data_dot_v1_dot_access__request__pb2.ApproveAccessRequest.FromString,
+                    response_serializer=aol_dot_data_dot_v1_dot_access__request__pb2.ApproveAccessResponse.SerializeToString,
+            ),
+            'RefuseAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseAccess,
+                    request_deserializer=aol_dot_data_dot_v1_dot_access__request__pb2.RefuseAccessRequest.FromString,
+                    response_serializer=aol_dot_data_dot_v1_dot_access__request__pb2.RefuseAccessResponse.SerializeToString,
             ),
             'ListCollections': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCollections,
@@ -623,6 +678,87 @@ class DataBroker(object):
             '/aol.data.v1.DataBroker/RevokeAccess',
             aol_dot_data_dot_v1_dot_data__broker__pb2.RevokeAccessRequest.SerializeToString,
             aol_dot_data_dot_v1_dot_data__broker__pb2.RevokeAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccessRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.data.v1.DataBroker/ListAccessRequests',
+            aol_dot_data_dot_v1_dot_access__request__pb2.ListAccessRequestsRequest.SerializeToString,
+            aol_dot_data_dot_v1_dot_access__request__pb2.ListAccessRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.data.v1.DataBroker/ApproveAccess',
+            aol_dot_data_dot_v1_dot_access__request__pb2.ApproveAccessRequest.SerializeToString,
+            aol_dot_data_dot_v1_dot_access__request__pb2.ApproveAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aol.data.v1.DataBroker/RefuseAccess',
+            aol_dot_data_dot_v1_dot_access__request__pb2.RefuseAccessRequest.SerializeToString,
+            aol_dot_data_dot_v1_dot_access__request__pb2.RefuseAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,
