@@ -190,15 +190,14 @@ async def test_values_do_not_make_documents_larger_than_seeds_may_be(line: Line)
     assert await stored(line) == []
 
 
-async def test_only_operators_seed_and_only_what_the_manifest_says(line: Line) -> None:
+async def test_operators_and_the_owner_seed_and_only_what_the_manifest_says(line: Line) -> None:
     await apply(line, [])
     assert (await refused(line)).reason is Reason.BAD_REQUEST
-    payload = pb.SeedCollectionRequest(collection="shop.items")
-    reply = await line.pipeline.handle(
-        "/aol.admin.v1.Admin/SeedCollection", payload.SerializeToString(), _peer_of("shop")
-    )
-    assert reply.error is not None
-    assert reply.error.reason is Reason.NO_CREDENTIALS
+    payload = pb.SeedCollectionRequest(collection="shop.items").SerializeToString()
+    for service, reason in (("shop", Reason.BAD_REQUEST), ("bank", Reason.GRANT_MISSING), ("", Reason.NO_CREDENTIALS)):
+        reply = await line.pipeline.handle("/aol.admin.v1.Admin/SeedCollection", payload, _peer_of(service))
+        assert reply.error is not None
+        assert reply.error.reason is reason
 
 
 async def test_a_plan_shows_conditions_and_numbers_and_no_document(line: Line) -> None:
