@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from postgres_server import fresh_database, postgres_server
 
 # Tables that the program prints are as wide as they are, and not as the terminal of whoever runs the tests.
 os.environ.pop("COLUMNS", None)
+
+# A shell that runs tests in the background has them ignore Ctrl-C, and so would the programs that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes is no matter of right and wrong, and differs from machine to machine.
 settings.register_profile("untimed", deadline=None)
