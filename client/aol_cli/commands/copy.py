@@ -1,6 +1,7 @@
 """How does a collection move to another database? `aol copy`, step by step, and on from where it was interrupted."""
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Of a phase that takes long, a line is printed each time that so much more of it is done.
 _TELL_EVERY_PERCENT = 10
+_ASKED_AGAIN_S = 30.0
 
 
 def copy(
@@ -60,10 +62,19 @@ async def _copy(
 
 
 async def _step(calls: OperatorCalls, collection: str, to_adapter: str) -> "admin_pb2.CopyCollectionResponse":
+    """Take the next step, also when somebody else took it first: a command that was killed leaves one under way."""
     from aol.admin.v1 import admin_pb2 as pb
+    from aol_client import OverloadedError
 
-    request = pb.CopyCollectionRequest(collection=collection, to_adapter=to_adapter)
-    return await calls.admin("CopyCollection", request, pb.CopyCollectionResponse)
+    until = time.monotonic() + _ASKED_AGAIN_S
+    while True:
+        request = pb.CopyCollectionRequest(collection=collection, to_adapter=to_adapter)
+        try:
+            return await calls.admin("CopyCollection", request, pb.CopyCollectionResponse)
+        except OverloadedError as error:
+            if error.retry_after_s is None or time.monotonic() + error.retry_after_s > until:
+                raise
+            await asyncio.sleep(error.retry_after_s)
 
 
 async def _abort(endpoint: str, token: str, collection: str) -> "admin_pb2.AbortCopyResponse":
