@@ -45,7 +45,7 @@ protos: $(READY) ## Lint the .proto files
 # taken in their order, the long ones of `conformance` and `integration` first: by their number of tests, as it is
 # without the last option, the longest tests of all came last and alone.
 tests: $(READY) ## Run the tests (ARGS="-k name" chooses)
-	$(PY) -m pytest -m "not soak" --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest -m "not soak" --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(READY) ## Run the tests that take minutes
 	$(PY) -m pytest -m soak $(ARGS)

@@ -169,4 +169,7 @@ async def test_an_adapter_that_learned_frames_is_asked_again(tmp_path: Path) -> 
             await proxy.ensure_collection(CollectionSpec(TARGET))
             assert await proxy.count(Count(TARGET)) == 0
             await server.stop(None)
+            # Until the channel knows that it is gone, calls go to the one that was.
+            while (state := channel.get_state()) is grpc.ChannelConnectivity.READY:
+                await channel.wait_for_state_change(state)
     assert len(streams) == 1
