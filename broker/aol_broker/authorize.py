@@ -51,6 +51,17 @@ _PERMISSION = {
 }
 # Of these, the collection need not exist.
 _OF_NAMESPACES = (Right.OWNER, Right.ANSWER)
+# What nobody is granted: no other service has it. Said to one that asks for it on another's collection.
+_OWNERS = {
+    Right.OWNER: "only {owner} can request collections in its own namespace. {caller} can request '{own}' (its own), "
+    "or ask for access to '{id}' in its manifest.",
+    Right.DEPLOYER: "what {owner} deploys is {owner}'s and operators' to do, and the credentials are those of "
+    "{caller}.",
+    Right.ANSWER: "requests for access to it are answered by {owner}, which owns it, and by operators, and {caller} is "
+    "neither.",
+}
+OF_OWNERS = tuple(_OWNERS)
+"""Rights that no grant gives."""
 _OF_OPERATORS_TOO = (Right.GRANT, Right.ANSWER, Right.PARTY)
 
 
@@ -128,12 +139,8 @@ def authorize(
         if record is None and right not in _OF_NAMESPACES:
             raise _absent(name)
         return Allowed(record, _OWNER)
-    if right is Right.OWNER:
-        raise _not_owner(name, principal)
-    if right is Right.DEPLOYER:
-        raise _not_deployer(name, principal)
-    if right is Right.ANSWER:
-        raise _not_answering(name, principal)
+    if right in OF_OWNERS:
+        raise _not_owner(right, name, principal)
     grants = snapshot.grants_of(name.id, principal.service)
     at_us = now_us() if at_us is None else at_us
     grant = widest(grant for grant in grants if judge(grant, right, at_us) is Verdict.ALLOWS)
@@ -185,30 +192,11 @@ def _absent(name: CollectionName | None) -> DataError:
     )
 
 
-def _not_owner(name: CollectionName, principal: Principal) -> DataError:
+def _not_owner(right: Right, name: CollectionName, principal: Principal) -> DataError:
+    why = _OWNERS[right].format(owner=name.service, caller=principal.service, id=name.id, own=name.collection)
     return DataError(
         Reason.GRANT_MISSING,
-        f"Permission denied for collection '{name.id}': only {name.service} can request collections in its own "
-        f"namespace. {principal.service} can request '{name.collection}' (its own), or ask for access to "
-        f"'{name.id}' in its manifest.",
-        metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
-    )
-
-
-def _not_deployer(name: CollectionName, principal: Principal) -> DataError:
-    return DataError(
-        Reason.GRANT_MISSING,
-        f"Permission denied for collection '{name.id}': what {name.service} deploys is {name.service}'s and operators' "
-        f"to do, and the credentials are those of {principal.service}.",
-        metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
-    )
-
-
-def _not_answering(name: CollectionName, principal: Principal) -> DataError:
-    return DataError(
-        Reason.GRANT_MISSING,
-        f"Permission denied for collection '{name.id}': requests for access to it are answered by {name.service}, "
-        f"which owns it, and by operators, and {principal.service} is neither.",
+        f"Permission denied for collection '{name.id}': {why}",
         metadata={"collection": name.id, "service": principal.service, "permission": "admin"},
     )
 

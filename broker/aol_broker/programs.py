@@ -12,7 +12,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any, cast
 
 _KILLED_WITHIN_S = 1.0
 
@@ -25,7 +25,6 @@ class Program:
         self._stdin = process.stdin
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
-        self._returncode: int | None = None
         self._transports: list[asyncio.BaseTransport] = []
 
     @classmethod
@@ -72,7 +71,7 @@ class Program:
     @property
     def returncode(self) -> int | None:
         """How it ended: negative for a signal; None while it is running."""
-        return self._returncode
+        return self._process.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it has not ended."""
@@ -122,38 +121,20 @@ class Program:
         def ended() -> None:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
-            self._ended(self._process.wait())
+            self._process.wait()
+            self._protocol.process_exited()
 
         self._loop.add_reader(descriptor, ended)
 
     def _wait(self) -> None:
-        code = self._process.wait()
+        self._process.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
-            self._loop.call_soon_threadsafe(self._ended, code)
-
-    def _ended(self, code: int) -> None:
-        self._returncode = code
-        self._protocol.process_exited()
+            self._loop.call_soon_threadsafe(self._protocol.process_exited)
 
 
-def _spawn(
-    command: Sequence[str],
-    *,
-    env: Mapping[str, str] | None,
-    stdin: int,
-    stdout: int,
-    stderr: int,
-    start_new_session: bool,
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        bufsize=0,
-        env=env,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=start_new_session,
-    )
+def _spawn(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start it, which takes about as long as the loop's own way: until the program has begun."""
+    return subprocess.Popen(command, bufsize=0, **options)
 
 
 class _Reading(asyncio.Protocol):
@@ -203,7 +184,7 @@ async def run(
                 os.killpg(program.pid, signal.SIGKILL)
             await asyncio.wait((heard.ended,), timeout=_KILLED_WITHIN_S)
         program.close()
-    return Ended(program.returncode or 0, bytes(heard.said[1]), bytes(heard.said[2]))
+    return Ended(cast(int, program.returncode), bytes(heard.said[1]), bytes(heard.said[2]))
 
 
 class _Collecting(asyncio.SubprocessProtocol):

@@ -56,6 +56,12 @@ def find_manifests(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
+def none_in(paths: Iterable[Path]) -> str:
+    """Say that these folders hold no manifest, and where it would be."""
+    folders = ", ".join(str(path) for path in paths)
+    return f"no manifest in {folders}: a folder holds {FILE_NAME}, or <service>/{FILE_NAME}."
+
+
 def require_manifests(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Return the manifest files meant, of which there is at least one.
 
@@ -64,10 +70,7 @@ def require_manifests(paths: Iterable[Path]) -> tuple[Path, ...]:
     paths = tuple(paths)
     found = find_manifests(paths)
     if not found:
-        folders = ", ".join(str(path) for path in paths)
-        raise Failure(
-            f"no manifest in {folders}: a folder holds {FILE_NAME}, or <service>/{FILE_NAME}.", ExitCode.USAGE
-        )
+        raise Failure(none_in(paths), ExitCode.USAGE)
     return found
 
 

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from aol_broker.access.limits import Limits
 from aol_broker.access.service_patterns import is_pattern
-from aol_broker.authorize import Right, Verdict, authorize, judge
+from aol_broker.authorize import OF_OWNERS, Right, Verdict, authorize, judge
 from aol_broker.registry.snapshot import CollectionRecord, Grant, GrantState, Permission, Snapshot
 from aol_broker.request import Principal
 from aol_broker.resolve import CollectionName
@@ -85,7 +85,7 @@ def _steps(right: Right, service: str, name: CollectionName, snapshot: Snapshot,
         yield Step(StepResult.YES, f"{service} owns it, and has every right on it")
         return
     yield Step(StepResult.NO, f"{service} is not its owner, {name.service}")
-    if right in _OF_OWNERS:
+    if right in OF_OWNERS:
         yield Step(StepResult.NO, "no grant covers the call")
         return
     grants = snapshot.grants_of(name.id, service)
@@ -108,7 +108,6 @@ _SAID = {
 
 
 _OF_DOCUMENTS = (Right.READ, Right.WRITE)
-_OF_OWNERS = (Right.OWNER, Right.ANSWER)
 
 
 def _context(record: CollectionRecord, principal: Principal, snapshot: Snapshot) -> Step:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aol_broker.access import limits_parser
@@ -9,12 +10,17 @@ from aol_broker.backends import Backends, needed_by, require
 from aol_broker.manifest import Manifest, parse_manifest
 from aol_broker.registry.declaring import declared
 from aol_broker.registry.snapshot import CollectionRecord, Snapshot
+from aol_broker.request import Principal
 from aol_broker.yaml_text import did_you_mean
 from aol_wire.adapter import Capability
 from aol_wire.errors import DataError, Reason, Violation
 from aol_wire.limits import MANIFEST_SOURCE_MAX_CHARACTERS
 
 PROBLEMS_SHOWN = 50
+
+# A text can be made to take seconds to read, and a service may send its own again and again. Those of services are read
+# one after another, so that the threads stay free in which everything else is done.
+_reading_of_services = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aol-manifests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,17 @@ def check_source(source: str, where: str) -> str:
     return source
 
 
-async def parse_all(texts: Sequence[SourcedText]) -> list[Manifest]:
-    """Return what manifests of different services declare.
+async def parse_aside(text: str, source: str, principal: Principal) -> Manifest:
+    """Return what a manifest declares that a caller sends, or has sent; calls go on meanwhile.
+
+    :raises DataError: BAD_MANIFEST.
+    """
+    threads = None if principal.is_operator else _reading_of_services
+    return await asyncio.get_running_loop().run_in_executor(threads, parse_manifest, text, source)
+
+
+async def parse_all(texts: Sequence[SourcedText], principal: Principal) -> list[Manifest]:
+    """Return what manifests of different services declare, as a caller sends them.
 
     :raises DataError: BAD_MANIFEST, with the problems of all of them, or two are of one service.
     """
@@ -48,8 +63,7 @@ async def parse_all(texts: Sequence[SourcedText]) -> list[Manifest]:
     errors: list[DataError] = []
     for item in texts:
         try:
-            # Reading YAML strictly takes its time; other calls go on meanwhile.
-            manifests.append(await asyncio.to_thread(parse_manifest, item.text, item.source))
+            manifests.append(await parse_aside(item.text, item.source, principal))
         except DataError as error:
             errors.append(error)
     if len(errors) == 1:

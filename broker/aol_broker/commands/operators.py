@@ -42,7 +42,7 @@ class ApplyManifest:
     ) -> ManifestToApply:
         """Check all of the manifest, and that the adapters can do what it asks."""
         text = SourcedText(request.arguments.manifest, check_source(request.arguments.source, "source"))
-        [manifest] = await parse_all([text])
+        [manifest] = await parse_all([text], request.principal)
         return ManifestToApply(manifest, text.source, collections_of(manifest, self._registry.snapshot, self._backends))
 
     async def dispatch(

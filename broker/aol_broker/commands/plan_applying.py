@@ -53,7 +53,7 @@ class ApplyPlan:
         _check_allowed(made, request.arguments.allow)
         snapshot = await self._registry.refresh(self._registry.snapshot.revision + 1)
         texts = [SourcedText(item.manifest, item.source) for item in made.manifests if item.changed]
-        manifests = await parse_all(texts)
+        manifests = await parse_all(texts, request.principal)
         work = PlanToApply(
             plan_id(made.seal),
             made.revision,

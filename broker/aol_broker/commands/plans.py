@@ -1,12 +1,19 @@
 """How are plans made? PlanManifests."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from aol.admin.v1 import plan_pb2 as pb
 from aol_broker.backends import Backends
-from aol_broker.commands.manifests import SourcedText, check_source, collections_of, parse_all, refuse_rivals
+from aol_broker.commands.manifests import (
+    SourcedText,
+    check_source,
+    collections_of,
+    parse_all,
+    parse_aside,
+    refuse_rivals,
+)
 from aol_broker.commands.own_manifests import as_told, check_count, check_owner, check_rights
 from aol_broker.dispatch import Dispatch
 from aol_broker.manifest import Manifest, parse_manifest
@@ -66,7 +73,7 @@ class PlanManifests:
         key = await self._registry.secret(SEAL_SECRET)
         texts = await self._texts(principal, arguments)
         deployments = await self._history.deployments(now_us() - self._deployed_us)
-        sources, candidates = await self._candidates(texts, deployments)
+        sources, candidates = await self._candidates(principal, texts, deployments)
         for service, item in sources:
             check_owner(principal, service, item.source)
         replaces = {service for service, _ in sources} if arguments.replaces_all else set[str]()
@@ -115,7 +122,7 @@ class PlanManifests:
         return texts
 
     async def _candidates(
-        self, texts: Sequence[SourcedText], deployments: Deployments
+        self, principal: Principal, texts: Sequence[SourcedText], deployments: Deployments
     ) -> tuple[list[tuple[str, SourcedText]], list[Candidate]]:
         """Return every text with its service, and those that change something, parsed.
 
@@ -123,11 +130,11 @@ class PlanManifests:
         """
         services = await asyncio.to_thread(self._standing, texts, deployments)
         others = [item for item, service in zip(texts, services, strict=True) if service is None]
-        manifests = await parse_all(others)
+        manifests = await parse_all(others, principal)
         parsed = iter(manifests)
         sources = [(service or next(parsed).service, item) for item, service in zip(texts, services, strict=True)]
         refuse_rivals([(service, item.source) for service, item in sources])
-        candidates = await self._with_newest(manifests, deployments)
+        candidates = await self._with_newest(principal, manifests, deployments)
 
         def changing() -> list[Candidate]:
             known = zip(candidates, others, strict=True)
@@ -154,11 +161,13 @@ class PlanManifests:
         known = replace(version, abstract=abstract_of(candidate.manifest))
         return stands(known, digest(item.text), self._registry.snapshot)
 
-    async def _with_newest(self, manifests: Sequence[Manifest], deployments: Deployments) -> list[Candidate]:
+    async def _with_newest(
+        self, principal: Principal, manifests: Sequence[Manifest], deployments: Deployments
+    ) -> list[Candidate]:
         versions = (deployments.newest.get(manifest.service) for manifest in manifests)
         keys = [(version.service, version.version) for version in versions if version is not None]
         texts = await self._history.texts(keys) if keys else {}
-        before = {key: await _parse_registered(text, key) for key, text in texts.items()}
+        before = {key: await _if_any(parse_aside(text, _named(key), principal)) for key, text in texts.items()}
         candidates = []
         for manifest in manifests:
             number = deployments.number(manifest.service)
@@ -202,7 +211,9 @@ class PlanManifests:
         if not keys:
             return deployments
         texts = await self._history.texts(keys)
-        parsed = {key: await _parse_registered(text, key) for key, text in texts.items()}
+        parsed = {
+            key: await _if_any(asyncio.to_thread(parse_manifest, text, _named(key))) for key, text in texts.items()
+        }
 
         def whole(version: ManifestVersion) -> ManifestVersion:
             manifest = parsed.get((version.service, version.version))
@@ -250,10 +261,14 @@ def _let_go(candidates: list[Candidate]) -> None:
         candidates.pop()
 
 
-async def _parse_registered(text: str, key: tuple[str, int]) -> Manifest | None:
+def _named(key: tuple[str, int]) -> str:
+    return f"{key[0]} version {key[1]}"
+
+
+async def _if_any(reading: Awaitable[Manifest]) -> Manifest | None:
     """Return what a version declares; None when it is no manifest any more, by the rules of now."""
     try:
-        return await asyncio.to_thread(parse_manifest, text, f"{key[0]} version {key[1]}")
+        return await reading
     except DataError:
         return None
 

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from aol.admin.v1 import seed_pb2 as pb
 from aol_broker.backends import Backends
 from aol_broker.commands import known, newest
+from aol_broker.commands.manifests import parse_aside
 from aol_broker.dispatch import Dispatch
-from aol_broker.manifest import parse_manifest
 from aol_broker.manifest.declaration import Seed
 from aol_broker.registry.manifest_history import ManifestHistory
 from aol_broker.registry.snapshot import CollectionRecord
 from aol_broker.registry.store import Registry
-from aol_broker.request import Answer, Request
+from aol_broker.request import Answer, Principal, Request
 from aol_broker.seeding.preparing import SeededDocument, prepare
 from aol_broker.seeding.storing import Seeding
 from aol_wire.adapter import Capability
@@ -42,7 +42,8 @@ class SeedCollection:
                 f"documents of '{record.collection_id}' are somebody's, by its security, and are not seeded",
             )
         secret = await self._registry.secret(SEED_SECRET)
-        return prepare(await self._seeds(record), dict(request.arguments.variables), record, secret)
+        seeds = await self._seeds(record, request.principal)
+        return await asyncio.to_thread(prepare, seeds, dict(request.arguments.variables), record, secret)
 
     async def dispatch(
         self, request: Request[pb.SeedCollectionRequest], record: CollectionRecord | None, work: list[SeededDocument]
@@ -55,11 +56,11 @@ class SeedCollection:
         seeded = asdict(await seeding.store(work))
         return Answer(pb.SeedCollectionResponse(**seeded), seeded["inserted"] + seeded["updated"], seeded)
 
-    async def _seeds(self, record: CollectionRecord) -> tuple[Seed, ...]:
+    async def _seeds(self, record: CollectionRecord, principal: Principal) -> tuple[Seed, ...]:
         versions = await self._history.versions(record.service)
         keys = [(record.service, versions[0].version)] if versions else []
         for key, text in (await self._history.texts(keys)).items():
-            manifest = await asyncio.to_thread(parse_manifest, text, f"{key[0]} version {key[1]}")
+            manifest = await parse_aside(text, f"{key[0]} version {key[1]}", principal)
             for collection in manifest.collections:
                 if collection.name == record.name and collection.seeds:
                     return collection.seeds

@@ -10,7 +10,7 @@ import typer
 
 from aol_cli.applying import apply_manifests, not_applied, waiting_lines
 from aol_cli.exits import Failure
-from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, require_no_problems
+from aol_cli.manifest_files import CheckedManifest, check_manifests, find_manifests, none_in, require_no_problems
 from aol_cli.operator_calls import operator_calls
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, check_endpoint, near
 from aol_cli.output import counted, say, say_aside
@@ -65,10 +65,11 @@ def up(
     ] = LogLevel.WARNING,
 ) -> None:
     """Run a broker with SQLite and your manifests."""
-    if manifests is None:
-        files = find_manifests([DEFAULT_MANIFESTS]) if DEFAULT_MANIFESTS.exists() else ()
-    else:
-        files = find_manifests([manifests])
+    folder = manifests or (DEFAULT_MANIFESTS if DEFAULT_MANIFESTS.exists() else None)
+    files = find_manifests([folder] if folder is not None else [])
+    if folder is not None and not files:
+        # They may come while it runs, and more often they are named otherwise.
+        say_aside(f"Note: there is {none_in([folder])}")
     checked = check_manifests(files)
     require_no_problems(checked)
     overrides: dict[str, object] = {
@@ -80,8 +81,7 @@ def up(
     if not settings.authentication.verifiers:
         # For one's own machine: whoever shows nothing is believed, and tokens can be tried out.
         settings = _settings(None, {**overrides, "authentication": {"verifiers": _UNVERIFIED}})
-    watched = manifests or (DEFAULT_MANIFESTS if DEFAULT_MANIFESTS.exists() else None)
-    _run(settings, checked, f" · {counted(len(checked), 'manifest')} applied", watched)
+    _run(settings, checked, f" · {counted(len(checked), 'manifest')} applied", folder)
 
 
 def serve(

@@ -72,6 +72,18 @@ def test_up_tells_the_plan_when_a_manifest_changes(up: Start, tmp_path: Path) ->
     assert process.wait(WITHIN_S) == 0
 
 
+def test_up_says_where_manifests_would_be_when_a_folder_has_none(up: Start, tmp_path: Path) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "owner.yaml").write_text(OWNER)
+    process = up("--manifests", str(tmp_path / "manifests"))
+    ready(process)
+    assert process.stderr is not None
+    assert process.stderr.readline() == (
+        f"Note: there is no manifest in {tmp_path / 'manifests'}: a folder holds manifest.yaml, or "
+        "<service>/manifest.yaml.\n"
+    )
+
+
 def ready(process: Process) -> re.Match[str]:
     """Wait for the line that says that a broker can be used."""
     assert process.stdout is not None

@@ -13,6 +13,7 @@ from aol.data.v1 import collection_pb2
 from aol.data.v1 import data_broker_pb2 as data_pb2
 from aol_broker.registry.snapshot import Permission
 from aol_broker.request import Peer, Reply
+from aol_broker.verbs import VERBS
 from aol_wire.errors import DataError, Reason
 from aol_wire.limits import REFUSAL_REASON_MAX_CHARACTERS
 from aol_wire.status import CLIENT_TRAILER_MAX_BYTES, from_status, to_trailers
@@ -231,6 +232,14 @@ async def test_what_only_owners_may_is_explained_to_others(line: Line, verb: str
     assert reply.error is None, reply.error
     told = access_pb2.ExplainAccessResponse.FromString(reply.payload)
     assert (told.allowed, told.reason) == (False, "GRANT_MISSING")
+
+
+async def test_each_verb_on_a_collection_is_explained_to_one_that_holds_admin(line: Line) -> None:
+    await line.registry.grant("shop.items", "bank", Permission.ADMIN, "service:shop")
+    for operation in {verb.operation for verb in VERBS.values() if verb.names}:
+        explain = access_pb2.ExplainAccessRequest(service="bank", verb=operation, collection="shop.items")
+        reply = await line.operate("ExplainAccess", explain)
+        assert reply.error is None or reply.error.reason is Reason.BAD_REQUEST, (operation, reply.error)
 
 
 async def test_answers_are_recorded_with_who_is_to_have_what_and_without_the_reason(line: Line) -> None:

@@ -1,5 +1,8 @@
 """Does a service deploy its own manifest by its own credentials, and nothing else of anybody's?"""
 
+import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -269,6 +272,24 @@ async def test_where_names_are_not_believed_the_token_says_whose_manifest_it_is(
         ("shop", BANK): Reason.GRANT_MISSING,
         ("", BANK): Reason.GRANT_MISSING,
     }
+
+
+async def test_manifests_that_take_long_to_read_leave_the_threads_to_others(line: Line) -> None:
+    # An anchor is for the slow parser; each of these takes it a second or so.
+    slow = SHOP.replace("metadata:", "metadata: &slow", 1) + "\n" + "# \n" + "rest: [" + "1, " * 30_000 + "1]\n"
+    threads = min(32, (os.cpu_count() or 1) + 4)
+    plans = [asyncio.create_task(by(line, "shop", "PlanManifests", request(slow))) for _ in range(threads + 1)]
+    try:
+        async with asyncio.timeout(20):
+            while not any(thread.name.startswith("aol-manifests") for thread in threading.enumerate()):
+                await asyncio.sleep(0)
+        reply = await line.operate("ListGrants", admin_pb2.ListGrantsRequest())
+        assert reply.error is None
+        assert not any(plan.done() for plan in plans)
+    finally:
+        for plan in plans:
+            plan.cancel()
+        await asyncio.gather(*plans, return_exceptions=True)
 
 
 async def test_the_condition_of_a_grant_that_goes_with_its_request_is_not_told(line: Line) -> None:
