@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aol_cli.acting import ANSWERS, ActingService, Actor, actor
 from aol_cli.command_groups import ListByDefault
 from aol_cli.commands.access import Permission, end_us, full_name
 from aol_cli.grants import answering_command, permission_word, refusal_line, request_as_json
 from aol_cli.operator_calls import operator_calls
-from aol_cli.operator_token import require_token
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import Column, print_json, print_table, say, shown_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _STATE_STYLES = {"pending": "yellow", "refused": "red"}
 
@@ -34,13 +34,14 @@ def list_requests(
         str, typer.Option("--service", metavar="OWNER", help="Only on collections of this service, which agrees.")
     ] = "",
     collection: Annotated[str, typer.Option("--collection", metavar="COLLECTION", help="Only for this one.")] = "",
+    acting: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List requests for access that wait for the owner or were refused, and what answers them."""
-    found = asyncio.run(_list(endpoint, require_token(token_file, data_dir), owner, collection))
+    found = asyncio.run(_list(endpoint, actor(acting, token_file, data_dir, own=ANSWERS), owner, collection))
     if as_json:
         for item in found:
             print_json({**item, "command": answering_command("approve", item)})
@@ -79,6 +80,7 @@ def approve(
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="TIME", help="Until a date-time, or for so long: 90d, 12h.")
     ] = None,
+    acting: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -94,17 +96,11 @@ def approve(
         reason=reason,
         expires_us=end_us(expires),
     )
-    answer = asyncio.run(
-        _answer(endpoint, require_token(token_file, data_dir), "ApproveAccess", request, pb.ApproveAccessResponse)
-    )
-    approved, already = _words(answer.approved), _words(answer.already)
-    if as_json:
-        print_json({"collection": collection, "service": service, "approved": approved, "already": already})
-        return
-    for word in approved:
-        say(f"{service} now has {word} on {collection}.")
-    for word in already:
-        say(f"{service} had {word} on {collection} already.")
+    who = actor(acting, token_file, data_dir, own=ANSWERS)
+    answer = asyncio.run(_answer(endpoint, who, "ApproveAccess", request, pb.ApproveAccessResponse))
+    answered = {"approved": answer.approved, "already": answer.already}
+    said = {"approved": "{service} now has {word} on {id}.", "already": "{service} had {word} on {id} already."}
+    _tell(service, collection, answered, said, as_json=as_json)
 
 
 @app.command("refuse")
@@ -114,6 +110,7 @@ def refuse(
     collection: Collection,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the service that asks is told.")],
     permission: Asked = None,
+    acting: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -125,29 +122,44 @@ def refuse(
     request = pb.RefuseAccessRequest(
         collection=full_name(collection), target_service=service, permission=_number(permission), reason=reason
     )
-    answer = asyncio.run(
-        _answer(endpoint, require_token(token_file, data_dir), "RefuseAccess", request, pb.RefuseAccessResponse)
-    )
-    refused, already = _words(answer.refused), _words(answer.already)
+    who = actor(acting, token_file, data_dir, own=ANSWERS)
+    answer = asyncio.run(_answer(endpoint, who, "RefuseAccess", request, pb.RefuseAccessResponse))
+    answered = {"refused": answer.refused, "already": answer.already}
+    said = {
+        "refused": "{service} is refused {word} on {id}.",
+        "already": "{service} had been refused {word} on {id} already, for the same reason.",
+    }
+    _tell(service, collection, answered, said, as_json=as_json)
+
+
+def _tell(
+    service: str,
+    collection: str,
+    answered: "Mapping[str, Iterable[int]]",
+    said: "Mapping[str, str]",
+    *,
+    as_json: bool,
+) -> None:
+    """Tell what became of each permission, in words that `said` has for it."""
+    words = {what: _words(numbers) for what, numbers in answered.items()}
     if as_json:
-        print_json({"collection": collection, "service": service, "refused": refused, "already": already})
+        print_json({"collection": collection, "service": service, **words})
         return
-    for word in refused:
-        say(f"{service} is refused {word} on {collection}.")
-    for word in already:
-        say(f"{service} had been refused {word} on {collection} already, for the same reason.")
+    for what, permissions in words.items():
+        for word in permissions:
+            say(said[what].format(service=service, word=word, id=collection))
 
 
-async def _list(endpoint: str, token: str, owner: str, collection: str) -> list[dict[str, Any]]:
+async def _list(endpoint: str, who: Actor, owner: str, collection: str) -> list[dict[str, Any]]:
     from aol.data.v1 import access_request_pb2 as pb
 
     request = pb.ListAccessRequestsRequest(owner=owner, collection=collection, include_refused=True)
-    answer = await _answer(endpoint, token, "ListAccessRequests", request, pb.ListAccessRequestsResponse)
+    answer = await _answer(endpoint, who, "ListAccessRequests", request, pb.ListAccessRequestsResponse)
     return [request_as_json(item) for item in answer.requests]
 
 
-async def _answer(endpoint: str, token: str, rpc: str, request: Any, answer: type[Any]) -> Any:
-    async with operator_calls(endpoint, token) as calls:
+async def _answer(endpoint: str, who: Actor, rpc: str, request: Any, answer: type[Any]) -> Any:
+    async with operator_calls(endpoint, who.token, who.service) as calls:
         return await calls.data(rpc, request, answer)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aol_cli.deployer import Deployer, DeployingService, deployer
+from aol_cli.acting import DEPLOYS, ActingService, Actor, actor
 from aol_cli.operator_calls import operator_calls
 from aol_cli.options import DEFAULT_DATA_DIR, DEFAULT_ENDPOINT, AsJson, DataDir, Endpoint, TokenFile
 from aol_cli.output import Column, print_json, print_table, say, shown_time
@@ -21,14 +21,14 @@ Service = Annotated[str, typer.Argument(metavar="SERVICE", help="The service.")]
 def history(
     *,
     service: Service,
-    acting: DeployingService = None,
+    acting: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List the versions of a service's manifest, the newest first."""
-    found = asyncio.run(_history(endpoint, deployer(acting, token_file, data_dir), service))
+    found = asyncio.run(_history(endpoint, actor(acting, token_file, data_dir, own=DEPLOYS), service))
     versions = [_as_json(item) for item in found]
     if as_json:
         for version in versions:
@@ -62,7 +62,7 @@ def _runs(version: dict[str, Any]) -> str:
     return "retired" if version["retired_at"] else "no"
 
 
-async def _history(endpoint: str, who: Deployer, service: str) -> "list[plan_pb2.ManifestVersion]":
+async def _history(endpoint: str, who: Actor, service: str) -> "list[plan_pb2.ManifestVersion]":
     from aol.admin.v1 import plan_pb2 as pb
 
     async with operator_calls(endpoint, who.token, who.service) as calls:
@@ -90,14 +90,14 @@ def retire(
     *,
     service: Service,
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="As `aol history` lists it.")],
-    acting: DeployingService = None,
+    acting: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Say that an older version of a service does not run any more, so that plans need not heed it."""
-    retired = asyncio.run(_retire(endpoint, deployer(acting, token_file, data_dir), service, version))
+    retired = asyncio.run(_retire(endpoint, actor(acting, token_file, data_dir, own=DEPLOYS), service, version))
     if as_json:
         print_json({"service": service, "version": version, "retired": retired})
         return
@@ -105,7 +105,7 @@ def retire(
     say(f"Version {version} of {service} {how}.")
 
 
-async def _retire(endpoint: str, who: Deployer, service: str, version: int) -> bool:
+async def _retire(endpoint: str, who: Actor, service: str, version: int) -> bool:
     from aol.admin.v1 import plan_pb2 as pb
 
     async with operator_calls(endpoint, who.token, who.service) as calls:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from aol_cli.acting import DEPLOYS, ActingService, Actor, actor
 from aol_cli.applying import Applied
-from aol_cli.deployer import Deployer, DeployingService, deployer
 from aol_cli.exits import ExitCode, Failure, PlanCode, failure_of
 from aol_cli.manifest_files import read_manifest, require_manifests
 from aol_cli.operator_calls import OperatorCalls, operator_calls
@@ -89,7 +89,7 @@ def plan(
     ] = None,
     replaces_all: ReplacesAll = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, for a pull request.")] = False,
-    service: DeployingService = None,
+    service: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -100,7 +100,9 @@ def plan(
         if as_json and as_markdown:
             raise Failure("--json and --markdown are two forms: choose one.")
         texts = [(str(path), read_manifest(path)) for path in require_manifests(paths)]
-        made = asyncio.run(_plan(endpoint, deployer(service, token_file, data_dir), texts, replaces_all=replaces_all))
+        made = asyncio.run(
+            _plan(endpoint, actor(service, token_file, data_dir, own=DEPLOYS), texts, replaces_all=replaces_all)
+        )
         if out is not None:
             write_plan(out, made)
         if as_json:
@@ -116,7 +118,7 @@ def _code(made: "plan_pb2.Plan") -> PlanCode:
     return PlanCode.CHANGES if made.changes else PlanCode.NOTHING
 
 
-async def _plan(endpoint: str, who: Deployer, texts: list[tuple[str, str]], *, replaces_all: bool) -> "plan_pb2.Plan":
+async def _plan(endpoint: str, who: Actor, texts: list[tuple[str, str]], *, replaces_all: bool) -> "plan_pb2.Plan":
     async with operator_calls(endpoint, who.token, who.service) as calls:
         return await plan_texts(calls, texts, replaces_all=replaces_all)
 
@@ -132,7 +134,7 @@ def apply(
     ] = None,
     allow: Allowed = None,
     replaces_all: ReplacesAll = False,
-    service: DeployingService = None,
+    service: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -149,7 +151,7 @@ def apply(
     async def made(calls: OperatorCalls) -> "plan_pb2.Plan":
         return read if read is not None else await plan_texts(calls, texts, replaces_all=replaces_all)
 
-    _show_and_apply(endpoint, deployer(service, token_file, data_dir), made, _ALLOWED[allow], as_json=as_json)
+    _show_and_apply(endpoint, actor(service, token_file, data_dir, own=DEPLOYS), made, _ALLOWED[allow], as_json=as_json)
 
 
 def rollback(
@@ -157,7 +159,7 @@ def rollback(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service.")],
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="As `aol history` lists it.")],
     allow: Allowed = None,
-    acting: DeployingService = None,
+    acting: ActingService = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     token_file: TokenFile = None,
@@ -168,10 +170,10 @@ def rollback(
     async def made(calls: OperatorCalls) -> "plan_pb2.Plan":
         return await plan_rollback(calls, service, version)
 
-    _show_and_apply(endpoint, deployer(acting, token_file, data_dir), made, _ALLOWED[allow], as_json=as_json)
+    _show_and_apply(endpoint, actor(acting, token_file, data_dir, own=DEPLOYS), made, _ALLOWED[allow], as_json=as_json)
 
 
-def _show_and_apply(endpoint: str, who: Deployer, made: Any, allowed: int, *, as_json: bool) -> None:
+def _show_and_apply(endpoint: str, who: Actor, made: Any, allowed: int, *, as_json: bool) -> None:
     async def work() -> tuple[list[Applied], list[str], list[str]]:
         async with operator_calls(endpoint, who.token, who.service) as calls:
             plan_made = await made(calls)

@@ -92,6 +92,21 @@ def test_a_refusal_is_told_where_the_request_is_applied_listed_and_checked_until
     assert "had read on req-owner.things already" in aol("requests", "approve", name, owner).stdout
 
 
+def test_an_owner_answers_in_its_own_name_and_nobody_in_anothers(aol: Aol, owner: str, tmp_path: Path) -> None:
+    name = "req-own-name"
+    aol("apply", asked_by(name, tmp_path))
+    waiting = aol("requests", "--collection", owner, "--as", "req-owner", "--json").stdout
+    assert waiting == aol("requests", "--collection", owner, "--json").stdout
+    made = [json.loads(line) for line in aol("requests", "--as", name, "--json").stdout.splitlines()]
+    assert [(item["service"], item["permission"]) for item in made] == [(name, "read"), (name, "write")]
+    assert "and req-own-name is neither" in aol("requests", "approve", name, owner, "--as", name, code=3).stderr
+    aol("requests", "refuse", name, owner, "--permission", "write", "--reason", "No.", "--as", "req-owner")
+    assert answered(aol, "approve", name, owner, "--permission", "read", "--as", "req-owner")["approved"] == ["read"]
+    shown = [json.loads(line) for line in aol("grants", "--service", name, "--json").stdout.splitlines()]
+    assert [item["granted_by"] for item in shown if item["state"] == "active"] == ["service:req-owner"]
+    assert [item["refusal"]["refused_by"] for item in shown if item["refusal"]] == ["service:req-owner"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
