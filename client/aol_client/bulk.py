@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aol.data.v1 import data_broker_pb2
+from aol_client.begun import begun
 from aol_client.encoding import encode_document
 from aol_client.exceptions import BulkFailure, BulkWriteError, DataClientError, InvalidRequestError, invalid_request
 from aol_client.failures import from_status_bytes, malformed_answer
@@ -75,7 +76,7 @@ class BulkInsert:
                         in_flight = await _some_done(in_flight)
                     if self._stopped_by is not None:
                         break
-                    in_flight.add(asyncio.create_task(self._store(chunk)))
+                    in_flight.add(await begun(self._store(chunk)))
             while in_flight:
                 in_flight = await _some_done(in_flight)
         finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aol.data.v1.data_broker_pb2 import CountDataRequest, ExplainQueryRequest, QueryDataRequest, QueryDataResponse
 from aol_client.arguments import Sort, deleted_mode, projection_paths, sort_keys, text_argument, whole_number
+from aol_client.begun import begun
 from aol_client.encoding import encode_argument
 from aol_client.failures import malformed_answer
 from aol_client.pages import Document, documents_of
@@ -13,9 +14,6 @@ from aol_wire.ids import uuid7
 from aol_wire.limits import PAGE_MAX_DOCUMENTS
 
 Send = Callable[[QueryDataRequest], Coroutine[Any, Any, QueryDataResponse]]
-
-# So many turns of the event loop after it was begun, a call has been handed to gRPC, as a rule.
-_TURNS_TO_SEND = 8
 
 
 def query_request(
@@ -107,7 +105,7 @@ async def read_pages(
                 raise malformed_answer(request.request_id)  # a broker that does not move on would be asked for ever
             request.page_token = response.next_page_token
             if more and ahead:
-                coming = await _begin(request, send)
+                coming = await begun(send(request))
             try:
                 documents = documents_of(response.page, projection)
             except ValueError:
@@ -120,11 +118,3 @@ async def read_pages(
         if coming is not None:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
-
-
-async def _begin(request: QueryDataRequest, send: Send) -> "asyncio.Task[QueryDataResponse]":
-    coming = asyncio.ensure_future(send(request))
-    # Whoever reads a page without waiting for anything lets nothing else run before its end, so it is sent first.
-    for _ in range(_TURNS_TO_SEND):
-        await asyncio.sleep(0)
-    return coming

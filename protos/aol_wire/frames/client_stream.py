@@ -2,16 +2,18 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, cast
 
 import grpc
 import grpc.aio
 from google.rpc import code_pb2
 
-from aol_wire.frames.calls import TURNS, Failure, FrameError, Outcome
+from aol_wire.frames.calls import TURNS, Failure, FrameError, Outcome, Success
 from aol_wire.frames.client_side import Call, ClientSide
 from aol_wire.frames.deadlines import Deadlines
+from aol_wire.frames.portions import let_go_on, portions
 
 Headers = tuple[tuple[str, str | bytes], ...]
 
@@ -138,7 +140,7 @@ class ClientStream:
         cancelled = False
         try:
             while isinstance(data := await self._rpc.read(), bytes):  # and not grpc.aio.EOF
-                self._receive(data)
+                await self._receive(data)
         except grpc.aio.AioRpcError as error:
             failure = self._loss(error)
         except FrameError:
@@ -151,13 +153,23 @@ class ClientStream:
         finally:
             self._end(None if cancelled else failure)
 
-    def _receive(self, data: bytes) -> None:
-        self._settle(self._side.receive(data))
+    async def _receive(self, data: bytes) -> None:
+        settled = self._side.receive(data)
         if self._side.leaving and self.open:
             self.retire()
             self._owner.give_back(self, self._take_back())
         if self._side.ready or self._retiring:
             self._wake.set()
+        waiting = deque(portions(settled, _response_bytes))
+        try:
+            while waiting:
+                self._settle(waiting.popleft())
+                if waiting:
+                    await let_go_on()
+        finally:
+            # The stream may be closed between two portions; the server has replied to all of them.
+            for portion in waiting:
+                self._settle(portion)
 
     def _take_back(self) -> list[PendingCall]:
         calls = self._side.give_back()
@@ -165,7 +177,7 @@ class ClientStream:
             self._deadlines.discard(call)
         return calls
 
-    def _settle(self, settled: list[tuple[PendingCall, Outcome]]) -> None:
+    def _settle(self, settled: Sequence[tuple[PendingCall, Outcome]]) -> None:
         for call, outcome in settled:
             self._deadlines.discard(call)
             call.settle(outcome)
@@ -195,3 +207,8 @@ class ClientStream:
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _response_bytes(settled: tuple[PendingCall, Outcome]) -> int:
+    outcome = settled[1]
+    return len(outcome.response) if isinstance(outcome, Success) else 0

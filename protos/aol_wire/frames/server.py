@@ -16,6 +16,7 @@ from aol.frames.v1 import frames_pb2 as pb
 from aol_wire.faults import describe_fault
 from aol_wire.frames.calls import TURNS, Failure, FrameError, FrameLimits, Outcome
 from aol_wire.frames.deadlines import Deadlines
+from aol_wire.frames.portions import let_go_on, portions
 from aol_wire.frames.server_side import IncomingCall, ServerSide
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -165,8 +166,11 @@ class _ServerStream:
     async def _read(self) -> None:
         while isinstance(data := await self._context.read(), bytes):  # and not grpc.aio.EOF
             calls, cancelled = self._side.receive(data)
-            for call in calls:
-                self._begin(call)
+            for number, portion in enumerate(portions(calls, _request_bytes)):
+                if number:
+                    await let_go_on()
+                for call in portion:
+                    self._begin(call)
             for number in cancelled:
                 self._cancel(number, _CANCELLED)
             while self._side.outgoing_bytes > _OUTGOING_HIGH_BYTES:
@@ -229,3 +233,7 @@ class _ServerStream:
 
     def _expire(self, number: int) -> None:
         self._cancel(number, _OUT_OF_TIME)
+
+
+def _request_bytes(call: IncomingCall) -> int:
+    return len(call.request)
