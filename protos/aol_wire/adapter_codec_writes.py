@@ -1,5 +1,7 @@
 """How do changes and what became of them travel to an adapter? Mutations and outcomes <-> aol.adapter.v1 messages."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from aol.adapter.v1 import adapter_pb2 as pb
@@ -16,12 +18,16 @@ from aol_wire.adapter_codec_filters import (
 )
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Filter
+from aol_wire.limits import DOCUMENT_ID_MAX_BYTES
 from aol_wire.names import check_document_id
 from aol_wire.status import from_status, to_status
 from aol_wire.updates import Inc, Push, Set, Unset, UpdateOperation
 
 # What becomes of almost every change of one document.
-_ONE = Outcome(1)
+ONE = Outcome(1)
+
+# What has so many characters is short enough for an id, however many bytes they take.
+_ID_CHARACTERS = DOCUMENT_ID_MAX_BYTES // 4
 
 _Filtered = pb.Update | pb.Delete | pb.Restore | pb.FindRequest | pb.CountRequest
 
@@ -36,13 +42,23 @@ def optional_message(tree: Filter | None) -> filter_pb2.Filter | None:
     return None if tree is None else filter_to_proto(tree)
 
 
-def add_mutation(message: pb.WriteRequest, mutation: Mutation) -> None:
-    """Add a change to the message of changes."""
-    if isinstance(mutation, Insert):
+def add_mutations(message: pb.WriteRequest, mutations: Sequence[Mutation]) -> None:
+    """Add changes to the message of changes."""
+    add = message.mutations.add
+    for mutation in mutations:
+        if not isinstance(mutation, Insert):
+            message.mutations.append(_mutation_to_proto(mutation))
+            continue
         # Filled in where it stands: a message that is handed to another one is copied, which costs twice as much.
-        _fill_insert(message.mutations.add().insert, mutation)
-    else:
-        message.mutations.append(_mutation_to_proto(mutation))
+        insert = add().insert
+        insert.id, insert.json, insert.now_us = mutation.id, mutation.json, mutation.now_us
+        # Almost all inserts have none of these.
+        if mutation.owner:
+            insert.owner = mutation.owner
+        if mutation.acl:
+            insert.acl = mutation.acl
+        if mutation.stamps is not None:
+            _fill_stamps(insert.stamps, mutation.stamps)
 
 
 def _mutation_to_proto(mutation: Update | Delete | Restore) -> pb.Mutation:
@@ -75,7 +91,25 @@ def _mutation_to_proto(mutation: Update | Delete | Restore) -> pb.Mutation:
             return pb.Mutation(restore=restore)
 
 
-def mutation_from_proto(message: pb.Mutation, number: int) -> Mutation:
+def mutations_from_proto(messages: Sequence[pb.Mutation]) -> list[Mutation]:
+    """Return changes.
+
+    :raises DataError: BAD_REQUEST, about the first one that is malformed.
+    """
+    mutations: list[Mutation] = []
+    for message in messages:
+        # The insert of another change reads as one without a document.
+        insert = message.insert
+        id_, json, acl = insert.id, insert.json, insert.acl
+        # Almost all changes of a long request are inserts like this.
+        if json and not acl and 0 < len(id_) <= _ID_CHARACTERS and "\0" not in id_ and not insert.HasField("stamps"):
+            mutations.append(Insert(id_, json, insert.now_us, insert.owner))
+        else:
+            mutations.append(_mutation_from_proto(message, len(mutations)))
+    return mutations
+
+
+def _mutation_from_proto(message: pb.Mutation, number: int) -> Mutation:
     """Return a change, which is the one of this number in its request.
 
     :raises DataError: BAD_REQUEST.
@@ -117,7 +151,7 @@ def outcome_from_proto(message: pb.MutationResult) -> Outcome:
     """Return what became of a mutation. An error that is none of this contract becomes INTERNAL_BUG."""
     affected, was_duplicate, ids, status = message.affected, message.was_duplicate, message.ids, message.error
     if affected == 1 and not (was_duplicate or ids or status):
-        return _ONE
+        return ONE
     error = None
     if status:
         error = from_status(status) or DataError(
@@ -126,17 +160,9 @@ def outcome_from_proto(message: pb.MutationResult) -> Outcome:
     return Outcome(affected, was_duplicate, tuple(ids), error)
 
 
-def _fill_insert(message: pb.Insert, insert: Insert) -> None:
-    message.id, message.json, message.now_us = insert.id, insert.json, insert.now_us
-    # Almost all inserts have none of these, and this runs for every document.
-    if insert.owner:
-        message.owner = insert.owner
-    if insert.acl:
-        message.acl = insert.acl
-    if insert.stamps is not None:
-        kept, stamps = insert.stamps, message.stamps
-        stamps.created_us, stamps.updated_us = kept.created_us, kept.updated_us
-        stamps.version, stamps.deleted_us = kept.version, kept.deleted_us
+def _fill_stamps(message: pb.Stamps, stamps: Stamps) -> None:
+    message.created_us, message.updated_us = stamps.created_us, stamps.updated_us
+    message.version, message.deleted_us = stamps.version, stamps.deleted_us
 
 
 def _place(number: int) -> str:

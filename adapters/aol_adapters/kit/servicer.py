@@ -90,7 +90,7 @@ class AdapterServicer:
 
     async def _write(self, data: bytes, timeout_s: float | None) -> bytes:
         request = codec.write_from_proto(codec.decode(pb.WriteRequest, data), timeout_s)
-        return codec.outcomes_to_proto(await self._adapter.write(request)).SerializeToString()
+        return codec.outcomes_to_bytes(await self._adapter.write(request))
 
     async def _find(self, data: bytes, timeout_s: float | None) -> bytes:
         request = codec.find_from_proto(codec.decode(pb.FindRequest, data), timeout_s)

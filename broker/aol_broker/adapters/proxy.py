@@ -138,9 +138,8 @@ class AdapterProxy(Adapter):
 
     async def _write(self, request: Write) -> list[Outcome]:
         answer = await self._call("Write", codec.write_to_proto(request), request.timeout_s, writes=True)
-        message = self._decode(pb.WriteResponse, answer, Applied.UNKNOWN)
         try:
-            return codec.outcomes_from_proto(message, len(request.mutations))
+            return codec.outcomes_from_bytes(answer, len(request.mutations))
         except DataError as error:
             raise self._nonsense(error, Applied.UNKNOWN) from error
 

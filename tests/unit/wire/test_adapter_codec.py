@@ -2,8 +2,9 @@
 
 from typing import TypeVar
 
+import pytest
 from google.protobuf.message import Message
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aol.adapter.v1 import adapter_pb2 as pb
@@ -35,6 +36,7 @@ from aol_wire.adapter_codec_filters import (
     value_from_proto,
     value_to_proto,
 )
+from aol_wire.adapter_codec_writes import add_outcome
 from aol_wire.errors import Applied, DataError, Reason, Violation
 from aol_wire.filters import (
     And,
@@ -53,6 +55,7 @@ from aol_wire.filters import (
     Text,
 )
 from aol_wire.indexes import IndexField, IndexSpec, IndexState, IndexStatus, IndexType
+from aol_wire.names import check_document_id
 from aol_wire.storage import PartitionInterval, Storage, Tenancy
 from aol_wire.updates import Inc, Push, Set, Unset
 
@@ -215,7 +218,7 @@ def test_outcomes_arrive_with_their_errors() -> None:
         applied=Applied.NO,
     )
     sent = [Outcome(3, ids=("a", "b", "c")), Outcome(1, was_duplicate=True), Outcome(error=error)]
-    arrived = codec.outcomes_from_proto(through(codec.outcomes_to_proto(sent)), 3)
+    arrived = codec.outcomes_from_bytes(codec.outcomes_to_bytes(sent), 3)
     assert arrived[:2] == sent[:2]
     got = arrived[2].error
     assert got is not None
@@ -230,9 +233,51 @@ def test_outcomes_arrive_with_their_errors() -> None:
 
 def test_an_outcome_with_a_foreign_error_is_a_bug_of_the_adapter() -> None:
     response = pb.WriteResponse(results=[pb.MutationResult(error=b"\xff\xff")])
-    error = codec.outcomes_from_proto(response, 1)[0].error
+    error = codec.outcomes_from_bytes(response.SerializeToString(), 1)[0].error
     assert error is not None
     assert error.reason is Reason.INTERNAL_BUG
+
+
+outcomes = st.one_of(
+    st.just(Outcome(1)),
+    st.builds(Outcome, st.integers(0, 3), st.booleans(), st.lists(text, max_size=2).map(tuple)),
+    st.builds(lambda: Outcome(error=DataError(Reason.DUPLICATE_ID, "there is one", applied=Applied.NO))),
+)
+
+
+@given(st.lists(outcomes, max_size=4) | st.builds(lambda one, times: [one] * times, outcomes, st.integers(0, 4)))
+def test_outcomes_arrive_whole_and_are_encoded_each_on_its_own(sent: list[Outcome]) -> None:
+    """Also those that are one object, and those that are known without a look at each."""
+    message = pb.WriteResponse()
+    for outcome in sent:
+        add_outcome(message, outcome)
+    data = codec.outcomes_to_bytes(sent)
+    assert data == message.SerializeToString()
+    arrived = codec.outcomes_from_bytes(data, len(sent))
+    assert [(it.affected, it.was_duplicate, it.ids, it.error and it.error.reason) for it in arrived] == [
+        (it.affected, it.was_duplicate, it.ids, it.error and it.error.reason) for it in sent
+    ]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), st.sampled_from(["", "{}"]), st.booleans())
+@example("a" * 256, "{}", False)
+@example("a" * 257, "{}", False)
+@example("\U0001f600" * 64, "{}", False)
+@example("\U0001f600" * 65, "{}", False)
+@example("a\0", "{}", True)
+def test_an_insert_arrives_if_its_id_is_one_and_it_has_a_document(id_: str, json: str, stamped: bool) -> None:
+    insert = Insert(id_, json, 1, stamps=Stamps(1, 1, 1) if stamped else None)
+    request = codec.write_to_proto(Write(TARGET, [Insert("a", "{}", 1), insert]))
+    try:
+        good = bool(check_document_id(id_) and json)
+    except DataError:
+        good = False
+    if good:
+        assert codec.write_from_proto(request, None).mutations == [Insert("a", "{}", 1), insert]
+        return
+    with pytest.raises(DataError) as caught:
+        codec.write_from_proto(request, None)
+    assert (caught.value.reason, caught.value.violations[0].path) == (Reason.BAD_REQUEST, "mutations.1")
 
 
 def test_a_page_arrives_whole() -> None:

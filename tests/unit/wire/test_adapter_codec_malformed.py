@@ -20,6 +20,7 @@ from aol_wire.adapter import (
     Delete,
     Find,
     Insert,
+    Outcome,
     Target,
     Write,
 )
@@ -76,7 +77,13 @@ def test_any_bytes_are_a_request_or_a_bad_request(data: bytes) -> None:
 
 
 def test_results_that_are_fewer_than_mutations_are_refused() -> None:
-    assert reason_of(lambda: codec.outcomes_from_proto(pb.WriteResponse(), 1)) is Reason.BAD_REQUEST
+    assert reason_of(lambda: codec.outcomes_from_bytes(b"", 1)) is Reason.BAD_REQUEST
+    assert reason_of(lambda: codec.outcomes_from_bytes(codec.outcomes_to_bytes([Outcome(1)]), 2)) is Reason.BAD_REQUEST
+
+
+@given(st.binary(max_size=20), st.integers(0, 3))
+def test_any_bytes_are_outcomes_or_a_bad_request(data: bytes, expected: int) -> None:
+    assert reason_or_none(lambda: codec.outcomes_from_bytes(data, expected)) in {None, Reason.BAD_REQUEST}
 
 
 def test_a_page_whose_columns_do_not_fit_together_is_refused() -> None:
