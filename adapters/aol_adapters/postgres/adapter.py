@@ -12,7 +12,7 @@ from aol_adapters.postgres.builds import Builds
 from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.connections import Deadline
 from aol_adapters.postgres.database import Database
-from aol_adapters.postgres.inserting import Item, item
+from aol_adapters.postgres.inserting import Item
 from aol_adapters.postgres.settings import Settings
 from aol_adapters.postgres.tenants import Place, Tenants
 from aol_adapters.postgres.upkeep import Upkeep
@@ -215,8 +215,8 @@ class PostgresAdapter(Adapter):
         self, place: Place, inserts: Sequence[Insert], return_ids: bool, until: Deadline
     ) -> list[Outcome]:
         tenant = place.target.tenant or ""
-        items = [item(tenant, insert) for insert in inserts]
-        weight = sum([len(item.text) for item in items])
+        items = [Item(tenant, insert) for insert in inserts]
+        weight = sum([len(insert.json) for insert in inserts])
         outcomes = await self._inserts.submit(place, items, weight=weight, timeout_s=until.left())
         if return_ids:
             return [

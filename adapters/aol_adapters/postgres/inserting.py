@@ -3,7 +3,10 @@
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
 from collections.abc import Container, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import cast
 
 import asyncpg
 import orjson
@@ -13,7 +16,7 @@ from aol_adapters.postgres.catalogue import Collection
 from aol_adapters.postgres.connections import Deadline, transaction
 from aol_adapters.postgres.database import Database, StaleError
 from aol_adapters.postgres.failures import LOST, RETRIED, failure
-from aol_adapters.postgres.numbers import jsonb_text
+from aol_adapters.postgres.numbers import has_usual_numbers, jsonb_text
 from aol_adapters.postgres.partitions import Partitioning
 from aol_adapters.postgres.words import document_words, vector
 from aol_wire.adapter import Insert, Outcome
@@ -22,30 +25,34 @@ from aol_wire.filters import Json
 from aol_wire.indexed_paths import check_indexed
 
 _ROUNDS = 5
+# So many documents are worth an attempt to insert them without regard to others that may be there.
+_MANY = 100
 INSERTED = Outcome(1)
+# How a statement takes an array that is bound under a number.
+_TEXTS, _INTEGERS, _LINES = "${}::text[]", "${}::int8[]", r"string_to_array(${}::text, E'\n')"
 # Columns that not every statement has, and what makes their values of texts.
 _CASTS: Mapping[str, str] = {"deleted_us": "", "owner": "", "acl": "::jsonb", "part": "::date"}
 
 
 @dataclass(slots=True)
 class Item:
-    """A document on its way in: of which tenant, as the contract says it, and as it is stored."""
+    """A document on its way in: of which tenant, and as the contract says it."""
 
     tenant: str
     insert: Insert
-    document: dict[str, Json]
-    text: str
+    _document: dict[str, Json] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         """(tenant, id)."""
         return self.tenant, self.insert.id
 
-
-def item(tenant: str, insert: Insert) -> Item:
-    """Return an item; its numbers are put into their one form."""
-    document: dict[str, Json] = orjson.loads(insert.json)
-    return Item(tenant, insert, document, jsonb_text(document))
+    @property
+    def document(self) -> dict[str, Json]:
+        """The document. Most are stored without a look into them."""
+        if self._document is None:
+            self._document = orjson.loads(self.insert.json)
+        return self._document
 
 
 class Inserting:
@@ -129,9 +136,8 @@ class Inserting:
         if misfit is not None:
             return _raised(await self._id_first(connection, item, misfit, until))
         for _ in range(_ROUNDS):
-            if await self._insert(connection, [item], until):
-                return INSERTED
-            outcome = await self._explained(connection, item, until)
+            (outcome,) = await self._insert(connection, [item], until)
+            outcome = outcome or await self._explained(connection, item, until)
             if outcome is not None:
                 return _raised(outcome)
         raise _unsettled()
@@ -146,12 +152,7 @@ class Inserting:
         if not items:
             return []
         try:
-            if self._database.settings.transaction_pooling:
-                # Within the connection's transaction, which goes on after a failure.
-                async with transaction(connection, until):
-                    inserted = await self._insert(connection, items, until)
-            else:
-                inserted = await self._insert(connection, items, until)
+            return await self._attempt(connection, items, until)
         except (asyncpg.ProgramLimitExceededError, asyncpg.DataError) as error:
             if len(items) > 1:
                 half = len(items) // 2
@@ -160,41 +161,78 @@ class Inserting:
                     *await self._insert_or_halve(connection, items[half:], until),
                 ]
             found = failure(error)
+            if isinstance(error, asyncpg.InvalidTextRepresentationError):
+                found = DataError(Reason.INTERNAL_BUG, "the document is not JSON, and the broker has let it pass")
             if found is None:
                 raise
             found.applied = Applied.NO
             return [Outcome(error=found)]
-        return [INSERTED if item.insert.id in inserted else None for item in items]
 
-    async def _insert(self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline) -> set[str]:
-        """Insert what can be in one statement, all of one tenant, and return the ids of that."""
+    async def _attempt(
+        self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline
+    ) -> list[Outcome | None]:
+        """Insert what can be in one statement; None for those that something is in the way of."""
+        if len(items) >= _MANY and not self._database.is_contended(self._collection):
+            try:
+                async with self._undoable(connection, until):
+                    return await self._insert(connection, items, until, all_or_none=True)
+            except (asyncpg.UniqueViolationError, asyncpg.ExclusionViolationError):
+                self._database.note_contended(self._collection)
+        async with self._undoable(connection, until):
+            return await self._insert(connection, items, until)
+
+    def _undoable(self, connection: asyncpg.Connection, until: Deadline) -> AbstractAsyncContextManager[None]:
+        """Return the context of a statement after whose failure others may follow."""
+        if self._database.settings.transaction_pooling:
+            # Within the connection's transaction, which goes on after a failure.
+            return transaction(connection, until)
+        return nullcontext()
+
+    async def _insert(
+        self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline, *, all_or_none: bool = False
+    ) -> list[Outcome | None]:
+        """Insert what can be in one statement, all of one tenant; None for what something is in the way of.
+
+        :param all_or_none: raise what something in the way makes PostgreSQL raise. The server has a third less to do
+            when it need not look for what is there before each document.
+        """
         collection, inserts = self._collection, [item.insert for item in items]
-        columns: dict[str, tuple[str, Sequence[object]]] = {
-            "id": ("text", [insert.id for insert in inserts]),
-            "created_us": ("int8", [it.stamps.created_us if it.stamps is not None else it.now_us for it in inserts]),
-            "doc": ("text", [item.text for item in items]),
+        created_us = [it.stamps.created_us if it.stamps is not None else it.now_us for it in inserts]
+        columns: dict[str, tuple[str, object]] = {
+            "id": _texts([insert.id for insert in inserts]),
+            "doc": _documents(items),
         }
-        if any(insert.stamps is not None for insert in inserts):
+        # Each array costs something for each document, so what nobody has, or everybody, is left out.
+        is_one_moment = len(set(created_us)) == 1
+        if not is_one_moment:
+            columns["created_us"] = _INTEGERS, created_us
+        if any(map(attrgetter("stamps"), inserts)):
             stamps = [item.insert.stamped for item in items]
-            columns["version"] = "int8", [it.version for it in stamps]
-            columns["updated_us"] = "int8", [it.updated_us for it in stamps]
-            columns["deleted_us"] = "int8", [it.deleted_us or None for it in stamps]
-        # Each array costs something for each document, so what nobody has is left out.
-        if any(insert.owner for insert in inserts):
-            columns["owner"] = "text", [insert.owner or None for insert in inserts]
-        if any(insert.acl for insert in inserts):
-            columns["acl"] = "text", [insert.acl or None for insert in inserts]
+            columns["version"] = _INTEGERS, [it.version for it in stamps]
+            columns["updated_us"] = _INTEGERS, [it.updated_us for it in stamps]
+            columns["deleted_us"] = _INTEGERS, [it.deleted_us or None for it in stamps]
+        if any(map(attrgetter("owner"), inserts)):
+            columns["owner"] = _texts([insert.owner or None for insert in inserts])
+        if any(map(attrgetter("acl"), inserts)):
+            columns["acl"] = _texts([insert.acl or None for insert in inserts])
         for it in collection.words:
-            columns[it.column] = "text", [document_words(item.document, it.paths) for item in items]
+            columns[it.column] = _texts([document_words(item.document, it.paths) for item in items])
         if collection.partitioned is not None:
             parts = [self._part(item, collection.partitioned) for item in items]
             self._database.require_partitions(collection, parts)
-            columns["part"] = "text", parts
-        sql = self._statement({name: kind for name, (kind, _) in columns.items()})
-        values = (collection.service, collection.name, collection.generation, items[0].tenant)
-        arrays = [array for _, array in columns.values()]
+            columns["part"] = _texts(parts)
+        sql = self._statement({name: form for name, (form, _) in columns.items()})
+        values = [collection.service, collection.name, collection.generation, items[0].tenant]
+        values += [bound for _, bound in columns.values()]
+        if is_one_moment:
+            values.append(created_us[0])
         try:
-            records = await connection.fetch(sql, *values, *arrays, timeout=until.left())
+            if all_or_none:
+                tag = await connection.execute(sql, *values, timeout=until.left())
+                # None is inserted into a collection that has changed.
+                return [None if tag == "INSERT 0 0" else INSERTED] * len(items)
+            sql += " ON CONFLICT DO NOTHING RETURNING id"
+            records = await connection.fetch(sql, *values, timeout=until.left())
         except RETRIED:
             raise
         except (TimeoutError, *LOST) as error:
@@ -204,24 +242,26 @@ class Inserting:
             # It may have been committed.
             found.applied = Applied.UNKNOWN
             raise found from None
-        return {record[0] for record in records}
+        inserted = {record[0] for record in records}
+        return [INSERTED if insert.id in inserted else None for insert in inserts]
 
     def _statement(self, columns: Mapping[str, str]) -> str:
-        """Return the statement that inserts arrays of these names and types."""
+        """Return the statement that inserts arrays of these names and forms."""
         words = [it.column for it in self._collection.words]
         optional = [name for name in _CASTS if name in columns]
         named = "".join(f", {name}" for name in (*optional, *words))
         selected = "".join(f", new.{name}{_CASTS[name]}" for name in optional)
         selected += "".join(f", {vector(f'new.{column}')}" for column in words)
-        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 5))
+        arrays = ", ".join(form.format(number) for number, form in enumerate(columns.values(), 5))
         is_current = self._database.catalogue.generation_is("$1::text", "$2::text", "$3::int8")
         version = "new.version" if "version" in columns else "1"
-        updated_us = "new.updated_us" if "updated_us" in columns else "new.created_us"
+        created_us = "new.created_us" if "created_us" in columns else f"${5 + len(columns)}::int8"
+        updated_us = "new.updated_us" if "updated_us" in columns else created_us
         return (
             f"INSERT INTO {self._collection.table} (tenant, id, version, created_us, updated_us, doc{named}) "
-            f"SELECT $4::text, new.id, {version}, new.created_us, {updated_us}, new.doc::jsonb{selected} "
+            f"SELECT $4::text, new.id, {version}, {created_us}, {updated_us}, new.doc::jsonb{selected} "
             f"FROM unnest({arrays}) AS new({', '.join(columns)}) "
-            f"WHERE {is_current} ON CONFLICT DO NOTHING RETURNING id"
+            f"WHERE {is_current}"
         )
 
     def _part(self, item: Item, by: Partitioning) -> str:
@@ -261,6 +301,26 @@ class Inserting:
         ):
             return None
         return await holders.of_values(connection, self._collection, key, document, until=until, part=part)
+
+
+def _documents(items: Sequence[Item]) -> tuple[str, object]:
+    """Return what `_texts` does of the documents as they are stored: their numbers in one form."""
+    texts = [item.insert.json for item in items]
+    if not has_usual_numbers("\n".join(texts)):
+        texts = [jsonb_text(item.document) for item in items]
+    return _texts(texts)
+
+
+def _texts(texts: Sequence[str | None]) -> tuple[str, object]:
+    """Return how a statement takes texts as an array, and what is bound: as one text, if that can be split again.
+
+    The driver looks several times into each element of an array, so that one text costs it a tenth; the server as much.
+    """
+    if None not in texts:
+        lines = "\n".join(cast("Sequence[str]", texts))
+        if lines and lines.count("\n") == len(texts) - 1:
+            return _LINES, lines
+    return _TEXTS, texts
 
 
 def _up_to_repeated_id(items: Sequence[Item], numbers: Sequence[int]) -> list[int]:

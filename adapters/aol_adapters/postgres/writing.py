@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aol_adapters.postgres.changing import Changing
 from aol_adapters.postgres.connections import Deadline, transaction
 from aol_adapters.postgres.database import Database
-from aol_adapters.postgres.inserting import Inserting, Item, item
+from aol_adapters.postgres.inserting import Inserting, Item
 from aol_wire.adapter import Delete, Insert, Mutation, Outcome, Restore, Target, Update, Write
 from aol_wire.errors import Applied, DataError, Reason
 
@@ -103,7 +103,7 @@ async def _transaction(
         changing = Changing(database, connection, collection, target, until)
         for mutation in mutations:
             if isinstance(mutation, Insert):
-                outcome = await inserting.alone(connection, item(target.tenant or "", mutation), until)
+                outcome = await inserting.alone(connection, Item(target.tenant or "", mutation), until)
                 if request.return_ids:
                     outcome = Outcome(outcome.affected, outcome.was_duplicate, (mutation.id,))
             else:

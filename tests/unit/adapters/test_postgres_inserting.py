@@ -1,10 +1,16 @@
 """What becomes of each document of one statement, when some cannot be inserted or the statement is cut off?"""
 
 import asyncio
+import random
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from aol_wire.adapter import CollectionSpec, Insert, Write
+import orjson
+import pytest
+
+from aol_adapters.memory.adapter import MemoryAdapter
+from aol_wire.adapter import CollectionSpec, Deleted, Find, Insert, Outcome, Stamps, Write
 from aol_wire.errors import Applied, Reason
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
@@ -108,3 +114,71 @@ async def test_a_deadlock_behind_an_insert_does_not_make_it_a_duplicate_of_itsel
             await other.execute("COMMIT")
         outcomes = await writing
         assert [(it.affected, it.was_duplicate, it.error) for it in outcomes] == [(1, False, None), (1, False, None)]
+
+
+def told(outcomes: list[Outcome]) -> list[object]:
+    """What callers are told of inserts."""
+    return [(it.affected, it.was_duplicate, it.ids, it.error and it.error.reason) for it in outcomes]
+
+
+def any_insert(chance: random.Random, ids: int) -> Insert:
+    """An insert that may not be possible, or that the statement for many takes in another form, now and then."""
+    fields = [f'"email":{chance.randrange(ids)}', '"x":1.50', '"y":1e16', '"z":-0', '"t":"line\\n"', '\n"u":"\\\\N"']
+    if chance.random() < 0.05:
+        fields[0] = '"email":[]'
+    return Insert(
+        chance.choice(["", "", "", "line\n", chr(0x1F600)]) + str(chance.randrange(ids)),
+        "{" + ",".join(chance.sample(fields, chance.choice([0, 0, 0, 1, 2]))) + "}",
+        7 if ids % 2 else chance.randrange(1, 9),
+        chance.choice(["", "", "", "ann"]),
+        chance.choice(["", "", '["\\n"]']),
+        Stamps(1, 2, 3, 4) if chance.random() < 0.01 else None,
+    )
+
+
+@pytest.mark.parametrize("ids", [20, 101, 2001, 1_000_000, 1_000_001])
+async def test_of_many_documents_each_becomes_what_it_becomes_alone(postgres_database: str, ids: int) -> None:
+    """Whether ids and values are taken by others or not, in whatever form the statement takes them."""
+    chance = random.Random(ids)
+    reference = MemoryAdapter()
+    await reference.start()
+    async with opened(postgres_database) as adapter:
+        for each in (adapter, reference):
+            await each.ensure_collection(CollectionSpec(TARGET, indexes=(EMAIL,)))
+        for size in (150, 120, 250):
+            inserts = [any_insert(chance, ids) for _ in range(size)]
+            outcomes = await adapter.write(Write(TARGET, inserts))
+            assert told(outcomes) == told(await reference.write(Write(TARGET, inserts)))
+        everything = Find(TARGET, deleted=Deleted.INCLUDE)
+        found, expected = (await adapter.find(everything)).page, (await reference.find(everything)).page
+        assert list(map(orjson.loads, found.json)) == list(map(orjson.loads, expected.json))
+        for column in ("id", "created_us", "updated_us", "version", "owner", "deleted_us"):
+            assert list(getattr(found, column)) == list(getattr(expected, column))
+
+
+@pytest.mark.parametrize("settings", [{}, {"transaction_pooling": True}])
+async def test_of_many_documents_one_whose_id_is_taken_fails_alone(
+    postgres_database: str, settings: dict[str, Any]
+) -> None:
+    """Also where that has happened before, and behind a pooler, where all are one transaction."""
+    async with opened(postgres_database, **settings) as adapter:
+        await adapter.ensure_collection(CollectionSpec(TARGET))
+        await adapter.write(insert("taken", document='{"n": 1}'))
+        for begin in (0, 200):
+            inserts = [Insert(str(begin + number), "{}", 1) for number in range(200)]
+            inserts[150] = Insert("taken", "{}", 1)
+            outcomes = await adapter.write(Write(TARGET, inserts))
+            assert [number for number, it in enumerate(outcomes) if it.error is not None] == [150]
+            assert outcomes[150].error is not None
+            assert outcomes[150].error.reason is Reason.DUPLICATE_ID
+        assert len(await ids(adapter)) == 399
+
+
+async def test_of_many_documents_one_that_is_no_json_fails_alone(postgres_database: str) -> None:
+    """The broker lets none pass; one that does makes nobody else's documents fail."""
+    async with opened(postgres_database) as adapter:
+        await adapter.ensure_collection(CollectionSpec(TARGET))
+        inserts = [Insert(str(number), "{" if number == 77 else "{}", 1) for number in range(150)]
+        outcomes = await adapter.write(Write(TARGET, inserts))
+        assert [number for number, it in enumerate(outcomes) if it.error is not None] == [77]
+        assert len(await ids(adapter)) == 149

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from aol_adapters.postgres import places
 from aol_adapters.postgres.bindings import Bindings
-from aol_adapters.postgres.numbers import jsonb_text, number_text
+from aol_adapters.postgres.numbers import has_usual_numbers, jsonb_text, number_text
 from aol_adapters.postgres.places import document_place, number_of, text_of
 from aol_wire.filters import Json
 from aol_wire.values import MISSING, equal, sort_key, type_rank
@@ -121,3 +122,41 @@ def test_the_ranks_are_those_of_the_contract() -> None:
     values: list[Json] = [None, 1, "", {}, [], True]
     ranks = [type_rank(value) for value in values]
     assert ranks == [places.NOTHING, places.NUMBER, places.STRING, places.OBJECT, places.ARRAY, places.BOOLEAN]
+
+
+# As anybody may write a number in JSON; most of these are unusual, and those of few digits are not.
+WRITTEN = (
+    st.from_regex(r"-?(0|[1-9][0-9]{0,22})([.][0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+    | st.from_regex(r"-?(0|[1-9][0-9]{0,3})([.][0-9]{1,4})?", fullmatch=True)
+    | NUMBERS.map(repr)
+)
+
+
+def as_written(text: str) -> Any:
+    """A JSON text with its numbers as `numeric` tells them apart: by their values, and by their decimal places."""
+    return json.loads(text, parse_int=lambda it: Decimal(it).as_tuple(), parse_float=lambda it: Decimal(it).as_tuple())
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    numbers=st.lists(WRITTEN, min_size=1, max_size=3),
+    text=st.text(max_size=5) | WRITTEN,
+    space=st.sampled_from(["", " ", "\n\t"]),
+)
+@example(numbers=["1.50"], text="", space="")
+@example(numbers=["-0"], text="", space="")
+@example(numbers=["1e5"], text="", space=" ")
+@example(numbers=["100000000000000000000"], text="", space="")
+def test_documents_of_usual_numbers_are_stored_as_if_they_were_written_anew(
+    numbers: list[str], text: str, space: str
+) -> None:
+    array = f",{space}".join(numbers)
+    document = f'{{"n"{space}:{space}{numbers[0]}{space},"t":{json.dumps(text)},"a":[{space}{array}{space}]}}'
+    if has_usual_numbers(f"{{}}\n{document}"):
+        assert as_written(document) == as_written(jsonb_text(orjson.loads(document)))
+
+
+@given(st.integers(-(10**16) + 1, 10**16 - 1), st.integers(-(10**9), 10**9), st.integers(1, 5))
+def test_numbers_of_few_digits_are_usual(integer: int, digits: int, places: int) -> None:
+    document = orjson.dumps({"n": integer, "x": [digits / 10**places], "at": "2025-11-22T00:00:59.120000Z"}).decode()
+    assert has_usual_numbers(document) or "e-" in document
