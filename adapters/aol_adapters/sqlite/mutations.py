@@ -18,6 +18,7 @@ from aol_adapters.sqlite.fulltext import add_words, remove_statement
 from aol_adapters.sqlite.holders import expired_holders, unique_violation
 from aol_adapters.sqlite.session import Session
 from aol_adapters.sqlite.sweeping import remove_rows
+from aol_adapters.sqlite.values import SqlValue
 from aol_wire.adapter import Delete, Deleted, Insert, Mutation, Restore, Target, Update
 from aol_wire.errors import DataError, Reason
 from aol_wire.filters import Json
@@ -51,12 +52,13 @@ class Mutations:
         self._words = collection.words_tables
         # All mutations of a write happen at one moment.
         self._now_us = session.now_us()
-        # Without a conflict target, whatever is not unique makes no change; what it was is looked into afterwards.
         self._insert_sql = (
             f"INSERT INTO {collection.documents} "
             "(tenant, id, version, created_us, updated_us, deleted_us, owner, acl, doc) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, jsonb(?9)) ON CONFLICT DO NOTHING"
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, jsonb(?9))"
         )
+        # Without a conflict target, whatever is not unique makes no change; what it was is looked into afterwards.
+        self._put_sql = f"{self._insert_sql} ON CONFLICT DO NOTHING"
 
     def apply(self, mutation: Mutation) -> tuple[int, bool, list[str]]:
         """Apply a mutation; return how many documents it affected, whether it was a duplicate, and their ids.
@@ -104,22 +106,43 @@ class Mutations:
                 add_words(self._connection, table, number, document)
         return False
 
+    def insert_all(self, inserts: Sequence[Insert]) -> bool:
+        """Insert documents in fewer steps than one by one; return false, with nothing changed, when one cannot be."""
+        if self._words or not self._all_fit(inserts):
+            return False
+        self._execute("SAVEPOINT inserts")
+        try:
+            self._connection.executemany(self._insert_sql, map(self._values, inserts))
+        except apsw.ConstraintError:
+            self._execute("ROLLBACK TO inserts")
+            return False
+        finally:
+            # Some failures, such as a full disk, have ended the transaction.
+            if self._connection.in_transaction:
+                self._execute("RELEASE inserts")
+        return True
+
+    def _all_fit(self, inserts: Sequence[Insert]) -> bool:
+        try:
+            for insert in inserts if self._checked else ():
+                check_indexed(orjson.loads(insert.json), self._checked)
+        except DataError:
+            return False
+        return True
+
     def _put(self, insert: Insert) -> bool:
         """Add a row, or return false when a row that is there does not let it."""
-        stamps = insert.stamped
-        values = (
-            self._target.tenant,
-            insert.id,
-            stamps.version,
-            stamps.created_us,
-            stamps.updated_us,
-            stamps.deleted_us or None,
-            insert.owner or None,
-            insert.acl or None,
-            insert.json,
-        )
-        self._execute(self._insert_sql, values)
+        self._execute(self._put_sql, self._values(insert))
         return self._changes() > 0
+
+    def _values(self, insert: Insert) -> tuple[SqlValue, ...]:
+        owner, acl, stamps = insert.owner or None, insert.acl or None, insert.stamps
+        if stamps is None:
+            version, created_us, updated_us, deleted_us = 1, insert.now_us, insert.now_us, None
+        else:
+            version, deleted_us = stamps.version, stamps.deleted_us or None
+            created_us, updated_us = stamps.created_us, stamps.updated_us
+        return self._target.tenant, insert.id, version, created_us, updated_us, deleted_us, owner, acl, insert.json
 
     def _require_free_id(self, insert: Insert) -> bool:
         """Return false when no document has an insert's id, true when an equal one does.

@@ -14,6 +14,9 @@ from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.filters import Compare, Filter, Operator
 
 _INSERTED = Outcome(1)
+# So many neighbouring inserts are tried as one step, and one by one if that fails; with fewer, trying costs too much.
+_TOGETHER = 100
+_WORTH_TRYING = 8
 
 
 def weight(request: Write) -> int:
@@ -55,16 +58,27 @@ def _apply(session: Session, connection: apsw.Connection, request: Write) -> lis
         raise DataError.invalid(Reason.BAD_REQUEST, "target.tenant", "an insert needs one tenant")
     collection = session.catalogue.collection(connection, request.target.collection)
     mutations = Mutations(session, connection, collection, request.target)
-    outcomes = []
-    for mutation in request.mutations:
+    outcomes: list[Outcome] = []
+    for begin in range(0, len(request.mutations), _TOGETHER):
         session.stop_if_told()
-        if request.atomic:
-            outcomes.append(_outcome(mutations, mutation, request.return_ids))
-        elif isinstance(mutation, Insert):
-            outcomes.append(_inserted(mutations, mutation, request.return_ids))
+        portion = request.mutations[begin : begin + _TOGETHER]
+        inserts = [mutation for mutation in portion if isinstance(mutation, Insert)]
+        if len(inserts) == len(portion) >= _WORTH_TRYING and mutations.insert_all(inserts):
+            outcomes += [_as_asked(insert, request.return_ids) for insert in inserts]
         else:
-            outcomes.append(_alone(connection, mutations, mutation, request.return_ids))
+            outcomes += [_each(session, connection, mutations, mutation, request) for mutation in portion]
     return outcomes
+
+
+def _each(
+    session: Session, connection: apsw.Connection, mutations: Mutations, mutation: Mutation, request: Write
+) -> Outcome:
+    session.stop_if_told()
+    if request.atomic:
+        return _outcome(mutations, mutation, request.return_ids)
+    if isinstance(mutation, Insert):
+        return _inserted(mutations, mutation, request.return_ids)
+    return _alone(connection, mutations, mutation, request.return_ids)
 
 
 def _is_short(mutation: Mutation) -> bool:
@@ -94,6 +108,10 @@ def _inserted(mutations: Mutations, insert: Insert, return_ids: bool) -> Outcome
             raise
         error.applied = Applied.NO
         return Outcome(error=error)
+    return _as_asked(insert, return_ids, was_duplicate=was_duplicate)
+
+
+def _as_asked(insert: Insert, return_ids: bool, *, was_duplicate: bool = False) -> Outcome:
     return Outcome(1, was_duplicate, (insert.id,) if return_ids else ()) if was_duplicate or return_ids else _INSERTED
 
 

@@ -1,19 +1,17 @@
 """What becomes of each document of one statement, when some cannot be inserted or the statement is cut off?"""
 
 import asyncio
-import random
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 import pytest
 
-from aol_adapters.memory.adapter import MemoryAdapter
-from aol_wire.adapter import CollectionSpec, Deleted, Find, Insert, Outcome, Stamps, Write
+from aol_wire.adapter import CollectionSpec, Insert, Write
 from aol_wire.errors import Applied, Reason
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
+from many_inserts import CHOICES, insert_beside_the_reference
 from postgres_adapters import TABLE, TARGET, holding, ids, insert, of_adapter, opened, until_waiting
 from postgres_server import statements
 
@@ -116,44 +114,11 @@ async def test_a_deadlock_behind_an_insert_does_not_make_it_a_duplicate_of_itsel
         assert [(it.affected, it.was_duplicate, it.error) for it in outcomes] == [(1, False, None), (1, False, None)]
 
 
-def told(outcomes: list[Outcome]) -> list[object]:
-    """What callers are told of inserts."""
-    return [(it.affected, it.was_duplicate, it.ids, it.error and it.error.reason) for it in outcomes]
-
-
-def any_insert(chance: random.Random, ids: int) -> Insert:
-    """An insert that may not be possible, or that the statement for many takes in another form, now and then."""
-    fields = [f'"email":{chance.randrange(ids)}', '"x":1.50', '"y":1e16', '"z":-0', '"t":"line\\n"', '\n"u":"\\\\N"']
-    if chance.random() < 0.05:
-        fields[0] = '"email":[]'
-    return Insert(
-        chance.choice(["", "", "", "line\n", chr(0x1F600)]) + str(chance.randrange(ids)),
-        "{" + ",".join(chance.sample(fields, chance.choice([0, 0, 0, 1, 2]))) + "}",
-        7 if ids % 2 else chance.randrange(1, 9),
-        chance.choice(["", "", "", "ann"]),
-        chance.choice(["", "", '["\\n"]']),
-        Stamps(1, 2, 3, 4) if chance.random() < 0.01 else None,
-    )
-
-
-@pytest.mark.parametrize("ids", [20, 101, 2001, 1_000_000, 1_000_001])
-async def test_of_many_documents_each_becomes_what_it_becomes_alone(postgres_database: str, ids: int) -> None:
+@pytest.mark.parametrize("choices", CHOICES)
+async def test_of_many_documents_each_becomes_what_it_becomes_alone(postgres_database: str, choices: int) -> None:
     """Whether ids and values are taken by others or not, in whatever form the statement takes them."""
-    chance = random.Random(ids)
-    reference = MemoryAdapter()
-    await reference.start()
     async with opened(postgres_database) as adapter:
-        for each in (adapter, reference):
-            await each.ensure_collection(CollectionSpec(TARGET, indexes=(EMAIL,)))
-        for size in (150, 120, 250):
-            inserts = [any_insert(chance, ids) for _ in range(size)]
-            outcomes = await adapter.write(Write(TARGET, inserts))
-            assert told(outcomes) == told(await reference.write(Write(TARGET, inserts)))
-        everything = Find(TARGET, deleted=Deleted.INCLUDE)
-        found, expected = (await adapter.find(everything)).page, (await reference.find(everything)).page
-        assert list(map(orjson.loads, found.json)) == list(map(orjson.loads, expected.json))
-        for column in ("id", "created_us", "updated_us", "version", "owner", "deleted_us"):
-            assert list(getattr(found, column)) == list(getattr(expected, column))
+        await insert_beside_the_reference(adapter, CollectionSpec(TARGET, indexes=(EMAIL,), acls=True), choices)
 
 
 @pytest.mark.parametrize("settings", [{}, {"transaction_pooling": True}])
