@@ -306,8 +306,8 @@ def found_from_proto(message: pb.FindResponse) -> Found:
     :raises DataError: BAD_REQUEST when its columns do not fit together or the position is too long.
     """
     page = message.page
-    fit = {0, len(page.id)}
-    if len(page.json) != len(page.id) or not all(len(column) in fit for column in _optional_columns(page)):
+    size = len(page.id)
+    if len(page.json) != size or not {0, size}.issuperset(map(len, _optional_columns(page))):
         raise malformed("page", "a column has not as many entries as there are ids")
     if len(message.next_position) > POSITION_MAX_BYTES:
         raise malformed("next_position", f"a position has at most {POSITION_MAX_BYTES} bytes")

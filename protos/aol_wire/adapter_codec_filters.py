@@ -147,12 +147,8 @@ def fill_filter(message: pb.Filter, tree: Filter, depth: int = 1) -> None:
             inverted = getattr(message, "not")
             inverted.SetInParent()
             fill_filter(inverted, inner, depth + 1)
-        case Member(path, values, negated):
-            membership = message.membership
-            membership.path.segments.extend(path)
-            membership.negated = negated
-            for value in values:
-                fill_value(membership.values.add(), value)
+        case Member():
+            _fill_membership(message.membership, tree)
         case Exists(path, exists):
             message.exists.path.segments.extend(path)
             message.exists.exists = exists
@@ -167,6 +163,18 @@ def fill_filter(message: pb.Filter, tree: Filter, depth: int = 1) -> None:
             message.regex.CopyFrom(regex)
         case Text(words):
             message.text.CopyFrom(pb.Text(words=words))
+
+
+def _fill_membership(message: pb.Membership, tree: Member) -> None:
+    message.path.segments.extend(tree.path)
+    message.negated = tree.negated
+    add = message.values.add
+    for value in tree.values:
+        # Most are ids, of which there may be many.
+        if isinstance(value, str):
+            add().string = value
+        else:
+            fill_value(add(), value)
 
 
 def filter_from_proto(message: pb.Filter, where: str = "filter", depth: int = 1) -> Filter:
@@ -226,7 +234,10 @@ def _comparison_from_proto(message: pb.Comparison, where: str) -> Compare:
 def _membership_from_proto(message: pb.Membership, where: str) -> Member:
     if len(message.values) > MEMBERSHIP_MAX_VALUES:
         raise malformed(where, f"a membership has more than {MEMBERSHIP_MAX_VALUES} values")
-    values = tuple(value_from_proto(value, where) for value in message.values)
+    # Most are ids, of which there may be many. What is no string reads as an empty one.
+    values: tuple[Json, ...] = tuple([value.string for value in message.values])
+    if not all(values):
+        values = tuple([value_from_proto(value, where) for value in message.values])
     return Member(path_from_proto(message.path, where), values, message.negated)
 
 
