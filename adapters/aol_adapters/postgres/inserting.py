@@ -172,7 +172,9 @@ class Inserting:
         self, connection: asyncpg.Connection, items: Sequence[Item], until: Deadline
     ) -> list[Outcome | None]:
         """Insert what can be in one statement; None for those that something is in the way of."""
-        if len(items) >= _MANY and not self._database.is_contended(self._collection):
+        # The server writes the values that two documents want into its log: ids, at most, and seldom.
+        is_worth_trying = len(items) >= _MANY and not self._collection.uniques
+        if is_worth_trying and not self._database.is_contended(self._collection):
             try:
                 async with self._undoable(connection, until):
                     return await self._insert(connection, items, until, all_or_none=True)

@@ -7,15 +7,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from aol_wire.adapter import CollectionSpec, Insert, Write
+from aol_wire.adapter import CollectionSpec, Insert, Outcome, Write
 from aol_wire.errors import Applied, Reason
+from aol_wire.ids import now_us, uuid7
 from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
+from aol_wire.storage import CREATED_AT, PartitionInterval, Storage
 from many_inserts import CHOICES, insert_beside_the_reference
 from postgres_adapters import TABLE, TARGET, holding, ids, insert, of_adapter, opened, until_waiting
 from postgres_server import statements
 
 NUMBER = parse_index({"fields": ["n"], "type": "ascending"}, "index")
+WORDS = parse_index({"fields": ["t"], "type": "text"}, "index")
 EMAIL = parse_index({"fields": ["email"], "type": "unique"}, "index")
 UNTIL = parse_index({"fields": ["until"], "type": "ttl", "expireAfterSeconds": 0}, "index")
 GONE = '{"until": "2001-01-01T00:00:00.000000Z"}'
@@ -115,10 +118,21 @@ async def test_a_deadlock_behind_an_insert_does_not_make_it_a_duplicate_of_itsel
 
 
 @pytest.mark.parametrize("choices", CHOICES)
-async def test_of_many_documents_each_becomes_what_it_becomes_alone(postgres_database: str, choices: int) -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [
+        CollectionSpec(TARGET),
+        CollectionSpec(TARGET, indexes=(EMAIL,), acls=True),
+        CollectionSpec(TARGET, indexes=(WORDS, NUMBER)),
+    ],
+    ids=["plain", "unique", "text"],
+)
+async def test_of_many_documents_each_becomes_what_it_becomes_alone(
+    postgres_database: str, spec: CollectionSpec, choices: int
+) -> None:
     """Whether ids and values are taken by others or not, in whatever form the statement takes them."""
     async with opened(postgres_database) as adapter:
-        await insert_beside_the_reference(adapter, CollectionSpec(TARGET, indexes=(EMAIL,), acls=True), choices)
+        await insert_beside_the_reference(adapter, spec, choices)
 
 
 @pytest.mark.parametrize("settings", [{}, {"transaction_pooling": True}])
@@ -137,6 +151,16 @@ async def test_of_many_documents_one_whose_id_is_taken_fails_alone(
             assert outcomes[150].error is not None
             assert outcomes[150].error.reason is Reason.DUPLICATE_ID
         assert len(await ids(adapter)) == 399
+
+
+async def test_many_documents_of_partitions_are_duplicates_when_they_come_again(postgres_database: str) -> None:
+    storage = Storage(CREATED_AT, PartitionInterval.DAY)
+    async with opened(postgres_database) as adapter:
+        await adapter.ensure_collection(CollectionSpec(TARGET, storage=storage))
+        inserts = [Insert(uuid7(), "{}", now_us()) for _ in range(150)]
+        for again in (False, True):
+            outcomes = await adapter.write(Write(TARGET, inserts))
+            assert outcomes == [Outcome(1, was_duplicate=again)] * 150
 
 
 async def test_of_many_documents_one_that_is_no_json_fails_alone(postgres_database: str) -> None:
