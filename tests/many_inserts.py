@@ -5,7 +5,9 @@ import random
 import orjson
 
 from aol_adapters.memory.adapter import MemoryAdapter
-from aol_wire.adapter import Adapter, CollectionSpec, Deleted, Find, Insert, Outcome, Stamps, Write
+from aol_wire.adapter import Adapter, CollectionSpec, Count, Deleted, Find, Insert, Outcome, Stamps, Write
+from aol_wire.filters import Text
+from aol_wire.indexes import IndexType
 
 # How many ids and values there are to choose from: from hardly any that are not taken to hardly any that are.
 CHOICES = [20, 101, 2001, 1_000_000, 1_000_001]
@@ -23,6 +25,9 @@ async def insert_beside_the_reference(adapter: Adapter, spec: CollectionSpec, ch
         inserts = [_any_insert(chance, choices) for _ in range(size)]
         request = Write(spec.target, inserts, return_ids=chance.random() < 0.5)
         assert _told(await adapter.write(request)) == _told(await reference.write(request))
+    if any(index.type is IndexType.TEXT for index in spec.indexes):
+        with_words = Count(spec.target, Text(("line",)))
+        assert await adapter.count(with_words) == await reference.count(with_words)
     everything = Find(spec.target, deleted=Deleted.INCLUDE)
     found, expected = (await adapter.find(everything)).page, (await reference.find(everything)).page
     assert list(map(orjson.loads, found.json)) == list(map(orjson.loads, expected.json))

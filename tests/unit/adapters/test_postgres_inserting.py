@@ -15,7 +15,7 @@ from aol_wire.indexes import IndexSpec
 from aol_wire.storage import CREATED_AT, PartitionInterval, Storage
 from many_inserts import CHOICES, insert_beside_the_reference
 from postgres_adapters import TABLE, TARGET, holding, ids, insert, of_adapter, opened, until_waiting
-from postgres_server import statements
+from postgres_server import rows, statements
 
 NUMBER = parse_index({"fields": ["n"], "type": "ascending"}, "index")
 WORDS = parse_index({"fields": ["t"], "type": "text"}, "index")
@@ -161,6 +161,15 @@ async def test_many_documents_of_partitions_are_duplicates_when_they_come_again(
         for again in (False, True):
             outcomes = await adapter.write(Write(TARGET, inserts))
             assert outcomes == [Outcome(1, was_duplicate=again)] * 150
+
+
+async def test_numbers_of_many_documents_are_stored_in_their_one_form(postgres_database: str) -> None:
+    async with opened(postgres_database) as adapter:
+        await adapter.ensure_collection(CollectionSpec(TARGET))
+        written = ['{"n":1.50}', '{"n":1e16}', '{"n":2E0}'] + ['{"n":1.5}'] * 150
+        await adapter.write(Write(TARGET, [Insert(f"{number:03}", it, 1) for number, it in enumerate(written)]))
+        stored = await rows(postgres_database, f"SELECT doc->>'n' AS n FROM {TABLE} ORDER BY id LIMIT 4")
+        assert [it["n"] for it in stored] == ["1.5", "10000000000000000.0", "2.0", "1.5"]
 
 
 async def test_of_many_documents_one_that_is_no_json_fails_alone(postgres_database: str) -> None:
