@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQL is made here, of quoted names and of expressions; values are bound.
 
 from collections.abc import Container, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import cast
@@ -49,10 +49,16 @@ class Item:
 
     @property
     def document(self) -> dict[str, Json]:
-        """The document. Most are stored without a look into them."""
+        """The document. Most are stored without a look into them.
+
+        :raises DataError: INTERNAL_BUG; it is not JSON.
+        """
         if self._document is None:
-            self._document = orjson.loads(self.insert.json)
-        return self._document
+            try:
+                self._document = orjson.loads(self.insert.json)
+            except orjson.JSONDecodeError:
+                raise _not_json() from None
+        return cast("dict[str, Json]", self._document)
 
 
 class Inserting:
@@ -162,7 +168,7 @@ class Inserting:
                 ]
             found = failure(error)
             if isinstance(error, asyncpg.InvalidTextRepresentationError):
-                found = DataError(Reason.INTERNAL_BUG, "the document is not JSON, and the broker has let it pass")
+                found = _not_json()
             if found is None:
                 raise
             found.applied = Applied.NO
@@ -232,7 +238,7 @@ class Inserting:
             if all_or_none:
                 tag = await connection.execute(sql, *values, timeout=until.left())
                 # None is inserted into a collection that has changed.
-                return [None if tag == "INSERT 0 0" else INSERTED] * len(items)
+                return [INSERTED if tag == f"INSERT 0 {len(items)}" else None] * len(items)
             sql += " ON CONFLICT DO NOTHING RETURNING id"
             records = await connection.fetch(sql, *values, timeout=until.left())
         except RETRIED:
@@ -309,7 +315,9 @@ def _documents(items: Sequence[Item]) -> tuple[str, object]:
     """Return what `_texts` does of the documents as they are stored: their numbers in one form."""
     texts = [item.insert.json for item in items]
     if not has_usual_numbers("\n".join(texts)):
-        texts = [jsonb_text(item.document) for item in items]
+        # Where one is not JSON, the server says so, and it is found out which one.
+        with suppress(DataError):
+            texts = [jsonb_text(item.document) for item in items]
     return _texts(texts)
 
 
@@ -343,6 +351,10 @@ def _raised(outcome: Outcome) -> Outcome:
     if outcome.error is not None:
         raise outcome.error
     return outcome
+
+
+def _not_json() -> DataError:
+    return DataError(Reason.INTERNAL_BUG, "the document is not JSON, and the broker has let it pass")
 
 
 def _unsettled() -> DataError:

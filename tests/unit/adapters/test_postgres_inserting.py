@@ -172,11 +172,19 @@ async def test_numbers_of_many_documents_are_stored_in_their_one_form(postgres_d
         assert [it["n"] for it in stored] == ["1.5", "10000000000000000.0", "2.0", "1.5"]
 
 
-async def test_of_many_documents_one_that_is_no_json_fails_alone(postgres_database: str) -> None:
+@pytest.mark.parametrize("indexes", [(), (NUMBER,), (WORDS,)])
+@pytest.mark.parametrize("document", ["{}", '{"x":1e16}'])
+async def test_of_many_documents_one_that_is_no_json_fails_alone(
+    postgres_database: str, indexes: tuple[IndexSpec, ...], document: str
+) -> None:
     """The broker lets none pass; one that does makes nobody else's documents fail."""
     async with opened(postgres_database) as adapter:
-        await adapter.ensure_collection(CollectionSpec(TARGET))
-        inserts = [Insert(str(number), "{" if number == 77 else "{}", 1) for number in range(150)]
+        await adapter.ensure_collection(CollectionSpec(TARGET, indexes=indexes))
+        inserts = [Insert(str(number), "{" if number == 77 else document, 1) for number in range(150)]
         outcomes = await adapter.write(Write(TARGET, inserts))
         assert [number for number, it in enumerate(outcomes) if it.error is not None] == [77]
+        assert outcomes[77].error is not None
+        assert (outcomes[77].error.reason, outcomes[77].error.applied) == (Reason.INTERNAL_BUG, Applied.NO)
         assert len(await ids(adapter)) == 149
+        stored = await rows(postgres_database, f"SELECT DISTINCT doc::text AS doc FROM {TABLE}")
+        assert [it["doc"] for it in stored] == [{"{}": "{}"}.get(document, '{"x": 10000000000000000.0}')]
