@@ -46,7 +46,7 @@ class FramesChannel:
         self._fall_back = fall_back
         self._stream: ClientStream | None = None
         self._retired: set[ClientStream] = set()
-        self._seen: tuple[Any, Headers, int, str] = (None, (), 0, "")
+        self._seen: tuple[Metadata | None, Headers, int, str] = (None, (), 0, "")
 
     def unary_unary(
         self,
@@ -76,7 +76,10 @@ class FramesChannel:
 
     def submit(self, call: "FramedCall", metadata: Metadata | None) -> None:
         """Make a call on the stream of its headers."""
-        headers, revision, call.traceparent = self._split(metadata)
+        # Callers tend to pass the same tuple again.
+        if self._seen[0] is not metadata or not isinstance(metadata, tuple):
+            self._seen = self._split(metadata)
+        _, headers, revision, call.traceparent = self._seen
         self._stream_of(headers).submit(call, revision)
 
     def give_back(self, stream: ClientStream, calls: Iterable[PendingCall]) -> None:
@@ -107,20 +110,18 @@ class FramesChannel:
             self._retired.add(stream)
             stream.retire()
 
-    def _split(self, metadata: Metadata | None) -> tuple[Headers, int, str]:
-        """Take apart what is of the stream and what is of the call. Callers tend to pass the same tuple again."""
-        if self._seen[0] is not metadata or not isinstance(metadata, tuple):
-            headers: list[tuple[str, str | bytes]] = []
-            revision, traceparent = 0, ""
-            for key, value in metadata or ():
-                if key == REVISION_HEADER and isinstance(value, str):
-                    revision = parse_revision(value)
-                elif key == TRACEPARENT_HEADER and isinstance(value, str) and value.isascii():
-                    traceparent = value
-                else:
-                    headers.append((key, value))
-            self._seen = (metadata, tuple(headers), revision, traceparent)
-        return self._seen[1:]
+    def _split(self, metadata: Metadata | None) -> tuple[Metadata | None, Headers, int, str]:
+        """Take apart what is of the stream and what is of the call."""
+        headers: list[tuple[str, str | bytes]] = []
+        revision, traceparent = 0, ""
+        for key, value in metadata or ():
+            if key == REVISION_HEADER and isinstance(value, str):
+                revision = parse_revision(value)
+            elif key == TRACEPARENT_HEADER and isinstance(value, str) and value.isascii():
+                traceparent = value
+            else:
+                headers.append((key, value))
+        return metadata, tuple(headers), revision, traceparent
 
 
 class FramedMethod:
@@ -152,20 +153,26 @@ class FramedMethod:
 
 
 class FramedCall(PendingCall):
-    """A call under way, with what callers use of `grpc.aio.UnaryUnaryCall`."""
+    """A call under way, with what callers use of `grpc.aio.UnaryUnaryCall`.
 
-    __slots__ = ("_metadata", "_method", "_outcome", "_unary", "_undecoded")
+    `revision` is that of the trailers, which is had at no cost once the call has succeeded: 0, there is none in them;
+    None, they have to be asked.
+    """
+
+    __slots__ = ("_metadata", "_method", "_outcome", "_unary", "_undecoded", "revision")
 
     def __init__(
         self, method: FramedMethod, data: bytes, deadline: float | None, request: Any, metadata: Metadata | None
     ) -> None:
         """`data` is the encoded `request`, which is kept for a server that has no frames."""
         super().__init__(method.name, data, deadline)
+        self.stream = None
         self._outcome: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self._method = method
         self._undecoded = request
         self._metadata = metadata
         self._unary: Any = None
+        self.revision: int | None = None
 
     def __await__(self) -> Generator[Any, None, Any]:
         try:
@@ -174,6 +181,7 @@ class FramedCall(PendingCall):
             self.cancel()
             raise
         if isinstance(outcome, Success):
+            self.revision = outcome.revision
             deserialize = self._method.deserialize
             return outcome.response if deserialize is None else _decoded(deserialize, outcome.response)
         if outcome is not None:

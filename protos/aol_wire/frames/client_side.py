@@ -164,33 +164,32 @@ class ClientSide(Generic[C]):
         calls.methods.extend([call.method for call in taken])
         calls.requests.extend([call.request for call in taken])
         calls.timeouts_us.extend([_timeout_us(call.deadline, now) for call in taken])
-        if any(call.traceparent for call in taken):
-            calls.traceparents.extend([call.traceparent for call in taken])
+        traceparents = [call.traceparent for call in taken]
+        if any(traceparents):
+            calls.traceparents.extend(traceparents)
         calls.revision = self.revision
 
     def _replied(self, replies: pb.Replies) -> list[tuple[C, Outcome]]:
         revision = replies.revision
-        ids = list(replies.ids)
-        request_ids = replies.request_ids or [""] * len(ids)
-        if not len(ids) == len(replies.responses) == len(request_ids):
+        # Slices are lists, which are read much faster than columns.
+        ids, responses, request_ids = replies.ids[:], replies.responses[:], replies.request_ids[:]
+        request_ids = request_ids or [""] * len(ids)
+        if not len(ids) == len(responses) == len(request_ids):
             raise FrameError("The columns of the server's replies are not of one length.")
         settled: list[tuple[C, Outcome]] = []
-        for number, response, request_id in zip(ids, replies.responses, request_ids, strict=True):
-            call = self._pop(number)
-            if call is not None:
-                settled.append((call, Success(response, request_id, revision)))
-        for it in replies.failures:
-            call = self._pop(it.id)
-            if call is not None:
-                code = it.code if 0 < it.code <= code_pb2.UNAUTHENTICATED else code_pb2.UNKNOWN
-                settled.append((call, CallFailure(code, it.message, it.details, it.request_id, revision)))
-        return settled
-
-    def _pop(self, number: int) -> C | None:
         try:
-            return self._sent.pop(number)
+            for number, response, request_id in zip(ids, responses, request_ids, strict=True):
+                call = self._sent.pop(number)
+                if call is not None:
+                    settled.append((call, Success(response, request_id, revision)))
+            for it in replies.failures:
+                call = self._sent.pop(it.id)
+                if call is not None:
+                    code = it.code if 0 < it.code <= code_pb2.UNAUTHENTICATED else code_pb2.UNKNOWN
+                    settled.append((call, CallFailure(code, it.message, it.details, it.request_id, revision)))
         except KeyError:
             raise FrameError("The server replied to a call that is not under way.") from None
+        return settled
 
     def _leave(self, last_id: int) -> None:
         """Calls that the server did not begin wait again, before the others; their next ids come with their frame."""

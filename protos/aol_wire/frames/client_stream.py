@@ -27,9 +27,8 @@ class PendingCall(Call, ABC):
 
     __slots__ = ("stream",)
 
-    def __init__(self, method: str, request: bytes, deadline: float | None = None) -> None:
-        super().__init__(method, request, deadline)
-        self.stream: ClientStream | None = None
+    stream: "ClientStream | None"
+    """Where it was submitted; None before."""
 
     @abstractmethod
     def settle(self, outcome: Outcome | None) -> None:

@@ -70,6 +70,10 @@ async def test_a_success_has_its_trailers_too() -> None:
         call = channel.unary_unary("/t.T/Echo")(b"")
         await call
         assert dict(await call.trailing_metadata()) == {"aol-request-id": "the-request", "aol-revision": "9"}
+        assert call.revision == 9
+        filled = channel.unary_unary("/t.T/Fill")(b"1")
+        await filled
+        assert (await filled.trailing_metadata(), filled.revision) == ((), 0)
 
 
 async def test_a_bug_of_the_server_is_internal_and_tells_nothing() -> None:
