@@ -188,6 +188,8 @@ class ClientSide(Generic[C]):
                     code = it.code if 0 < it.code <= code_pb2.UNAUTHENTICATED else code_pb2.UNKNOWN
                     settled.append((call, CallFailure(code, it.message, it.details, it.request_id, revision)))
         except KeyError:
+            # Nobody takes these replies any more: their calls end with the stream, as the others do.
+            self._sent.update((call.id, call) for call, _ in settled)
             raise FrameError("The server replied to a call that is not under way.") from None
         return settled
 

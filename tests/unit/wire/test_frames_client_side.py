@@ -194,6 +194,16 @@ def test_a_first_frame_without_a_hello_is_refused() -> None:
         ClientSide(MAX_FRAME_BYTES).receive(replies())
 
 
+@pytest.mark.parametrize("numbers", [(1, 9), (1, 1), (1, 2, 0)])
+def test_calls_whose_replies_came_in_a_broken_frame_are_still_to_be_settled(numbers: tuple[int, ...]) -> None:
+    side = greeted()
+    calls = submitted(side, 2)
+    side.take()
+    with pytest.raises(FrameError):
+        side.receive(replies(*numbers))
+    assert set(side.unfinished()) == set(calls)
+
+
 @pytest.mark.parametrize("code", [0, -1, 17, 1 << 30])
 def test_a_failure_with_a_code_that_is_none_is_a_failure_all_the_same(code: int) -> None:
     side = greeted()
