@@ -1,6 +1,7 @@
 """How does a page of documents become dicts?"""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import orjson
@@ -24,35 +25,68 @@ def documents_of(page: document_pb2.Page, projection: frozenset[str]) -> list[Do
             {ID: document_id, **orjson.loads(text)}
             for document_id, text in zip(page.id[:], page.json[:], strict=True)
         ]
-        for key, column, shown in _metadata_columns(page):
+        columns = _metadata_columns()
+        # Naming a column of a page takes longer than most of what is done with it here, so each is named once.
+        created_us, updated_us, versions = page.created_us[:], page.updated_us[:], page.version[:]
+        if created_us and updated_us and versions and not projection:
+            _add_usual_columns(documents, created_us, updated_us, versions)
+            columns = columns[_USUAL_COLUMNS:]
+        for key, name, shown in columns:
+            column = getattr(page, name)
             if column and (not projection or key in projection):
-                _add_column(documents, key, column, shown)
+                _add_column(documents, key, column[:], shown)
     except (TypeError, ValueError, OverflowError):  # a JSONDecodeError is a ValueError
         raise ValueError("malformed page") from None
     return documents
 
 
-def _metadata_columns(page: document_pb2.Page) -> tuple[tuple[str, Sequence[Any], Callable[[Any], Any] | None], ...]:
-    from aol_wire.datetimes import from_us  # here, as it brings in the filter tree, which importing the SDK need not
-
+@cache
+def _metadata_columns() -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
+    """Return the key of each column of metadata, its name in a page, and what its values are shown by."""
     return (
-        (CREATED_AT, page.created_us, from_us),
-        (UPDATED_AT, page.updated_us, from_us),
-        (VERSION, page.version, None),
-        (OWNER, page.owner, None),
-        (TENANT, page.tenant, None),
-        (ACL, page.acl, orjson.loads),
-        (DELETED_AT, page.deleted_us, from_us),
+        (CREATED_AT, "created_us", _from_us()),
+        (UPDATED_AT, "updated_us", _from_us()),
+        (VERSION, "version", None),
+        (OWNER, "owner", None),
+        (TENANT, "tenant", None),
+        (ACL, "acl", orjson.loads),
+        (DELETED_AT, "deleted_us", _from_us()),
     )
 
 
+@cache
+def _from_us() -> Callable[[int], str]:
+    from aol_wire.datetimes import from_us  # here, as it brings in the filter tree, which importing the SDK need not
+
+    return from_us
+
+
+_USUAL_COLUMNS = 3
 _ABSENT_WHEN_EMPTY = frozenset({OWNER, TENANT, ACL, DELETED_AT})
+
+
+def _add_usual_columns(
+    documents: list[Document], created_us: Sequence[int], updated_us: Sequence[int], versions: Sequence[int]
+) -> None:
+    """Add the columns that every collection has, all at once: most reads are of a few documents with these alone."""
+    from_us = _from_us()
+    last_created = last_updated = None
+    created_at = updated_at = ""
+    for document, created, updated, version in zip(documents, created_us, updated_us, versions, strict=True):
+        # Documents that came together have one time, and those that never changed have it twice.
+        if created != last_created:
+            last_created, created_at = created, from_us(created)
+        if updated != last_updated:
+            last_updated, updated_at = updated, created_at if updated == created else from_us(updated)
+        document[CREATED_AT] = created_at
+        document[UPDATED_AT] = updated_at
+        document[VERSION] = version
 
 
 def _add_column(documents: list[Document], key: str, column: Sequence[Any], shown: Callable[[Any], Any] | None) -> None:
     optional = key in _ABSENT_WHEN_EMPTY
     last, as_shown = None, None
-    for document, value in zip(documents, column[:], strict=True):
+    for document, value in zip(documents, column, strict=True):
         if optional and not value:
             continue
         if shown is None:
