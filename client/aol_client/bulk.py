@@ -32,14 +32,11 @@ class _Chunk:
     texts: list[str] = field(default_factory=list)
     size_bytes: int = 0
 
-    def add(self, place: int, document_id: str, text: bytes) -> None:
+    def add(self, place: int, document_id: str, text: str, size_bytes: int) -> None:
         self.places.append(place)
         self.ids.append(document_id)
-        self.texts.append(text.decode())
-        self.size_bytes += len(text)
-
-    def has_room(self, size_bytes: int, most_documents: int) -> bool:
-        return len(self.ids) < most_documents and self.size_bytes + size_bytes <= _CHUNK_MAX_BYTES
+        self.texts.append(text)
+        self.size_bytes += size_bytes
 
     def parts(self, most_documents: int) -> Iterator["_Chunk"]:
         """Yield chunks of at most so many documents."""
@@ -113,28 +110,32 @@ class BulkInsert:
     async def _chunks(self, documents: Documents) -> AsyncGenerator[_Chunk, None]:
         if isinstance(documents, AsyncIterable):
             async for document in documents:
-                if full := self._add(document):
+                for full in self._fill((document,)):
                     yield full
         else:
-            for document in _iterable(documents):
-                if full := self._add(document):
-                    yield full
+            for full in self._fill(_iterable(documents)):
+                yield full
         if self._chunk.ids:
             yield self._chunk
 
-    def _add(self, document: Mapping[str, Any]) -> _Chunk | None:
-        """Put the next document into the chunk that is being filled; return one that it did not fit into."""
-        self._place += 1
-        try:
-            document_id, text = encode_document(document)
-        except InvalidRequestError as error:
-            self._failed[self._place] = error
-            return None
-        chunk = full = self._chunk
-        if chunk.ids and not chunk.has_room(len(text), self._most_documents):
-            chunk = self._chunk = _Chunk()
-        chunk.add(self._place, document_id, text)
-        return None if chunk is full else full
+    def _fill(self, documents: Iterable[Mapping[str, Any]]) -> Iterator[_Chunk]:
+        """Put the next documents into the chunk that is being filled; yield each one that a document did not fit into.
+
+        All in one loop, as what it does besides encoding would otherwise cost as much as that.
+        """
+        chunk = self._chunk
+        for document in documents:
+            self._place += 1
+            try:
+                document_id, text, size_bytes = encode_document(document)
+            except InvalidRequestError as error:
+                self._failed[self._place] = error
+                continue
+            count = len(chunk.ids)
+            if count and (count >= self._most_documents or chunk.size_bytes + size_bytes > _CHUNK_MAX_BYTES):
+                yield chunk
+                chunk = self._chunk = _Chunk()
+            chunk.add(self._place, document_id, text, size_bytes)
 
     async def _store(self, chunk: _Chunk) -> None:
         try:
@@ -179,7 +180,7 @@ class BulkInsert:
                 self._inserted[place] = document_id
 
     def _result(self) -> list[str]:
-        inserted_ids = [document_id for _, document_id in sorted(self._inserted.items())]
+        inserted_ids = [self._inserted[place] for place in sorted(self._inserted)]
         if not self._failed:
             return inserted_ids
         if self._stopped_by is not None and not inserted_ids:

@@ -16,10 +16,10 @@ def insert_request(collection: str, document: Mapping[str, Any]) -> pb.StoreData
 
     :raises InvalidRequestError: an argument is of a wrong type or kind.
     """
-    document_id, text = encode_document(document)
+    document_id, text, _ = encode_document(document)
     return pb.StoreDataRequest(
         collection=text_argument("collection", collection),
-        document=text.decode(),
+        document=text,
         document_id=document_id,
         request_id=uuid7(),
     )

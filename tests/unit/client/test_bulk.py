@@ -1,6 +1,7 @@
 """Does `insert_many` store every document, or say which it did not?"""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,29 @@ async def test_async_iterables_are_taken_too_and_none_at_all_sends_nothing(
     assert await client.insert_many("events", []) == []
     assert await client.insert_many("events", [], atomic=True) == []
     assert len(broker.calls) == 1
+
+
+async def test_chunks_are_the_same_whichever_way_documents_come(
+    broker: "ScriptedBroker", client: AOLDataClient
+) -> None:
+    given = [{"_id": f"id{n}", "v": "é" * (n % 4_000)} if n % 7 else {"v": object()} for n in range(4_000)]
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for document in given:
+            yield document
+
+    chunks: list[list[tuple[list[str], list[str]]]] = []
+    for documents in (given, iter(given), rows()):
+        broker.calls.clear()
+        with pytest.raises(BulkWriteError) as caught:
+            await client.insert_many("events", documents)
+        assert [failed.index for failed in caught.value.failures] == list(range(0, 4_000, 7))
+        assert caught.value.inserted_ids == tuple(f"id{n}" for n in range(4_000) if n % 7)
+        requests = broker.requests("StoreBatch")
+        chunks.append(sorted((list(request.document_ids), list(request.documents)) for request in requests))
+    assert chunks[0] == chunks[1] == chunks[2]
+    sizes = [sum(len(text.encode()) for text in texts) for _, texts in chunks[0]]
+    assert max(sizes) <= 2 << 20 < min(sum(pair) for pair in itertools.combinations(sizes, 2))
 
 
 async def test_at_most_four_chunks_are_in_flight_and_documents_are_taken_as_needed(

@@ -180,6 +180,13 @@ def test_every_json_value_comes_back_as_it_was(value: Any) -> None:
     assert encoded(value) == value
 
 
+@given(json_values)
+def test_the_size_of_a_document_is_that_of_its_text_in_utf_8(value: Any) -> None:
+    for document in ({"v": value}, {"_id": "a", "v": value}, MappingProxyType({"v": value})):
+        _, text, size_bytes = encode_document(document)
+        assert size_bytes == len(text.encode())
+
+
 @given(json_values, st.sampled_from([math.nan, math.inf, -math.inf]), st.data())
 def test_nan_is_refused_wherever_it_hides(value: Any, hidden: float, data: st.DataObject) -> None:
     document: dict[str, Any] = {"v": value}
