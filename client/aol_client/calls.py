@@ -7,10 +7,11 @@ from typing import Any
 import grpc.aio
 
 from aol_client.credentials import Credentials
-from aol_client.exceptions import OverloadedError, UnauthenticatedError, UnavailableError
+from aol_client.exceptions import DataClientError, OverloadedError, UnauthenticatedError, UnavailableError
 from aol_client.failures import CallFacts, from_rpc_error, malformed_answer
 from aol_client.retries import Backoff, Effect
 from aol_wire.errors import Reason
+from aol_wire.frames.channel import FramedCall
 from aol_wire.limits import INT64_MAX
 from aol_wire.metadata import AUTHORIZATION_HEADER, REVISION_HEADER, SERVICE_HEADER
 
@@ -62,10 +63,13 @@ class Headers:
                 continue
             if isinstance(value, str) and value.isascii() and value.isdigit():
                 self._noted = value
-                revision = int(value) if len(value) <= len(str(INT64_MAX)) else 0
-                if self._revision < revision <= INT64_MAX:
-                    self._revision = revision
-                    self._current = (*self._identity, (REVISION_HEADER, value))
+                self.note_revision(int(value) if len(value) <= len(str(INT64_MAX)) else 0)
+
+    def note_revision(self, revision: int) -> None:
+        """Remember a revision that came with an answer, if it is one and the highest yet."""
+        if self._revision < revision <= INT64_MAX:
+            self._revision = revision
+            self._current = (*self._identity, (REVISION_HEADER, str(revision)))
 
 
 class Caller:
@@ -81,27 +85,38 @@ class Caller:
         :raises DataClientError: the last attempt's error.
         """
         deadline = time.monotonic() + timeout_s
-        facts = CallFacts(self._endpoint, request.request_id, timeout_s, effect is not Effect.NONE)
         shown = self._headers.current()
+        # Not made by `_attempt`: as a rule it is the only one, and another coroutine around it would be felt.
+        call = rpc(request, timeout=timeout_s, metadata=shown)
         try:
-            return await self._attempt(rpc, request, facts, timeout_s, shown)
-        except UnauthenticatedError as error:
+            response = await call
+        except grpc.aio.AioRpcError as error:
+            facts = CallFacts(self._endpoint, request.request_id, timeout_s, effect is not Effect.NONE)
+            failure = self._failure(error, facts)
+        else:
+            if response is None:  # what grpc makes of bytes that it cannot decode
+                raise malformed_answer(request.request_id, writes=effect is not Effect.NONE)
+            if isinstance(call, FramedCall) and call.revision is not None:
+                self._headers.note_revision(call.revision)
+            else:
+                await self._note_trailers(call)
+            return response
+        if isinstance(failure, UnauthenticatedError) and failure.reason == Reason.BAD_CREDENTIALS:
             # Nothing was done, and tokens expire: the one that replaces this one may be there already.
-            renewed = self._headers.renewed(shown) if error.reason == Reason.BAD_CREDENTIALS else None
-            if renewed is None:
-                raise
-            return await self._attempt(rpc, request, facts, deadline - time.monotonic(), renewed)
-        except (UnavailableError, OverloadedError) as error:
-            first = error
+            renewed = self._headers.renewed(shown)
+            if renewed is not None:
+                return await self._attempt(rpc, request, facts, deadline - time.monotonic(), renewed)
+        if not isinstance(failure, UnavailableError | OverloadedError):
+            raise failure from failure.__cause__
         import stamina  # here, as most processes never need it and it is slow to import
 
         # stamina logs each repetition; a context, unlike its decorator, has no arguments that would be logged.
         async for attempt in stamina.retry_context(on=Backoff(effect, deadline), attempts=None, timeout=None):
             with attempt:
                 if attempt.num == 1:
-                    raise first
+                    raise failure from failure.__cause__
                 return await self._attempt(rpc, request, facts, deadline - time.monotonic(), self._headers.current())
-        raise first
+        raise failure from failure.__cause__
 
     async def _attempt(
         self, rpc: Rpc, request: Any, facts: CallFacts, timeout_s: float, headers: tuple[tuple[str, str], ...]
@@ -110,13 +125,19 @@ class Caller:
         try:
             response = await call
         except grpc.aio.AioRpcError as error:
-            self._headers.note(error.trailing_metadata())
-            failure = from_rpc_error(error, facts)
+            failure = self._failure(error, facts)
             raise failure from failure.__cause__
-        if response is None:  # what grpc makes of bytes that it cannot decode
+        if response is None:
             raise malformed_answer(facts.request_id, writes=facts.writes)
+        await self._note_trailers(call)
+        return response
+
+    async def _note_trailers(self, call: Any) -> None:
         # Only a real call has trailers; a stub that was replaced in a test need not.
         trailing_metadata = getattr(call, "trailing_metadata", None)
         if trailing_metadata is not None:
             self._headers.note(await trailing_metadata())
-        return response
+
+    def _failure(self, error: grpc.aio.AioRpcError, facts: CallFacts) -> DataClientError:
+        self._headers.note(error.trailing_metadata())
+        return from_rpc_error(error, facts)

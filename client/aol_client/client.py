@@ -1,10 +1,10 @@
 """What can a service do with its data? The client: every method is one call of the broker, or pages of one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from copy import copy
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast
+from typing import Any, Self, TypeVar, Unpack
 
 from aol.data.v1 import access_request_pb2, context_pb2
 from aol.data.v1 import data_broker_pb2 as pb
@@ -263,9 +263,9 @@ class AOLDataClient(DocumentCalls):
         if self._token_problem:
             raise ConfigurationError(self._token_problem)
 
-    async def _call(
+    def _call(
         self, rpc: str, request: Any, answer: type[Answer], timeout: float | None, context: Context | None
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """Call the broker; `answer` tells the type checker what the stub, which is not typed, returns."""
         message = self._context if context is None else context_message(context)
         if message is not None and rpc not in _NOT_ABOUT_DOCUMENTS:
@@ -274,4 +274,4 @@ class AOLDataClient(DocumentCalls):
             request.context.CopyFrom(message)
         stub = self._connections.stub() if self._stub is None else self._stub
         timeout_s = self._timeout_s if timeout is None else seconds("timeout", timeout)
-        return cast("Answer", await self._caller.call(getattr(stub, rpc), request, EFFECT_OF_RPC[rpc], timeout_s))
+        return self._caller.call(getattr(stub, rpc), request, EFFECT_OF_RPC[rpc], timeout_s)

@@ -1,7 +1,7 @@
 """What can a service do with documents? Every method is one call of the broker, or pages of one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -9,13 +9,12 @@ from aol.data.v1 import data_broker_pb2 as pb
 from aol_client.arguments import Sort, text_argument, whole_number
 from aol_client.bulk import BulkInsert, Documents
 from aol_client.changes import change_request, insert_request
-from aol_client.encoding import check_id, encode_argument
+from aol_client.encoding import encode_argument
 from aol_client.pages import Document
-from aol_client.queries import count_request, explain_request, query_request, read_pages
+from aol_client.queries import count_request, explain_request, get_request, query_request, read_pages, whole_answer
 from aol_client.query_plan import QueryPlan, query_plan
 from aol_client.security_context import Context
 from aol_wire.ids import uuid7
-from aol_wire.metadata import ID
 
 Answer = TypeVar("Answer")
 
@@ -68,7 +67,9 @@ class DocumentCalls(ABC):
         self, collection: str, document_id: str, *, timeout: float | None = None, context: Context | None = None
     ) -> Document | None:
         """Return the document of this id, or None."""
-        return await self.find_one(collection, {ID: check_id(document_id)}, timeout=timeout, context=context)
+        request = get_request(collection, document_id)
+        found = await self._read(request, timeout, context)
+        return found[0] if found else None
 
     async def query(
         self,
@@ -91,11 +92,7 @@ class DocumentCalls(ABC):
         request = query_request(
             collection, filters, projection=projection, sort=sort, limit=limit, skip=skip, deleted=deleted
         )
-        found: list[Document] = []
-        async with aclosing(self._pages(request, timeout, context, to_the_end=True)) as pages:
-            async for documents in pages:
-                found += documents
-        return found
+        return await self._read(request, timeout, context)
 
     async def stream(
         self,
@@ -123,7 +120,7 @@ class DocumentCalls(ABC):
             deleted=deleted,
             page_size=page_size,
         )
-        async with aclosing(self._pages(request, timeout, context, to_the_end=False)) as pages:
+        async with aclosing(self._pages(request, timeout, context)) as pages:
             async for documents in pages:
                 for document in documents:
                     yield document
@@ -140,16 +137,8 @@ class DocumentCalls(ABC):
         context: Context | None = None,
     ) -> Document | None:
         """Return the first document that matches, or None."""
-        found = await self.query(
-            collection,
-            filters,
-            projection=projection,
-            sort=sort,
-            limit=1,
-            deleted=deleted,
-            timeout=timeout,
-            context=context,
-        )
+        request = query_request(collection, filters, projection=projection, sort=sort, limit=1, skip=0, deleted=deleted)
+        found = await self._read(request, timeout, context)
         return found[0] if found else None
 
     async def count(
@@ -278,16 +267,33 @@ class DocumentCalls(ABC):
         response = await self._call("PurgeData", request, pb.PurgeDataResponse, timeout, context)
         return response.purged_count
 
+    async def _read(
+        self, request: pb.QueryDataRequest, timeout: float | None, context: Context | None
+    ) -> list[Document]:
+        """Return the documents of all pages."""
+        response = await self._call("QueryData", request, pb.QueryDataResponse, timeout, context)
+        if not response.next_page_token:  # as a rule, and then there is nothing to go through
+            return whole_answer(request, response)
+        found: list[Document] = []
+        async with aclosing(self._pages(request, timeout, context, response)) as pages:
+            async for documents in pages:
+                found += documents
+        return found
+
     def _pages(
-        self, request: pb.QueryDataRequest, timeout: float | None, context: Context | None, *, to_the_end: bool
+        self,
+        request: pb.QueryDataRequest,
+        timeout: float | None,
+        context: Context | None,
+        first: pb.QueryDataResponse | None = None,
     ) -> AsyncGenerator[list[Document], None]:
         async def send(page_request: pb.QueryDataRequest) -> pb.QueryDataResponse:
             return await self._call("QueryData", page_request, pb.QueryDataResponse, timeout, context)
 
-        return read_pages(request, send, to_the_end=to_the_end)
+        return read_pages(request, send, first)
 
     @abstractmethod
-    async def _call(
+    def _call(
         self, rpc: str, request: Any, answer: type[Answer], timeout: float | None, context: Context | None
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """Call the broker."""

@@ -1,7 +1,7 @@
 """Which exception is a failed call? By the reason in its status details, else by its gRPC status code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import grpc
 from google.rpc import code_pb2
@@ -62,8 +62,7 @@ _HANDSHAKES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(NamedTuple):
     """What the client knows of a call without its answer."""
 
     endpoint: str

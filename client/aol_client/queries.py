@@ -5,13 +5,15 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mappi
 from typing import Any
 
 from aol.data.v1.data_broker_pb2 import CountDataRequest, ExplainQueryRequest, QueryDataRequest, QueryDataResponse
+from aol.data.v1.document_pb2 import DELETED_MODE_EXCLUDE
 from aol_client.arguments import Sort, deleted_mode, projection_paths, sort_keys, text_argument, whole_number
 from aol_client.begun import begun
-from aol_client.encoding import encode_argument
+from aol_client.encoding import check_id, encode_argument
 from aol_client.failures import malformed_answer
 from aol_client.pages import Document, documents_of
 from aol_wire.ids import uuid7
 from aol_wire.limits import PAGE_MAX_DOCUMENTS
+from aol_wire.metadata import ID
 
 Send = Callable[[QueryDataRequest], Coroutine[Any, Any, QueryDataResponse]]
 
@@ -41,6 +43,21 @@ def query_request(
         deleted=deleted_mode(deleted),
         # The broker's own page is never larger than this: asking for more is asking for the largest.
         page_size=min(whole_number("page_size", page_size) or 0, PAGE_MAX_DOCUMENTS),
+        request_id=uuid7(),
+    )
+
+
+def get_request(collection: str, document_id: str) -> QueryDataRequest:
+    """Return what `query_request` does for the document of this id: a service asks for nothing more often.
+
+    :raises InvalidRequestError: an argument is of a wrong type or kind.
+    """
+    filters = {ID: check_id(document_id)}
+    return QueryDataRequest(
+        collection=text_argument("collection", collection),
+        filter=encode_argument("filter", filters),
+        limit=1,
+        deleted=DELETED_MODE_EXCLUDE,
         request_id=uuid7(),
     )
 
@@ -82,39 +99,53 @@ def explain_request(
     )
 
 
+def whole_answer(request: QueryDataRequest, response: QueryDataResponse) -> list[Document]:
+    """Return the documents of an answer that has no further pages.
+
+    :raises DataClientError: it is malformed.
+    """
+    documents = _documents(request, response)
+    return documents[: request.limit] if request.HasField("limit") else documents
+
+
 async def read_pages(
-    request: QueryDataRequest, send: Send, *, to_the_end: bool
+    request: QueryDataRequest, send: Send, first: QueryDataResponse | None = None
 ) -> AsyncGenerator[list[Document], None]:
     """Yield the documents of each page. While the caller has one, the next one is on its way, and no more than that.
 
-    :param to_the_end: the caller will read all pages. Otherwise the second one is asked for when it is wanted: whoever
-        leaves within the first page has not asked for more.
+    :param first: the first page, of a caller who will read all pages. Without it, the second page is asked for when it
+        is wanted: whoever leaves within the first one has not asked for more.
     :raises DataClientError: a page could not be had, or is malformed.
     """
-    projection = frozenset(request.projection)
     left = request.limit if request.HasField("limit") else None
     coming: asyncio.Task[QueryDataResponse] | None = None
-    ahead = to_the_end
+    ahead = first is not None
     try:
+        response = await send(request) if first is None else first
         while True:
-            response = await (send(request) if coming is None else coming)
             shown = len(response.page.id) if left is None else min(left, len(response.page.id))
             left = None if left is None else left - shown
-            coming, more = None, bool(response.next_page_token) and left != 0
+            more = bool(response.next_page_token) and left != 0
             if more and response.next_page_token == request.page_token:
                 raise malformed_answer(request.request_id)  # a broker that does not move on would be asked for ever
             request.page_token = response.next_page_token
             if more and ahead:
                 coming = await begun(send(request))
-            try:
-                documents = documents_of(response.page, projection)
-            except ValueError:
-                raise malformed_answer(request.request_id) from None
+            documents = _documents(request, response)
             yield documents if len(documents) == shown else documents[:shown]
             if not more:
                 return
             ahead = True
+            response = await (send(request) if coming is None else coming)
+            coming = None
     finally:
         if coming is not None:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
+
+
+def _documents(request: QueryDataRequest, response: QueryDataResponse) -> list[Document]:
+    try:
+        return documents_of(response.page, frozenset(request.projection[:]))
+    except ValueError:
+        raise malformed_answer(request.request_id) from None

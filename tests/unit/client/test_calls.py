@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
@@ -22,6 +23,7 @@ from aol_client import (
 )
 from aol_wire.errors import Applied, DataError, Reason
 from aol_wire.metadata import STATUS_DETAILS_TRAILER
+from framed_peer import FramedPeer, framed_channel
 
 if TYPE_CHECKING:
     from unit.client.conftest import ScriptedBroker
@@ -61,6 +63,21 @@ async def test_the_highest_revision_of_any_answer_is_sent_back(broker: "Scripted
         await client.count("events")
     await client.count("events")
     assert [call.headers.get("aol-revision") for call in broker.calls] == [None, "7", "7", "9"]
+
+
+async def test_the_revision_of_an_answer_in_a_frame_is_sent_back_too() -> None:
+    peer = FramedPeer()
+    await peer.start()
+    try:
+        async with framed_channel(peer.endpoint) as channel:
+            client = AOLDataClient(peer.endpoint, "test-service")
+            serialize, deserialize = pb.CountDataRequest.SerializeToString, pb.CountDataResponse.FromString
+            client._stub = SimpleNamespace(CountData=channel.unary_unary("/t.T/Echo", serialize, deserialize))
+            for _ in range(3):
+                await client.count("events")
+    finally:
+        await peer.stop()
+    assert [call.revision for call in peer.begun] == [0, 9, 9]
 
 
 async def test_the_revision_of_a_failed_call_counts_too(broker: "ScriptedBroker", client: AOLDataClient) -> None:

@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aol.data.v1 import data_broker_pb2 as pb
-from aol_client import AOLDataClient, DataClientError, UnavailableError
+from aol_client import AOLDataClient, DataClientError, InvalidRequestError, UnavailableError
+from aol_client.encoding import check_id
+from aol_client.queries import get_request, query_request
 from aol_wire.errors import DataError, Reason
 
 if TYPE_CHECKING:
@@ -94,3 +98,54 @@ async def test_a_page_that_fails_for_good_gives_an_error_and_never_half_an_answe
     broker.answer("QueryData", page_of(1, token="t1"), DataError(Reason.ADAPTER_DOWN, "away", retry_after_s=999.0))
     with pytest.raises(UnavailableError):
         await client.query("events")
+
+
+@given(st.text(max_size=260) | st.uuids() | st.none() | st.just("null"), st.text(max_size=5) | st.none())
+def test_a_document_is_asked_for_by_its_id_as_by_a_query_of_one(document_id: Any, collection: Any) -> None:
+    def asked(make: Callable[[], pb.QueryDataRequest]) -> object:
+        try:
+            request = make()
+        except InvalidRequestError as error:
+            return str(error)
+        request.request_id = ""
+        return request.SerializeToString()
+
+    def by_query() -> pb.QueryDataRequest:
+        filters = {"_id": check_id(document_id)}
+        return query_request(collection, filters, projection=None, sort=None, limit=1, skip=0, deleted="exclude")
+
+    assert asked(lambda: get_request(collection, document_id)) == asked(by_query)
+
+
+async def test_a_document_that_comes_with_the_second_page_is_found(
+    broker: "ScriptedBroker", client: AOLDataClient, page_of: PageOf
+) -> None:
+    broker.answer("QueryData", page_of(token="t1"), page_of(7))
+    assert (await client.get("events", "id7") or {})["n"] == 7
+    broker.answer("QueryData", page_of(token="t1"), page_of(8))
+    assert (await client.find_one("events") or {})["n"] == 8
+    assert [request.page_token for request in broker.requests("QueryData")] == ["", "t1"] * 2
+
+
+async def test_more_than_was_asked_for_is_cut_off(
+    broker: "ScriptedBroker", client: AOLDataClient, page_of: PageOf
+) -> None:
+    broker.answer("QueryData", page_of(1, 2, 3), page_of(1, 2, 3, token="t1"), page_of(1), page_of(1, token="t1"))
+    assert [document["n"] for document in await client.query("events", limit=2)] == [1, 2]
+    assert [document["n"] for document in await client.query("events", limit=2)] == [1, 2]
+    assert await client.query("events", limit=0) == await client.query("events", limit=0) == []
+    assert len(broker.calls) == 4
+
+
+@pytest.mark.parametrize("token", ["", "t1"])
+async def test_a_page_that_breaks_the_contract_is_a_malformed_answer(
+    broker: "ScriptedBroker", client: AOLDataClient, page_of: PageOf, token: str
+) -> None:
+    for read in (client.get("events", "id1"), client.find_one("events"), client.query("events", limit=5)):
+        broken = page_of(1, 2, token=token)
+        broken.page.version.append(3)
+        broker.answer("QueryData", broken)
+        with pytest.raises(DataClientError, match="malformed") as caught:
+            await read
+        assert caught.value.request_id == broker.calls[-1].request.request_id
+        broker.script.clear()
