@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import repeat
+from typing import NamedTuple
 
 import orjson
 import re2
@@ -26,7 +27,14 @@ _OPTIONS.log_errors = False
 _ODD = re2.compile("|".join((rf'"\${_REST_OF_KEY}', rf"\.{_REST_OF_KEY}", '"":', "[0-9]{19}", r"\\u")), _OPTIONS)
 
 
-def read_plain(texts: Sequence[str], reserved: AbstractSet[str], *, lint: bool) -> list[dict[str, Json]] | None:
+class Together(NamedTuple):
+    """What documents hold. `bare`: none has a key that begins with `_`, so that none says anything of its metadata."""
+
+    documents: list[dict[str, Json]]
+    bare: bool
+
+
+def read_plain(texts: Sequence[str], reserved: AbstractSet[str], *, lint: bool) -> Together | None:
     """Return the objects that documents' texts hold, each text being as `orjson` writes it; None: look at each.
 
     :param reserved: the top-level keys with a leading `_` that are let through.
@@ -44,16 +52,22 @@ def read_plain(texts: Sequence[str], reserved: AbstractSet[str], *, lint: bool) 
         return None
     documents: list[dict[str, Json]] = values[::2]
     is_cut_so = len(documents) == len(texts) and values[1::2] == [mark] * (len(texts) - 1)
-    if not is_cut_so or not all(map(_is_plain, texts, documents, repeat(reserved))):
+    if not is_cut_so or not {dict}.issuperset(map(type, documents)) or not _are_within_bounds(texts, together):
         return None
-    return None if lint and may_hold_credential(together) else documents
+    bare = '"_' not in together
+    if not bare and not all(map(_has_only, documents, repeat(reserved))):
+        return None
+    return None if lint and may_hold_credential(together) else Together(documents, bare)
 
 
-def _is_plain(text: str, document: Json, reserved: AbstractSet[str]) -> bool:
-    if type(document) is not dict or len(text) * _CHARACTER_BYTES > DOCUMENT_MAX_BYTES:
+def _are_within_bounds(texts: Sequence[str], together: str) -> bool:
+    """Whether none is longer, or nested deeper, than documents may be. It may say no of one that is not."""
+    if max(map(len, texts), default=0) * _CHARACTER_BYTES > DOCUMENT_MAX_BYTES:
         return False
-    for key in document:
-        if key[0] == "_" and key not in reserved:
-            return False
-    # No more brackets than there may be levels: it is not nested deeper.
-    return text.count("{") + text.count("[") <= DOCUMENT_MAX_DEPTH
+    # Each has a bracket at least: where there are so few in all, none has more than there may be levels.
+    few = together.count("{") + together.count("[") < len(texts) + DOCUMENT_MAX_DEPTH
+    return few or all(text.count("{") + text.count("[") <= DOCUMENT_MAX_DEPTH for text in texts)
+
+
+def _has_only(document: dict[str, Json], reserved: AbstractSet[str]) -> bool:
+    return not any(key[0] == "_" and key not in reserved for key in document)

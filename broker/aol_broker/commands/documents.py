@@ -84,13 +84,13 @@ class StoreBatch:
             if admitted:
                 await asyncio.sleep(0)
             own_ids = ids[some] if ids else [""] * len(documents[some])
-            for admit in admit_documents(documents[some], own_ids, record, request.scope):
-                try:
-                    admitted.append(admit())
-                except DataError as error:
-                    if arguments.atomic:
-                        raise _of_document(error, len(admitted)) from None
-                    admitted.append(request.scope.told(error, record.indexes))
+            for outcome in admit_documents(documents[some], own_ids, record, request.scope):
+                if not isinstance(outcome, DataError):
+                    admitted.append(outcome)
+                elif arguments.atomic:
+                    raise _of_document(outcome, len(admitted))
+                else:
+                    admitted.append(request.scope.told(outcome, record.indexes))
         return admitted
 
     async def dispatch(
