@@ -112,7 +112,7 @@ def record_of(call: Call, broker_id: str, hmac_key: bytes) -> AuditRecord:
         reason="",
         duration_ms=0.0,
         stage=Stage.INTENDED,
-        verified_by=principal.verified_by.value if principal is not None else "",
+        verified_by=principal.verified_by if principal is not None else "",
         on_behalf_of=principal.on_behalf_of if principal is not None else "",
         peer=call.peer.address,
         trace_id=trace_id(call.peer.traceparent),

@@ -11,6 +11,7 @@ from aol_wire.words import split
 
 _ROOT = "filter"
 _LOGICAL = ("$and", "$or", "$not", "$text")
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def parse_filter(text: str, datetime_paths: frozenset[Path] = frozenset(), *, root: str = _ROOT) -> Filter | None:
@@ -33,7 +34,15 @@ def parse_filter_object(
 
 
 def _parse(obj: Json, datetime_paths: frozenset[Path], root: str) -> Filter | None:
-    return None if obj == {} else _Parser(datetime_paths).parse(obj, root, 1)
+    if obj == {}:
+        return None
+    if type(obj) is dict and len(obj) == 1:
+        # One path that equals a value, as in {"_id": "x"}: by far the most common.
+        [(key, operand)] = obj.items()
+        if key[:1] != "$" and type(operand) in _SCALARS:
+            path = parse_path(key)
+            return Compare(path, Operator.EQ, parse_value(operand, path, below(root, key), datetime_paths))
+    return _Parser(datetime_paths).parse(obj, root, 1)
 
 
 class _Parser:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from aol_wire.adapter import SortKey
@@ -14,6 +15,9 @@ from aol_wire.values import array_index
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_CHARACTERS = 120
 _PLACE_CHARACTERS = 240
+# Services name the same paths in all their calls.
+_PATHS_KEPT = 4096
+_KEPT_CHARACTERS = 64
 
 
 def parse_path(text: str, *, projection: bool = False, index: bool = False) -> Path:
@@ -24,6 +28,14 @@ def parse_path(text: str, *, projection: bool = False, index: bool = False) -> P
 
     :raises DataError: BAD_PATH.
     """
+    if len(text) <= _KEPT_CHARACTERS:
+        return _parsed(text, projection, index)
+    # Not kept: however long the paths are that somebody sends, what is kept stays small.
+    return _parsed.__wrapped__(text, projection, index)
+
+
+@lru_cache(maxsize=_PATHS_KEPT)
+def _parsed(text: str, projection: bool, index: bool) -> Path:
     count = text.count(".") + 1
     if count > PATH_MAX_SEGMENTS:
         # Before it is split: a text of megabytes would be millions of segments.

@@ -30,6 +30,8 @@ _DELETED = {
     document_pb2.DELETED_MODE_ONLY: Deleted.ONLY,
 }
 
+_FIRST_PAGE = PagePosition(b"", None)
+
 _log = structlog.get_logger("aol.query")
 
 
@@ -65,9 +67,9 @@ class QueryData:
         # A page that is smaller than asked for is as good: whoever wants more follows its token.
         page_size = min(page_size, request.limits.max_page_documents or PAGE_MAX_DOCUMENTS)
         skip = _in_range(arguments.skip, "skip", SKIP_MAX_DOCUMENTS)
-        sort = parse_sort((key.path, key.descending) for key in arguments.sort)
-        projection = parse_projection(arguments.projection)
-        page = PagePosition(b"", None)
+        sort = parse_sort((key.path, key.descending) for key in arguments.sort) if arguments.sort else ()
+        projection = parse_projection(arguments.projection) if arguments.projection else ()
+        page = _FIRST_PAGE
         if arguments.HasField("limit"):
             page = PagePosition(b"", _in_range(arguments.limit, "limit"))
         if arguments.page_token:

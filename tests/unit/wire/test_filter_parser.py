@@ -1,5 +1,6 @@
 """Which filters are understood, and what do the others hear?"""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -215,6 +216,23 @@ def test_any_json_is_a_filter_or_a_data_error(obj: Any) -> None:
     allowed = {None, Reason.BAD_FILTER, Reason.BAD_PATH, Reason.TOO_LARGE}
     assert reason_of(partial(parse, obj)) in allowed
     assert reason_of(partial(parse_filter_object, obj)) in allowed
+
+
+@given(
+    st.sampled_from(["a", "a.b", "", "a..b", "_id", "_x", "_id.x", "_created_at", "$x", "x" * 65, "a.0", "a\0"]),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=3), st.just("2025-01-01")
+    ),
+    st.sampled_from([frozenset(), frozenset({A})]),
+)
+def test_one_path_and_a_value_are_understood_as_within_a_longer_filter(
+    key: str, operand: Any, hinted: frozenset[tuple[str, ...]]
+) -> None:
+    alone, among = json.dumps({key: operand}), json.dumps({"$and": [{key: operand}]})
+    reason = reason_of(partial(parse_filter, alone, hinted))
+    assert reason == reason_of(partial(parse_filter, among, hinted))
+    if reason is None:
+        assert parse_filter(alone, hinted) == parse_filter(among, hinted)
 
 
 def test_an_error_tells_no_operand_and_stays_short() -> None:
