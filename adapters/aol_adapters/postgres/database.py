@@ -24,8 +24,6 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.005
 _CHECK_TIMEOUT_S = 2.0
-# Where documents have met others that were there, they are reckoned with for so long.
-_CONTENDED_S = 60.0
 
 
 class Database:
@@ -42,7 +40,6 @@ class Database:
         self._version = -1
         self._collections: dict[tuple[str, str], Collection] = {}
         self._partitions: dict[tuple[str, str], set[str]] = {}
-        self._contended: dict[tuple[str, str], float] = {}
 
     async def open(self) -> None:
         """Make the pool; nothing is connected yet."""
@@ -217,15 +214,6 @@ class Database:
         """Read the catalogue anew from here on."""
         self._collections.clear()
         self._partitions.clear()
-        self._contended.clear()
-
-    def is_contended(self, known: Collection) -> bool:
-        """Return whether documents had an id or a unique value lately that others wanted."""
-        return monotonic() < self._contended.get((known.service, known.name), 0.0)
-
-    def note_contended(self, known: Collection) -> None:
-        """Take notice that a document had an id or a unique value that another one wanted."""
-        self._contended[known.service, known.name] = monotonic() + _CONTENDED_S
 
     def require_partitions(self, known: Collection, starts: Collection_[str]) -> None:
         """Return if partitions are there, as far as is known.
