@@ -14,7 +14,7 @@ from aol_wire.index_parser import parse_index
 from aol_wire.indexes import IndexSpec
 from aol_wire.storage import CREATED_AT, PartitionInterval, Storage
 from many_inserts import CHOICES, insert_beside_the_reference
-from postgres_adapters import TABLE, TARGET, holding, ids, insert, of_adapter, opened, until_waiting
+from postgres_adapters import TABLE, TARGET, holding, ids, insert, of_adapter, opened, own_server, until_waiting
 from postgres_server import rows, statements
 
 NUMBER = parse_index({"fields": ["n"], "type": "ascending"}, "index")
@@ -139,7 +139,7 @@ async def test_of_many_documents_each_becomes_what_it_becomes_alone(
 async def test_of_many_documents_one_whose_id_is_taken_fails_alone(
     postgres_database: str, settings: dict[str, Any]
 ) -> None:
-    """Also where that has happened before, and behind a pooler, where all are one transaction."""
+    """Also when that happens again, and behind a pooler, where all are one transaction."""
     async with opened(postgres_database, **settings) as adapter:
         await adapter.ensure_collection(CollectionSpec(TARGET))
         await adapter.write(insert("taken", document='{"n": 1}'))
@@ -151,6 +151,21 @@ async def test_of_many_documents_one_whose_id_is_taken_fails_alone(
             assert outcomes[150].error is not None
             assert outcomes[150].error.reason is Reason.DUPLICATE_ID
         assert len(await ids(adapter)) == 399
+
+
+async def test_ids_and_values_that_are_taken_do_not_get_into_the_server_s_log() -> None:
+    """It writes the values of a statement that fails of them; so none may."""
+    async with own_server() as server, opened(server.dsn()) as adapter:
+        await adapter.ensure_collection(CollectionSpec(TARGET, indexes=(EMAIL,)))
+        taken = [Insert(f"id-of-ann-{number}", f'{{"email": "ann-{number}@example.org"}}', 1) for number in range(150)]
+        await adapter.write(Write(TARGET, taken))
+        same_ids = [Insert(it.id, "{}", 1) for it in taken]
+        same_values = [Insert(f"other-{number}", it.json, 1) for number, it in enumerate(taken)]
+        outcomes = await adapter.write(Write(TARGET, [*same_ids, *same_values]))
+        assert all(outcome.error is not None for outcome in outcomes)
+        log = (server.folder / "log").read_text()
+    assert log
+    assert "ann-" not in log
 
 
 async def test_many_documents_of_partitions_are_duplicates_when_they_come_again(postgres_database: str) -> None:
